@@ -1,1 +1,15 @@
+//! End-to-end encryption for web apps: MLS (RFC 9420) by OpenMLS, over a store that never silently
+//! loses, forks or rolls back a group.
+//!
+//! - [`storage`]: [`GranularStorage`], OpenMLS's storage in memory with a queue of what changed;
+//! - [`client`]: [`MlsClient`], the operations, each of them all or nothing;
+//! - `bindings` (wasm32 only): the same for JavaScript.
+//!
+//! The TypeScript half of the package, `CoreCryptoClient`, writes what changed into IndexedDB.
+
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod storage;
+
+pub use storage::{GranularStorage, StorageError};

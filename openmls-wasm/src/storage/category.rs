@@ -1,0 +1,115 @@
+//! The one place that names every kind of record, where it belongs and how its key is built.
+
+/// When the records of a category are needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Belongs to the client itself: loaded when the database is opened.
+    Client,
+    /// Belongs to one group: the first part of the key is the group id.
+    Group,
+}
+
+macro_rules! categories {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal, $scope:ident, $parts:expr;)*) => {
+        /// A kind of record: one object store in IndexedDB, named as [`Category::name`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Category { $($(#[$doc])* $variant),* }
+
+        impl Category {
+            /// Every category, in the order in which the events of a batch are sorted.
+            pub const ALL: &'static [Category] = &[$(Category::$variant),*];
+
+            /// The name of the object store.
+            pub const fn name(self) -> &'static str {
+                match self { $(Category::$variant => $name),* }
+            }
+
+            /// Whether the records belong to the client or to a group.
+            pub const fn scope(self) -> Scope {
+                match self { $(Category::$variant => Scope::$scope),* }
+            }
+
+            /// The number of parts a key has, or `None` where it varies (PSK ids).
+            pub const fn key_parts(self) -> Option<usize> {
+                match self { $(Category::$variant => $parts),* }
+            }
+
+            /// The category of that name, if there is one.
+            pub fn from_name(name: &str) -> Option<Category> {
+                match name { $($name => Some(Category::$variant),)* _ => None }
+            }
+        }
+    };
+}
+
+categories! {
+    /// Who this client is. Key: 0.
+    Identity, "identity", Client, Some(1);
+    /// Signature key pairs. Key: public key (as OpenMLS's credential builds it).
+    SignatureKeyPair, "signature_key_pair", Client, Some(1);
+    /// Key packages with their private keys. Key: key package reference.
+    KeyPackage, "key_package", Client, Some(1);
+    /// HPKE key pairs of own update proposals. Key: public key.
+    EncryptionKeyPair, "encryption_key_pair", Client, Some(1);
+    /// Pre-shared keys. Key: PSK type / its id.
+    Psk, "psk", Client, None;
+    /// What was handed over to the app and not acknowledged yet (G10). Key: sequence.
+    Inbox, "inbox", Client, Some(1);
+    /// What the delivery service has not accepted yet (G10). Key: sequence.
+    Outbox, "outbox", Client, Some(1);
+    /// The position up to which Welcomes have been processed. Key: 0.
+    WelcomeCursor, "welcome_cursor", Client, Some(1);
+
+    /// The position up to which a group's messages have been processed. Key: group.
+    DeliveryCursor, "delivery_cursor", Group, Some(1);
+    /// `MlsGroupJoinConfig`. Key: group.
+    JoinConfig, "mls_group_join_config", Group, Some(1);
+    /// Own leaf nodes of update proposals, in order. Key: group / position.
+    OwnLeafNode, "own_leaf_node", Group, Some(2);
+    /// Queued proposals with their references, in order. Key: group / position / reference.
+    QueuedProposal, "queued_proposal", Group, Some(3);
+    /// The public ratchet tree (`TreeSync`). Key: group.
+    Tree, "tree", Group, Some(1);
+    /// `InterimTranscriptHash`. Key: group.
+    InterimTranscriptHash, "interim_transcript_hash", Group, Some(1);
+    /// `GroupContext`. Key: group.
+    GroupContext, "group_context", Group, Some(1);
+    /// `ConfirmationTag`. Key: group.
+    ConfirmationTag, "confirmation_tag", Group, Some(1);
+    /// `MlsGroupState`, with the pending commit if there is one. Key: group.
+    GroupState, "group_state", Group, Some(1);
+    /// `MessageSecretsStore`: the secret trees. Key: group.
+    MessageSecrets, "message_secrets", Group, Some(1);
+    /// `ResumptionPskStore`. Key: group.
+    ResumptionPskStore, "resumption_psk_store", Group, Some(1);
+    /// The own leaf index. Key: group.
+    OwnLeafIndex, "own_leaf_index", Group, Some(1);
+    /// `GroupEpochSecrets`. Key: group.
+    GroupEpochSecrets, "group_epoch_secrets", Group, Some(1);
+    /// `ApplicationExportTree` of the extensions draft. Key: group.
+    ApplicationExportTree, "application_export_tree", Group, Some(1);
+    /// HPKE key pairs of an epoch. Key: group / epoch / leaf index.
+    EpochKeyPairs, "epoch_key_pairs", Group, Some(3);
+}
+
+impl Category {
+    pub(crate) const COUNT: usize = Category::ALL.len();
+
+    pub(crate) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_category_has_a_name_of_its_own() {
+        for (index, category) in Category::ALL.iter().enumerate() {
+            assert_eq!(category.index(), index);
+            assert_eq!(Category::from_name(category.name()), Some(*category));
+        }
+        assert_eq!(Category::from_name("no_such_store"), None);
+    }
+}

@@ -1,0 +1,181 @@
+//! Values: how a record's content becomes bytes.
+//!
+//! ```text
+//! format tag (1 byte) | checksum (8 bytes, little-endian) | named MessagePack
+//! ```
+//!
+//! MessagePack with field names, because OpenMLS's types gain fields between versions and one of
+//! them (`MlsGroupJoinConfig`) deserializes through an untagged enum, which only a self-describing
+//! format can do. OpenMLS serializes byte vectors as sequences of numbers: `BytesMode::ForceAll`
+//! packs them.
+//!
+//! The checksum (XXH64 over category, key and content) finds a record that a disk cut short or
+//! altered, or that stands under another key. It is no protection against someone who wants to
+//! deceive: it needs no secret.
+
+use std::io;
+
+use rmp_serde::config::BytesMode;
+use serde::{de::DeserializeOwned, Serialize};
+use xxhash_rust::xxh64::Xxh64;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{Category, StorageError};
+
+/// The format of values that this version writes.
+pub const FORMAT: u8 = 1;
+
+const HEADER: usize = 1 + size_of::<u64>();
+
+/// Encodes `content` for the record `key` of `category`. `size_hint` is the expected size in bytes.
+pub(crate) fn encode<T: Serialize + ?Sized>(
+    category: Category,
+    key: &str,
+    content: &T,
+    size_hint: usize,
+) -> Result<Zeroizing<Vec<u8>>, StorageError> {
+    let mut writer = ZeroizingWriter::with_capacity(HEADER + size_hint);
+    writer.append(&[0; HEADER]);
+    let mut serializer = rmp_serde::Serializer::new(&mut writer)
+        .with_struct_map()
+        .with_bytes(BytesMode::ForceAll);
+    content
+        .serialize(&mut serializer)
+        .map_err(|_| StorageError::Encode(category))?;
+    let mut bytes = writer.0;
+    let checksum = checksum(category, key, &bytes[HEADER..]).to_le_bytes();
+    bytes[0] = FORMAT;
+    bytes[1..HEADER].copy_from_slice(&checksum);
+    Ok(bytes)
+}
+
+/// Decodes what [`encode`] wrote for the same category and key.
+pub(crate) fn decode<T: DeserializeOwned>(
+    category: Category,
+    key: &str,
+    bytes: &[u8],
+) -> Result<T, StorageError> {
+    rmp_serde::from_slice(bytes.get(HEADER..).unwrap_or_default()).map_err(|_| {
+        StorageError::Decode {
+            category,
+            key: key.into(),
+        }
+    })
+}
+
+/// Checks format tag and checksum of a record that comes from outside.
+pub(crate) fn check(category: Category, key: &str, bytes: &[u8]) -> Result<(), StorageError> {
+    let damaged = || StorageError::DamagedRecord {
+        category,
+        key: key.into(),
+    };
+    let (header, content) = bytes.split_at_checked(HEADER).ok_or_else(damaged)?;
+    if header[0] != FORMAT {
+        return Err(StorageError::UnsupportedFormat {
+            category,
+            key: key.into(),
+            format: header[0],
+        });
+    }
+    if header[1..] != checksum(category, key, content).to_le_bytes() {
+        return Err(damaged());
+    }
+    Ok(())
+}
+
+fn checksum(category: Category, key: &str, content: &[u8]) -> u64 {
+    let mut hasher = Xxh64::new(0);
+    hasher.update(category.name().as_bytes());
+    hasher.update(&[0]);
+    hasher.update(key.as_bytes());
+    hasher.update(&[0]);
+    hasher.update(content);
+    hasher.digest()
+}
+
+/// A buffer that leaves no copy of its content behind when it grows.
+struct ZeroizingWriter(Zeroizing<Vec<u8>>);
+
+impl ZeroizingWriter {
+    fn with_capacity(capacity: usize) -> Self {
+        Self(Zeroizing::new(Vec::with_capacity(capacity)))
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        let needed = self.0.len() + bytes.len();
+        if needed > self.0.capacity() {
+            let mut larger = Vec::with_capacity(needed.max(2 * self.0.capacity()));
+            larger.extend_from_slice(&self.0);
+            self.0.zeroize();
+            *self.0 = larger;
+        }
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+impl io::Write for ZeroizingWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.append(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "0102";
+
+    fn encoded() -> Zeroizing<Vec<u8>> {
+        encode(Category::Tree, KEY, &("a tree", vec![1u8, 2, 3]), 0).unwrap()
+    }
+
+    #[test]
+    fn reads_back_what_it_wrote() {
+        let bytes = encoded();
+        check(Category::Tree, KEY, &bytes).unwrap();
+        let value: (String, Vec<u8>) = decode(Category::Tree, KEY, &bytes).unwrap();
+        assert_eq!(value, ("a tree".into(), vec![1, 2, 3]));
+    }
+
+    #[test]
+    fn byte_vectors_are_packed() {
+        let bytes = encode(Category::Tree, KEY, &vec![200u8; 100], 0).unwrap();
+        assert!(bytes.len() <= HEADER + 102);
+    }
+
+    #[test]
+    fn every_altered_or_missing_byte_is_found() {
+        let bytes = encoded();
+        for position in 0..bytes.len() {
+            let mut altered = bytes.to_vec();
+            altered[position] ^= 1;
+            assert!(
+                check(Category::Tree, KEY, &altered).is_err(),
+                "byte {position}"
+            );
+            assert!(check(Category::Tree, KEY, &bytes[..position]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_record_of_another_key_or_category_is_found() {
+        let bytes = encoded();
+        assert!(check(Category::Tree, "0103", &bytes).is_err());
+        assert!(check(Category::GroupContext, KEY, &bytes).is_err());
+    }
+
+    #[test]
+    fn another_format_is_named() {
+        let mut bytes = encoded().to_vec();
+        bytes[0] = FORMAT + 1;
+        assert!(matches!(
+            check(Category::Tree, KEY, &bytes),
+            Err(StorageError::UnsupportedFormat { format, .. }) if format == FORMAT + 1
+        ));
+    }
+}

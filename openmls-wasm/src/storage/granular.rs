@@ -1,0 +1,268 @@
+//! [`GranularStorage`]: the store behind one lock, with its batches and savepoints.
+
+use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use serde::{de::DeserializeOwned, Serialize};
+
+use super::{
+    codec,
+    key::{self, KeyPart},
+    state::{Batch, Record, State},
+    Category, StorageError,
+};
+
+/// Records in memory and the queue of what changed.
+///
+/// Implements OpenMLS's `StorageProvider<1>`. One store per client: everything OpenMLS does for
+/// that client goes through the same value.
+///
+/// It is one `RwLock` over ordered maps, one map per [`Category`], rather than a lock per map:
+/// a record, its dirty event and the savepoint change together or not at all, for every thread.
+/// The maps are ordered as IndexedDB orders its keys, so that a group, its proposals and its leaf
+/// nodes are ranges here as they are there.
+#[derive(Default)]
+pub struct GranularStorage {
+    state: RwLock<State>,
+}
+
+impl std::fmt::Debug for GranularStorage {
+    /// Says nothing about the records: they are secret.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("GranularStorage")
+            .finish_non_exhaustive()
+    }
+}
+
+/// Batches: how changes leave the store.
+impl GranularStorage {
+    /// Takes everything that changed since the last batch, or `None` if nothing did.
+    ///
+    /// The batch stays in the store until it is answered by [`confirm`](Self::confirm) or
+    /// [`put_back`](Self::put_back) (G3).
+    ///
+    /// # Errors
+    /// [`BatchUnconfirmed`](StorageError::BatchUnconfirmed) while the last batch has no answer:
+    /// two batches on their way at once could overtake each other.
+    /// [`SavepointActive`](StorageError::SavepointActive) inside an operation: half of it must
+    /// not be written (G2).
+    pub fn drain(&self) -> Result<Option<Batch>, StorageError> {
+        self.write_state()?.drain()
+    }
+
+    /// The batch is stored for good.
+    ///
+    /// # Errors
+    /// [`UnknownBatch`](StorageError::UnknownBatch) if that batch is not waiting for an answer.
+    pub fn confirm(&self, sequence: u64) -> Result<(), StorageError> {
+        self.write_state()?.confirm(sequence)
+    }
+
+    /// The batch was not stored: its changes are dirty again, together with newer ones (G3).
+    ///
+    /// # Errors
+    /// [`UnknownBatch`](StorageError::UnknownBatch) if that batch is not waiting for an answer.
+    pub fn put_back(&self, sequence: u64) -> Result<(), StorageError> {
+        self.write_state()?.put_back(sequence)
+    }
+
+    /// Undoes every change that no confirmed batch holds, of a batch on its way too (G3).
+    ///
+    /// Live `MlsGroup`s must be dropped and loaded anew afterwards. Returns whether anything was
+    /// undone. To be called only when it is certain that the batch on its way was not stored.
+    ///
+    /// # Errors
+    /// [`SavepointActive`](StorageError::SavepointActive) inside an operation.
+    pub fn roll_back_unconfirmed(&self) -> Result<bool, StorageError> {
+        self.write_state()?.roll_back_unconfirmed()
+    }
+
+    /// Whether there is something to drain.
+    pub fn is_dirty(&self) -> Result<bool, StorageError> {
+        Ok(self.read_state()?.is_dirty())
+    }
+
+    /// Whether there are changes that no confirmed batch holds.
+    pub fn has_unconfirmed(&self) -> Result<bool, StorageError> {
+        Ok(self.read_state()?.has_unconfirmed())
+    }
+
+    /// Begins an operation: until the savepoint is released, everything can be undone.
+    ///
+    /// # Errors
+    /// [`SavepointActive`](StorageError::SavepointActive) if an operation is under way already.
+    pub fn savepoint(&self) -> Result<Savepoint<'_>, StorageError> {
+        self.write_state()?.begin_savepoint()?;
+        Ok(Savepoint { storage: self })
+    }
+
+    /// Takes in records that are stored already: the whole database or the range of a group.
+    /// All or nothing; nothing becomes dirty.
+    ///
+    /// # Errors
+    /// [`MalformedKey`](StorageError::MalformedKey),
+    /// [`UnsupportedFormat`](StorageError::UnsupportedFormat) and
+    /// [`DamagedRecord`](StorageError::DamagedRecord) for a record that cannot be read (G6);
+    /// [`HydrateConflict`](StorageError::HydrateConflict) if memory holds something newer (G5).
+    pub fn hydrate(&self, records: Vec<Record>) -> Result<(), StorageError> {
+        self.write_state()?.hydrate(records)
+    }
+
+    /// Every record in memory, by category and key.
+    pub fn records(&self) -> Result<Vec<Record>, StorageError> {
+        let state = self.read_state()?;
+        Ok(Category::ALL
+            .iter()
+            .flat_map(|category| {
+                state.all(*category).map(|(key, value)| Record {
+                    category: *category,
+                    key: key.into(),
+                    value: value.clone(),
+                })
+            })
+            .collect())
+    }
+}
+
+/// An operation under way. Dropping it without [`release`](Savepoint::release) puts records and
+/// dirty events back to what they were when it began (G2).
+#[must_use = "a savepoint that is dropped at once rolls back at once"]
+pub struct Savepoint<'a> {
+    storage: &'a GranularStorage,
+}
+
+impl Savepoint<'_> {
+    /// The operation succeeded: its changes stay.
+    ///
+    /// # Errors
+    /// [`Poisoned`](StorageError::Poisoned) if another thread panicked meanwhile.
+    pub fn release(self) -> Result<(), StorageError> {
+        self.storage.write_state()?.release_savepoint();
+        std::mem::forget(self);
+        Ok(())
+    }
+}
+
+impl Drop for Savepoint<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut state) = self.storage.write_state() {
+            state.roll_back_to_savepoint();
+        }
+    }
+}
+
+/// Records by category and key: what the provider and the client layer are made of.
+impl GranularStorage {
+    pub(crate) fn put<T: Serialize + ?Sized>(
+        &self,
+        category: Category,
+        key: &str,
+        content: &T,
+    ) -> Result<(), StorageError> {
+        let mut state = self.write_state()?;
+        // A record is mostly rewritten with about the same size.
+        let expected = state.get(category, key).map_or(256, |old| old.len() + 64);
+        let value = codec::encode(category, key, content, expected)?;
+        state.set(category, key, Some(Arc::new(value)))
+    }
+
+    pub(crate) fn get<T: DeserializeOwned>(
+        &self,
+        category: Category,
+        key: &str,
+    ) -> Result<Option<T>, StorageError> {
+        self.read_state()?
+            .get(category, key)
+            .map(|value| codec::decode(category, key, value))
+            .transpose()
+    }
+
+    pub(crate) fn contains(&self, category: Category, key: &str) -> Result<bool, StorageError> {
+        Ok(self.read_state()?.get(category, key).is_some())
+    }
+
+    pub(crate) fn delete(&self, category: Category, key: &str) -> Result<(), StorageError> {
+        self.write_state()?.set(category, key, None)
+    }
+
+    /// The records under `group`, decoded, in key order.
+    pub(crate) fn get_range<T: DeserializeOwned>(
+        &self,
+        category: Category,
+        group: &str,
+    ) -> Result<Vec<T>, StorageError> {
+        self.read_state()?
+            .range(category, group)
+            .map(|(key, value)| codec::decode(category, key, value))
+            .collect()
+    }
+
+    /// Every record of a category, decoded, in key order.
+    pub(crate) fn get_all<T: DeserializeOwned>(
+        &self,
+        category: Category,
+    ) -> Result<Vec<T>, StorageError> {
+        self.read_state()?
+            .all(category)
+            .map(|(key, value)| codec::decode(category, key, value))
+            .collect()
+    }
+
+    pub(crate) fn keys(&self, category: Category) -> Result<Vec<String>, StorageError> {
+        let state = self.read_state()?;
+        Ok(state.all(category).map(|(key, _)| key.into()).collect())
+    }
+
+    pub(crate) fn keys_in_range(
+        &self,
+        category: Category,
+        group: &str,
+    ) -> Result<Vec<String>, StorageError> {
+        let state = self.read_state()?;
+        Ok(state
+            .range(category, group)
+            .map(|(key, _)| key.into())
+            .collect())
+    }
+
+    pub(crate) fn delete_range(&self, category: Category, group: &str) -> Result<(), StorageError> {
+        self.keys_in_range(category, group)?
+            .iter()
+            .try_for_each(|key| self.delete(category, key))
+    }
+
+    /// The next free position of a list under `group`: positions only grow while the list lives.
+    pub(crate) fn next_position(
+        &self,
+        category: Category,
+        group: &str,
+    ) -> Result<u64, StorageError> {
+        let state = self.read_state()?;
+        let last = state.range(category, group).next_back();
+        Ok(last
+            .and_then(|(key, _)| key::parse_integer_key(key.split('/').nth(1)?))
+            .map_or(0, |position| position.saturating_add(1)))
+    }
+
+    pub(crate) fn key(category: Category, parts: &[&dyn KeyPart]) -> Result<String, StorageError> {
+        key::key_of(category, parts)
+    }
+
+    fn read_state(&self) -> Result<RwLockReadGuard<'_, State>, StorageError> {
+        self.state.read().map_err(|_| StorageError::Poisoned)
+    }
+
+    fn write_state(&self) -> Result<RwLockWriteGuard<'_, State>, StorageError> {
+        self.state.write().map_err(|_| StorageError::Poisoned)
+    }
+}
+
+/// Fault injection for tests.
+#[cfg(feature = "test-hooks")]
+impl GranularStorage {
+    /// From now on, every write after the next `writes` fails; `None` stops that.
+    pub fn fail_after(&self, writes: Option<u64>) -> Result<(), StorageError> {
+        self.write_state()?.writes_until_failure = writes;
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! The store of an MLS client: every record in memory, every change as an event.
+//!
+//! OpenMLS reads and writes its state synchronously; the storage of a browser is asynchronous.
+//! [`GranularStorage`] stands between the two: it answers OpenMLS from memory at once and keeps a
+//! queue of dirty events, from which the caller drains one [`Batch`] at a time and writes it in
+//! one transaction wherever it likes.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`category`] | the one list of object stores: name, scope, shape of the key |
+//! | [`key`] | keys: lower-case hex parts joined by `/` |
+//! | [`codec`] | values: format tag, checksum, MessagePack |
+//! | [`state`] | records, dirty events, batches, savepoints: no MLS in it |
+//! | [`granular`] | `GranularStorage`, the thread-safe face of `state` |
+//! | [`provider`] | OpenMLS's `StorageProvider<1>` on top of it |
+//! | [`error`] | `StorageError` |
+//!
+//! Nothing here knows of groups, chats, JavaScript or IndexedDB: it builds and tests natively.
+
+pub mod category;
+pub mod codec;
+pub mod error;
+pub mod granular;
+pub mod key;
+mod provider;
+mod state;
+
+pub use category::{Category, Scope};
+pub use error::StorageError;
+pub use granular::{GranularStorage, Savepoint};
+pub use state::{Batch, Record, StorageEvent, Value};

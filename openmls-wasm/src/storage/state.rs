@@ -1,0 +1,300 @@
+//! Records, dirty events, the batch in flight and the savepoint, as one value.
+//!
+//! One value under one lock, because a record and the event that announces it must change
+//! together: no reader may see one without the other.
+//!
+//! The records are the truth and the queue of dirty events holds only *which* of them changed,
+//! each with what the last confirmed batch holds for it (its pre-image). From this follows:
+//!
+//! - inside a batch the last write per key wins, with no copy of the values before it;
+//! - a batch that is put back merges with newer changes: its keys are dirty again, and the next
+//!   drain takes their present values;
+//! - everything unconfirmed can be undone: the pre-images are put back.
+//!
+//! A pre-image lives until its batch is confirmed, so a key that OpenMLS deleted leaves memory as
+//! soon as its deletion is on disk, and not before (G3 needs it until then, G7 allows it no longer).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use zeroize::Zeroizing;
+
+use super::{category::Category, codec, key, StorageError};
+
+/// The bytes of a record. Shared between memory and batches, zeroized when the last one drops it.
+pub type Value = Arc<Zeroizing<Vec<u8>>>;
+
+/// A record as it is stored.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The object store.
+    pub category: Category,
+    /// The key in it.
+    pub key: String,
+    /// Format tag, checksum and content.
+    pub value: Value,
+}
+
+/// One change: a record was written (`Some`) or deleted (`None`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StorageEvent {
+    /// The object store.
+    pub category: Category,
+    /// The key in it.
+    pub key: String,
+    /// The new value, or `None` if the record is to be deleted.
+    pub value: Option<Value>,
+}
+
+/// The changes to be written in one transaction: at most one event per key, sorted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Counts the batches of this store, from 1: what confirms it or puts it back.
+    pub sequence: u64,
+    /// The changes.
+    pub events: Vec<StorageEvent>,
+}
+
+type RecordId = (Category, Box<str>);
+type PreImages = BTreeMap<RecordId, Option<Value>>;
+
+/// What a key looked like before the operation under way touched it.
+struct Before {
+    value: Option<Value>,
+    /// `None`: the key was not dirty.
+    dirty: Option<Option<Value>>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    records: [BTreeMap<Box<str>, Value>; Category::COUNT],
+    dirty_events: PreImages,
+    in_flight: Option<(u64, PreImages)>,
+    last_sequence: u64,
+    savepoint: Option<BTreeMap<RecordId, Before>>,
+    #[cfg(feature = "test-hooks")]
+    pub(super) writes_until_failure: Option<u64>,
+}
+
+fn same(left: Option<&Value>, right: Option<&Value>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => Arc::ptr_eq(left, right) || left == right,
+        (left, right) => left.is_none() && right.is_none(),
+    }
+}
+
+impl State {
+    pub(super) fn get(&self, category: Category, key: &str) -> Option<&Value> {
+        self.records[category.index()].get(key)
+    }
+
+    /// The records of `category` whose key is `group` or begins with `group/`, in key order.
+    pub(super) fn range<'a>(
+        &'a self,
+        category: Category,
+        group: &str,
+    ) -> impl DoubleEndedIterator<Item = (&'a str, &'a Value)> {
+        let bounds = Box::from(group)..key::group_range_end(group).into_boxed_str();
+        self.records[category.index()]
+            .range(bounds)
+            .map(|(key, value)| (&**key, value))
+    }
+
+    pub(super) fn all(
+        &self,
+        category: Category,
+    ) -> impl DoubleEndedIterator<Item = (&str, &Value)> {
+        self.records[category.index()]
+            .iter()
+            .map(|(key, value)| (&**key, value))
+    }
+
+    /// Writes (`Some`) or deletes (`None`) a record and notes the change.
+    pub(super) fn set(
+        &mut self,
+        category: Category,
+        key: &str,
+        value: Option<Value>,
+    ) -> Result<(), StorageError> {
+        #[cfg(feature = "test-hooks")]
+        self.fail_if_asked()?;
+        let old = self.get(category, key);
+        if same(old, value.as_ref()) {
+            return Ok(());
+        }
+        let old = old.cloned();
+        let id: RecordId = (category, key.into());
+        if let Some(savepoint) = &mut self.savepoint {
+            let dirty_events = &self.dirty_events;
+            savepoint.entry(id.clone()).or_insert_with(|| Before {
+                value: old.clone(),
+                dirty: dirty_events.get(&id).cloned(),
+            });
+        }
+        self.dirty_events.entry(id).or_insert(old);
+        self.put(category, key, value);
+        Ok(())
+    }
+
+    fn put(&mut self, category: Category, key: &str, value: Option<Value>) {
+        let records = &mut self.records[category.index()];
+        match value {
+            Some(value) => records.insert(key.into(), value),
+            None => records.remove(key),
+        };
+    }
+
+    pub(super) fn drain(&mut self) -> Result<Option<Batch>, StorageError> {
+        self.refuse_inside_savepoint()?;
+        if let Some((sequence, _)) = self.in_flight {
+            return Err(StorageError::BatchUnconfirmed(sequence));
+        }
+        let mut pre_images = std::mem::take(&mut self.dirty_events);
+        // What was written and deleted again since the last batch is no change.
+        pre_images.retain(|(category, key), before| {
+            !same(before.as_ref(), self.records[category.index()].get(key))
+        });
+        if pre_images.is_empty() {
+            return Ok(None);
+        }
+        let events = pre_images
+            .keys()
+            .map(|(category, key)| StorageEvent {
+                category: *category,
+                key: key.to_string(),
+                value: self.get(*category, key).cloned(),
+            })
+            .collect();
+        self.last_sequence += 1;
+        self.in_flight = Some((self.last_sequence, pre_images));
+        Ok(Some(Batch {
+            sequence: self.last_sequence,
+            events,
+        }))
+    }
+
+    pub(super) fn confirm(&mut self, sequence: u64) -> Result<(), StorageError> {
+        self.take_in_flight(sequence).map(drop)
+    }
+
+    pub(super) fn put_back(&mut self, sequence: u64) -> Result<(), StorageError> {
+        // The older pre-image is the confirmed one: it replaces that of a newer change.
+        let mut older = self.take_in_flight(sequence)?;
+        self.dirty_events.append(&mut older);
+        Ok(())
+    }
+
+    fn take_in_flight(&mut self, sequence: u64) -> Result<PreImages, StorageError> {
+        match self.in_flight.take() {
+            Some((waiting, pre_images)) if waiting == sequence => Ok(pre_images),
+            other => {
+                self.in_flight = other;
+                Err(StorageError::UnknownBatch(sequence))
+            }
+        }
+    }
+
+    /// Undoes every change that no confirmed batch holds. Returns whether there was one.
+    pub(super) fn roll_back_unconfirmed(&mut self) -> Result<bool, StorageError> {
+        self.refuse_inside_savepoint()?;
+        let newer = std::mem::take(&mut self.dirty_events);
+        let older = self.in_flight.take().map(|(_, pre_images)| pre_images);
+        let mut any = false;
+        for ((category, key), value) in newer.into_iter().chain(older.into_iter().flatten()) {
+            any = true;
+            self.put(category, &key, value);
+        }
+        Ok(any)
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.dirty_events.is_empty()
+    }
+
+    pub(super) fn has_unconfirmed(&self) -> bool {
+        self.is_dirty() || self.in_flight.is_some()
+    }
+
+    pub(super) fn begin_savepoint(&mut self) -> Result<(), StorageError> {
+        self.refuse_inside_savepoint()?;
+        self.savepoint = Some(BTreeMap::new());
+        Ok(())
+    }
+
+    pub(super) fn release_savepoint(&mut self) {
+        self.savepoint = None;
+    }
+
+    pub(super) fn roll_back_to_savepoint(&mut self) {
+        for (id, before) in self.savepoint.take().unwrap_or_default() {
+            self.put(id.0, &id.1, before.value);
+            match before.dirty {
+                Some(pre_image) => self.dirty_events.insert(id, pre_image),
+                None => self.dirty_events.remove(&id),
+            };
+        }
+    }
+
+    fn refuse_inside_savepoint(&self) -> Result<(), StorageError> {
+        match self.savepoint {
+            Some(_) => Err(StorageError::SavepointActive),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes records in as confirmed. All or nothing; makes nothing dirty.
+    pub(super) fn hydrate(&mut self, records: Vec<Record>) -> Result<(), StorageError> {
+        self.refuse_inside_savepoint()?;
+        for record in &records {
+            self.check_hydration(record)?;
+        }
+        for Record {
+            category,
+            key,
+            value,
+        } in records
+        {
+            self.put(category, &key, Some(value));
+        }
+        Ok(())
+    }
+
+    fn check_hydration(&self, record: &Record) -> Result<(), StorageError> {
+        let Record {
+            category,
+            key,
+            value,
+        } = record;
+        if !key::is_well_formed(*category, key) {
+            return Err(StorageError::MalformedKey {
+                category: *category,
+                key: key.clone(),
+            });
+        }
+        codec::check(*category, key, value)?;
+        // Memory is newer than any stored record (G5): a record that differs from it, or that
+        // has changed and is not confirmed yet, is a caller's mistake and not merged.
+        let id: RecordId = (*category, key.as_str().into());
+        let unconfirmed = self.dirty_events.contains_key(&id)
+            || matches!(&self.in_flight, Some((_, pre_images)) if pre_images.contains_key(&id));
+        let present = self.get(*category, key);
+        if unconfirmed || present.is_some_and(|present| present != value) {
+            return Err(StorageError::HydrateConflict {
+                category: *category,
+                key: key.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    #[cfg(feature = "test-hooks")]
+    fn fail_if_asked(&mut self) -> Result<(), StorageError> {
+        match &mut self.writes_until_failure {
+            Some(0) => Err(StorageError::Injected),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+}

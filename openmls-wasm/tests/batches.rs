@@ -1,0 +1,341 @@
+//! What a caller may rely on when it writes batches: nothing lost, nothing split, nothing twice.
+
+use openmls_traits::storage::{traits, Entity, Key, StorageProvider, CURRENT_VERSION};
+use openmls_wasm::{
+    storage::{Category, Record, StorageEvent},
+    GranularStorage, StorageError,
+};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize)]
+struct Id(Vec<u8>);
+impl Key<CURRENT_VERSION> for Id {}
+impl traits::GroupId<CURRENT_VERSION> for Id {}
+
+#[derive(Serialize, Deserialize, Debug, PartialEq)]
+struct Text(String);
+impl Entity<CURRENT_VERSION> for Text {}
+impl traits::TreeSync<CURRENT_VERSION> for Text {}
+impl traits::LeafNode<CURRENT_VERSION> for Text {}
+
+fn group() -> Id {
+    Id(vec![0xab])
+}
+
+fn write(storage: &GranularStorage, text: &str) {
+    storage.write_tree(&group(), &Text(text.into())).unwrap();
+}
+
+fn read(storage: &GranularStorage) -> Option<String> {
+    let tree: Option<Text> = storage.tree(&group()).unwrap();
+    tree.map(|text| text.0)
+}
+
+/// What a database holds after the batches it was given.
+#[derive(Default)]
+struct Database(std::collections::BTreeMap<(Category, String), Vec<u8>>);
+
+impl Database {
+    fn apply(&mut self, events: &[StorageEvent]) {
+        for event in events {
+            let id = (event.category, event.key.clone());
+            match &event.value {
+                Some(value) => self.0.insert(id, value.to_vec()),
+                None => self.0.remove(&id),
+            };
+        }
+    }
+
+    fn records(&self) -> Vec<Record> {
+        self.0
+            .iter()
+            .map(|((category, key), value)| Record {
+                category: *category,
+                key: key.clone(),
+                value: std::sync::Arc::new(zeroize::Zeroizing::new(value.clone())),
+            })
+            .collect()
+    }
+
+    fn rehydrated(&self) -> GranularStorage {
+        let storage = GranularStorage::default();
+        storage.hydrate(self.records()).unwrap();
+        storage
+    }
+}
+
+#[test]
+fn a_batch_holds_the_last_write_per_key() {
+    let storage = GranularStorage::default();
+    write(&storage, "one");
+    write(&storage, "two");
+    storage
+        .append_own_leaf_node(&group(), &Text("leaf".into()))
+        .unwrap();
+    let batch = storage.drain().unwrap().unwrap();
+    let ids: Vec<_> = batch
+        .events
+        .iter()
+        .map(|e| (e.category.name(), e.key.as_str()))
+        .collect();
+    assert_eq!(
+        ids,
+        [("own_leaf_node", "ab/0000000000000000"), ("tree", "ab")]
+    );
+    let mut database = Database::default();
+    database.apply(&batch.events);
+    assert_eq!(read(&database.rehydrated()).as_deref(), Some("two"));
+}
+
+#[test]
+fn nothing_changed_gives_no_batch() {
+    let storage = GranularStorage::default();
+    assert_eq!(storage.drain().unwrap(), None);
+    write(&storage, "one");
+    storage.delete_tree(&group()).unwrap();
+    assert_eq!(storage.drain().unwrap(), None, "written and deleted again");
+    write(&storage, "one");
+    let batch = storage.drain().unwrap().unwrap();
+    storage.confirm(batch.sequence).unwrap();
+    write(&storage, "one");
+    assert_eq!(storage.drain().unwrap(), None, "the same value again");
+    assert!(!storage.has_unconfirmed().unwrap());
+}
+
+#[test]
+fn a_second_drain_without_an_answer_is_refused_and_loses_nothing() {
+    let storage = GranularStorage::default();
+    write(&storage, "one");
+    let first = storage.drain().unwrap().unwrap();
+    write(&storage, "two");
+    assert_eq!(
+        storage.drain(),
+        Err(StorageError::BatchUnconfirmed(first.sequence))
+    );
+    storage.confirm(first.sequence).unwrap();
+    let second = storage.drain().unwrap().unwrap();
+    assert!(second.sequence > first.sequence);
+    assert_eq!(second.events.len(), 1);
+}
+
+#[test]
+fn only_the_batch_that_waits_can_be_answered() {
+    let storage = GranularStorage::default();
+    assert_eq!(storage.confirm(1), Err(StorageError::UnknownBatch(1)));
+    write(&storage, "one");
+    let batch = storage.drain().unwrap().unwrap();
+    assert_eq!(storage.put_back(99), Err(StorageError::UnknownBatch(99)));
+    storage.confirm(batch.sequence).unwrap();
+    assert_eq!(
+        storage.confirm(batch.sequence),
+        Err(StorageError::UnknownBatch(batch.sequence))
+    );
+    assert_eq!(
+        storage.put_back(batch.sequence),
+        Err(StorageError::UnknownBatch(batch.sequence))
+    );
+}
+
+#[test]
+fn a_batch_that_is_put_back_merges_with_newer_changes() {
+    let storage = GranularStorage::default();
+    write(&storage, "one");
+    storage
+        .append_own_leaf_node(&group(), &Text("leaf".into()))
+        .unwrap();
+    let failed = storage.drain().unwrap().unwrap();
+    write(&storage, "two");
+    storage.put_back(failed.sequence).unwrap();
+    let retried = storage.drain().unwrap().unwrap();
+    assert_eq!(retried.events.len(), 2);
+    let mut database = Database::default();
+    database.apply(&retried.events);
+    assert_eq!(read(&database.rehydrated()).as_deref(), Some("two"));
+}
+
+#[test]
+fn a_delete_is_part_of_the_batch() {
+    let storage = GranularStorage::default();
+    write(&storage, "one");
+    let batch = storage.drain().unwrap().unwrap();
+    storage.confirm(batch.sequence).unwrap();
+    storage.delete_tree(&group()).unwrap();
+    let batch = storage.drain().unwrap().unwrap();
+    assert_eq!(batch.events[0].value, None);
+    // A delete that could not be written is not forgotten when the key is written again.
+    storage.put_back(batch.sequence).unwrap();
+    write(&storage, "three");
+    let batch = storage.drain().unwrap().unwrap();
+    assert!(batch.events[0].value.is_some());
+}
+
+#[test]
+fn rolling_back_leads_to_the_last_confirmed_batch() {
+    let storage = GranularStorage::default();
+    write(&storage, "confirmed");
+    let batch = storage.drain().unwrap().unwrap();
+    storage.confirm(batch.sequence).unwrap();
+    write(&storage, "in flight");
+    storage
+        .append_own_leaf_node(&group(), &Text("leaf".into()))
+        .unwrap();
+    let in_flight = storage.drain().unwrap().unwrap();
+    write(&storage, "newer");
+    assert!(storage.roll_back_unconfirmed().unwrap());
+    assert_eq!(read(&storage).as_deref(), Some("confirmed"));
+    assert_eq!(storage.records().unwrap().len(), 1);
+    assert!(!storage.has_unconfirmed().unwrap());
+    assert_eq!(
+        storage.confirm(in_flight.sequence),
+        Err(StorageError::UnknownBatch(in_flight.sequence)),
+        "a batch that was rolled back cannot be confirmed later"
+    );
+    assert!(!storage.roll_back_unconfirmed().unwrap());
+}
+
+#[test]
+fn a_put_back_batch_is_rolled_back_to_before_it() {
+    let storage = GranularStorage::default();
+    write(&storage, "one");
+    let batch = storage.drain().unwrap().unwrap();
+    write(&storage, "two");
+    storage.put_back(batch.sequence).unwrap();
+    storage.roll_back_unconfirmed().unwrap();
+    assert_eq!(read(&storage), None);
+}
+
+#[test]
+fn a_savepoint_that_is_not_released_undoes_records_and_events() {
+    let storage = GranularStorage::default();
+    write(&storage, "one");
+    let savepoint = storage.savepoint().unwrap();
+    write(&storage, "two");
+    storage
+        .append_own_leaf_node(&group(), &Text("leaf".into()))
+        .unwrap();
+    assert_eq!(
+        storage.drain(),
+        Err(StorageError::SavepointActive),
+        "never half an operation"
+    );
+    assert_eq!(
+        storage.roll_back_unconfirmed(),
+        Err(StorageError::SavepointActive)
+    );
+    assert!(matches!(
+        storage.savepoint().err(),
+        Some(StorageError::SavepointActive)
+    ));
+    drop(savepoint);
+    assert_eq!(read(&storage).as_deref(), Some("one"));
+    let batch = storage.drain().unwrap().unwrap();
+    assert_eq!(
+        batch.events.len(),
+        1,
+        "the leaf node is no longer dirty, the tree still is"
+    );
+    storage.confirm(batch.sequence).unwrap();
+
+    let savepoint = storage.savepoint().unwrap();
+    write(&storage, "two");
+    savepoint.release().unwrap();
+    assert_eq!(read(&storage).as_deref(), Some("two"));
+    assert!(storage.is_dirty().unwrap());
+}
+
+#[test]
+fn a_savepoint_rolls_back_to_the_state_under_a_batch_in_flight() {
+    let storage = GranularStorage::default();
+    write(&storage, "one");
+    let batch = storage.drain().unwrap().unwrap();
+    let savepoint = storage.savepoint().unwrap();
+    write(&storage, "two");
+    drop(savepoint);
+    assert!(!storage.is_dirty().unwrap());
+    storage.put_back(batch.sequence).unwrap();
+    storage.roll_back_unconfirmed().unwrap();
+    assert_eq!(read(&storage), None);
+}
+
+#[test]
+fn hydrating_makes_nothing_dirty_and_is_all_or_nothing() {
+    let storage = GranularStorage::default();
+    write(&storage, "one");
+    storage
+        .append_own_leaf_node(&group(), &Text("leaf".into()))
+        .unwrap();
+    let records = storage.records().unwrap();
+
+    let restored = GranularStorage::default();
+    restored.hydrate(records.clone()).unwrap();
+    assert!(!restored.has_unconfirmed().unwrap());
+    assert_eq!(read(&restored).as_deref(), Some("one"));
+
+    let mut damaged = records.clone();
+    let last = damaged.last_mut().unwrap();
+    let mut bytes = last.value.to_vec();
+    bytes[12] ^= 1;
+    last.value = std::sync::Arc::new(zeroize::Zeroizing::new(bytes));
+    let empty = GranularStorage::default();
+    assert!(matches!(
+        empty.hydrate(damaged),
+        Err(StorageError::DamagedRecord { .. })
+    ));
+    assert!(empty.records().unwrap().is_empty());
+
+    let mut moved = records;
+    moved[0].key = "ac/0000000000000000".into();
+    assert!(matches!(
+        empty.hydrate(moved),
+        Err(StorageError::DamagedRecord { .. })
+    ));
+}
+
+#[test]
+fn hydrating_never_overwrites_what_is_newer() {
+    let storage = GranularStorage::default();
+    write(&storage, "old");
+    let old = storage.records().unwrap();
+    write(&storage, "new");
+    assert!(matches!(
+        storage.hydrate(old.clone()),
+        Err(StorageError::HydrateConflict { .. })
+    ));
+    assert_eq!(read(&storage).as_deref(), Some("new"));
+
+    let batch = storage.drain().unwrap().unwrap();
+    storage.confirm(batch.sequence).unwrap();
+    storage.delete_tree(&group()).unwrap();
+    assert!(
+        matches!(
+            storage.hydrate(old),
+            Err(StorageError::HydrateConflict { .. })
+        ),
+        "a deletion that is not stored yet is newer too"
+    );
+    assert_eq!(read(&storage), None);
+}
+
+#[test]
+fn a_key_of_the_wrong_shape_is_refused() {
+    let storage = GranularStorage::default();
+    write(&storage, "one");
+    for key in ["AB", "a", "ab/cd", "ab/"] {
+        let mut records = storage.records().unwrap();
+        records[0].key = key.into();
+        let empty = GranularStorage::default();
+        assert!(
+            matches!(
+                empty.hydrate(records),
+                Err(StorageError::MalformedKey { .. })
+            ),
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn is_shared_between_threads() {
+    fn check<T: Default + Send + Sync>() {}
+    check::<GranularStorage>();
+}

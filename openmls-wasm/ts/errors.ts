@@ -1,0 +1,109 @@
+/**
+ * Errors that a `CoreCryptoClient` rejects with.
+ *
+ * Every one has a `code` to act on and a message that says what happened, to what, and what to do. Neither ever holds a
+ * key, a plaintext or a record's value.
+ */
+
+/** The outcomes that are decided outside wasm. */
+export const CLIENT_ERROR_CODES = [
+  /** Another tab or client has this database open. Close it, or try again later. */
+  'already-open',
+  /** Another client has taken the database over; this one can do nothing any more. */
+  'writer-lost',
+  /** The database was written by a newer version of openmls-wasm and has been left as it was. */
+  'newer-format',
+  /** A record cannot be read; `category` and `key` name it. Everything has been left as it was. */
+  'damaged-record',
+  /** There is no database of that name (any more): never created, deleted, or evicted by the browser. */
+  'database-missing',
+  /** The database could not be written; what the call did has been taken back. */
+  'storage-failed',
+  /** wasm panicked; the client has started anew from what was saved. The call has had no effect. */
+  'engine-panicked',
+  /** The client has been closed. */
+  'closed',
+  /** IndexedDB is not there or will not open. */
+  'indexeddb-unavailable',
+  /** Web Locks are not there: they need a secure context (https or localhost). */
+  'locks-unavailable',
+  /** The wasm file could not be loaded or instantiated. */
+  'wasm-unavailable',
+  /** An argument has the wrong type. */
+  'invalid-argument',
+] as const;
+
+/** Codes decided outside wasm. */
+export type ClientErrorCode = (typeof CLIENT_ERROR_CODES)[number];
+
+/** Codes of `MlsClient`, passed through as they are. */
+export const MLS_ERROR_CODES = [
+  'batch-unconfirmed',
+  'unknown-batch',
+  'unknown-category',
+  'malformed-key',
+  'unsupported-format',
+  'hydrate-conflict',
+  'identity-exists',
+  'no-identity',
+  'unknown-group',
+  'group-exists',
+  'pending-commit',
+] as const;
+
+/** Codes of `MlsClient`. */
+export type MlsErrorCode = (typeof MLS_ERROR_CODES)[number];
+
+/** Every code a `CoreCryptoError` can have. */
+export type CoreCryptoErrorCode = ClientErrorCode | MlsErrorCode;
+
+/** What else an error can say. */
+export interface CoreCryptoErrorDetails {
+  /** What led to it. */
+  readonly cause?: unknown;
+  /** Of a damaged record: its category (object store). */
+  readonly category?: string | undefined;
+  /** Of a damaged record: its key. Never its value. */
+  readonly key?: string | undefined;
+}
+
+/** The one error class of this package. */
+export class CoreCryptoError extends Error {
+  override readonly name = 'CoreCryptoError';
+  readonly code: CoreCryptoErrorCode;
+  readonly category: string | undefined;
+  readonly key: string | undefined;
+
+  constructor(code: CoreCryptoErrorCode, message: string, details: CoreCryptoErrorDetails = {}) {
+    super(message, 'cause' in details ? { cause: details.cause } : undefined);
+    this.code = code;
+    this.category = details.category;
+    this.key = details.key;
+  }
+}
+
+/** An error of `MlsClient`: the call was refused and has changed nothing. */
+export interface MlsError extends Error {
+  readonly code: CoreCryptoErrorCode;
+  readonly category?: string;
+  readonly key?: string;
+}
+
+/** Whether `error` is a refusal by `MlsClient`. Anything else it throws is a panic. */
+export function isMlsError(error: unknown): error is MlsError {
+  return error instanceof Error && error.name === 'MlsError' && 'code' in error && typeof error.code === 'string';
+}
+
+/** The same refusal as the package's own error class. */
+export function fromMlsError(error: MlsError): CoreCryptoError {
+  return new CoreCryptoError(error.code, error.message, {
+    cause: error,
+    category: error.category,
+    key: error.key,
+  });
+}
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,129 @@
+/**
+ * Where a client's records are kept: the interface between the write-behind loop and a database.
+ *
+ * `IndexedDbPersister` is the one that comes with the package. Another one is right if `persisterSuite` (exported by
+ * `openmls-wasm/persister-suite`) passes over it.
+ */
+
+import type { CoreCryptoErrorCode } from './errors.js';
+import type { Category, IncomingMessage, IncomingWelcome, StorageEvent, StorageRecord } from './mls-types.js';
+
+/** What a database must hold. Decided by the engine, so that categories are named in one place. */
+export interface PersisterSchema {
+  readonly categories: readonly Category[];
+  /** Format of the records; a database of a higher one is refused with `newer-format`. */
+  readonly format: number;
+  /** Refuse a database that does not exist (`database-missing`) instead of creating it. */
+  readonly mustExist?: boolean;
+}
+
+/** The records that one transaction changes. */
+export interface WriteBatch {
+  readonly events: readonly StorageEvent[];
+  /** Keys of the durable queue whose effect is in `events`, or that are given up: deleted in the same transaction. */
+  readonly incomingDone: readonly number[];
+}
+
+/** What was handed in before the client was open. */
+export type IncomingEntry = { readonly attempts: number } & (
+  | { readonly kind: 'message'; readonly message: IncomingMessage }
+  | { readonly kind: 'welcome'; readonly message: IncomingWelcome }
+);
+
+/** An entry of the durable queue under its key; keys grow. */
+export interface StoredIncoming {
+  readonly key: number;
+  readonly entry: IncomingEntry;
+}
+
+/**
+ * A database of one client.
+ *
+ * Every method rejects with a {@link PersisterError}, or with a `CoreCryptoError` when there is no point in trying again.
+ * A write is atomic: after it failed with outcome `not-committed`, the database is as before.
+ */
+export interface Persister {
+  /**
+   * Connects. Creates the database if there is none.
+   *
+   * Changes nothing in a database of a newer format (`newer-format`) or one it does not understand (`damaged-record`).
+   */
+  connect(schema: PersisterSchema): Promise<void>;
+
+  /**
+   * Becomes the writer: increments the fencing number in the database and keeps the new one (promise G4).
+   * From then on every write of an earlier writer fails.
+   */
+  claimWriter(): Promise<void>;
+
+  /** All records of the client scope, or of the group scope. */
+  load(scope: Category['scope']): Promise<StorageRecord[]>;
+
+  /** All records of one group: in every category of the group scope, those whose key begins with `groupKey`. */
+  loadGroup(groupKey: string): Promise<StorageRecord[]>;
+
+  /** The value stored for each of `keys`, in their order; undefined where there is none. One consistent view. */
+  read(keys: readonly { readonly category: string; readonly key: string }[]): Promise<(Uint8Array | undefined)[]>;
+
+  /**
+   * Writes a batch in one transaction, and settles when that is durable (promises G1, G2).
+   *
+   * The fencing number is checked inside the transaction; if it is no longer ours, nothing is written and the error is a
+   * `CoreCryptoError` with code `writer-lost`.
+   */
+  write(batch: WriteBatch): Promise<void>;
+
+  /** Appends to the durable queue. Needs a connection, not the writer's role. Settles when durable. */
+  addIncoming(entry: IncomingEntry): Promise<number>;
+
+  /** The durable queue, oldest first. */
+  listIncoming(): Promise<StoredIncoming[]>;
+
+  /** Replaces an entry of the queue; does nothing if it is gone. Checks the fencing number as `write` does. */
+  updateIncoming(key: number, entry: IncomingEntry): Promise<void>;
+
+  /** Has `listener` called when a connection that the browser dropped has been opened again. */
+  onReconnect(listener: () => void): void;
+
+  /** Closes the connection. Later calls reject. */
+  close(): void;
+}
+
+/** Why a write failed. */
+export type PersisterFailure =
+  /** The transaction was aborted. */
+  | 'aborted'
+  /** There is no room: the origin's quota, or the disk, is exhausted. */
+  | 'quota-exceeded'
+  /** The browser closed the connection, or would not open one. */
+  | 'connection-lost'
+  /** The persister is closed, or was not connected. */
+  | 'not-connected';
+
+/**
+ * A failure that may pass.
+ *
+ * `outcome` says whether the failed transaction is known not to have been committed. It is known after an `abort` event
+ * with a reason in the transaction itself. It is not known when the connection went away under the transaction: the
+ * browser then aborts it in the page without asking its database process, which may have committed it before.
+ */
+export class PersisterError extends Error {
+  override readonly name = 'PersisterError';
+
+  constructor(
+    readonly reason: PersisterFailure,
+    readonly outcome: 'not-committed' | 'unknown',
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+  }
+}
+
+/** Codes after which writing again is pointless: the client fails for good. */
+export const FATAL_CODES: ReadonlySet<CoreCryptoErrorCode> = new Set<CoreCryptoErrorCode>([
+  'writer-lost',
+  'newer-format',
+  'database-missing',
+  'damaged-record',
+]);

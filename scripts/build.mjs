@@ -1,0 +1,109 @@
+// npm run build: the wasm, the npm package around it, the chat app and the delivery service.
+// Each step is skipped when what it reads has not changed.
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { frontendDir, packageDir, root, targetDir } from './lib/paths.mjs'
+import { mustRun, packageCommand } from './lib/run.mjs'
+import { main, say, step } from './lib/say.mjs'
+import { unlessUnchanged } from './lib/stamp.mjs'
+import { withoutCustomSections } from './lib/wasm-file.mjs'
+import { setUpToBuild } from './setup/index.mjs'
+import { wasmOptScript } from './setup/wasm-opt.mjs'
+import { debugSections, namedModule, reportSize } from './size-report.mjs'
+
+const wasmTarget = 'wasm32-unknown-unknown'
+const thisScript = fileURLToPath(import.meta.url)
+
+/** The two flavours of the wasm. `test-hooks` can be made to panic; tests use it, nobody ships it. */
+const flavours = {
+  release: { features: [], folder: join(packageDir, 'pkg'), optimize: true },
+  'test-hooks': { features: ['--features', 'test-hooks'], folder: join(packageDir, 'pkg-test'), optimize: false },
+}
+
+// Glue that openmls-wasm/wrap-glue.mjs turns into a module with a factory: a new instance after a panic, one per client.
+const bindgenFlags = ['--target', 'no-modules', '--no-typescript', '--omit-default-module-path', '--out-name', 'openmls_wasm']
+const wrapGlue = join(packageDir, 'wrap-glue.mjs')
+
+// What rustc emits for this target anyway; wasm-opt must be told.
+const wasmFeatures = [
+  'bulk-memory', 'bulk-memory-opt', 'call-indirect-overlong', 'extended-const', 'multivalue', 'mutable-globals',
+  'nontrapping-float-to-int', 'reference-types', 'sign-ext',
+].map((feature) => `--enable-${feature}`)
+
+/** @param {'release' | 'test-hooks'} flavour @param {{wasmBindgen: string}} tools */
+export async function buildWasm(flavour, { wasmBindgen }) {
+  const { features, folder, optimize } = flavours[flavour]
+  await step(`Compiling openmls-wasm to wasm, ${flavour}`, '2–4 min the first time', () =>
+    mustRun('cargo', ['build', '--release', '--target', wasmTarget, '-p', 'openmls-wasm', ...features]))
+  const compiled = join(targetDir, wasmTarget, 'release', 'openmls_wasm.wasm')
+  const shipped = join(folder, 'openmls_wasm_bg.wasm')
+  const inputs = {
+    files: [compiled, thisScript, wrapGlue, join(root, 'Cargo.lock'), join(root, 'node_modules', 'binaryen', 'package.json')],
+  }
+  await unlessUnchanged(`openmls-wasm.${flavour}`, inputs, [shipped], async () => {
+    const scratch = join(targetDir, 'wasm-bindgen', flavour)
+    await step('Making the JavaScript glue with wasm-bindgen', '5 s', async () => {
+      rmSync(scratch, { recursive: true, force: true })
+      await mustRun(wasmBindgen, [...bindgenFlags, '--out-dir', scratch, compiled])
+      await mustRun(process.execPath, [wrapGlue, scratch])
+    })
+    let module = join(scratch, 'openmls_wasm_bg.wasm')
+    if (optimize) {
+      await step('Optimizing with wasm-opt -Oz', '1 min', () =>
+        mustRun(process.execPath, [wasmOptScript(), module, '-o', namedModule, '-Oz', '-g', ...wasmFeatures]))
+      module = namedModule
+    }
+    mkdirSync(folder, { recursive: true })
+    copyFileSync(join(scratch, 'openmls_wasm.js'), join(folder, 'openmls_wasm.js'))
+    const named = readFileSync(module)
+    // The test flavour keeps its names: a panic in a test then has a readable stack.
+    writeFileSync(shipped, optimize ? withoutCustomSections(named, debugSections) : named)
+    if (optimize) reportSize(named)
+  })
+}
+
+/** The TypeScript part of the npm package: ts/ to dist/. */
+export async function buildPackage() {
+  if (!existsSync(join(packageDir, 'tsconfig.json'))) return say('✓ openmls-wasm/ts: nothing to build')
+  const inputs = {
+    files: [join(packageDir, 'tsconfig.json'), join(packageDir, 'package.json'), thisScript],
+    folders: [join(packageDir, 'ts')],
+  }
+  await unlessUnchanged('openmls-wasm.ts', inputs, [join(packageDir, 'dist', 'index.js')], () =>
+    step('Compiling openmls-wasm/ts', '5 s', () =>
+      mustRun(process.execPath, [packageCommand('typescript', 'tsc', packageDir), '-p', packageDir])))
+}
+
+/** The chat app: frontend/ to frontend/dist. */
+export async function buildFrontend() {
+  if (!existsSync(join(frontendDir, 'index.html'))) return say('✓ frontend: nothing to build')
+  const inputs = {
+    files: [join(packageDir, 'pkg', 'openmls_wasm_bg.wasm'), join(packageDir, 'pkg', 'openmls_wasm.js'), join(root, 'package-lock.json'), thisScript],
+    folders: [frontendDir, join(packageDir, 'dist')],
+  }
+  await unlessUnchanged('frontend', inputs, [join(frontendDir, 'dist', 'index.html')], () =>
+    step('Building the chat app with Vite', '10 s', () =>
+      mustRun(process.execPath, [packageCommand('vite', 'vite', frontendDir), 'build'], { cwd: frontendDir })))
+}
+
+export const buildService = () =>
+  step('Compiling the delivery service', '1–3 min the first time', () =>
+    mustRun('cargo', ['build', '--profile', 'service', '-p', 'delivery-service']))
+
+/** What `npm start` serves. */
+export async function buildApp(tools) {
+  await buildWasm('release', tools)
+  await buildPackage()
+  await buildFrontend()
+  await buildService()
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  main(async () => {
+    const tools = await setUpToBuild()
+    await buildApp(tools)
+    if (process.argv.includes('--test-hooks')) await buildWasm('test-hooks', tools)
+    say(`\nBuilt: ${join('openmls-wasm', 'pkg')}, ${join('openmls-wasm', 'dist')}, ${join('frontend', 'dist')} and the delivery service.`)
+  })
+}

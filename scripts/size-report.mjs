@@ -1,0 +1,97 @@
+// Prints the size of the wasm, by crate, against its limits. A size over a limit is a failure.
+//   node scripts/size-report.mjs [module.wasm]     (with its name section, for the table)
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { functions, sections, withoutCustomSections } from './lib/wasm-file.mjs'
+import { targetDir } from './lib/paths.mjs'
+import { Problem, main, say } from './lib/say.mjs'
+
+const limits = { raw: 2_000_000, brotli: 450_000 }
+const aims = { raw: 1_300_000, brotli: 350_000 }
+const rows = 18
+
+/** Custom sections that no browser reads. */
+export const debugSections = ['name', 'producers', 'target_features']
+export const namedModule = join(targetDir, 'wasm-bindgen', 'release', 'openmls_wasm_bg.named.wasm')
+
+/** @param {Buffer} named the optimized module, function names included; what is shipped is the same without them */
+export function reportSize(named) {
+  const shipped = withoutCustomSections(named, debugSections)
+  const brotli = brotliCompressSync(shipped, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: shipped.length } }).length
+  say('\nSize of openmls_wasm_bg.wasm')
+  say(line('raw', shipped.length, limits.raw, aims.raw))
+  say(line('gzip', gzipSync(shipped, { level: 9 }).length))
+  say(line('brotli', brotli, limits.brotli, aims.brotli))
+  printTable(named, shipped.length)
+  const over = Object.entries({ raw: shipped.length, brotli }).filter(([kind, size]) => size > limits[kind])
+  if (over.length > 0) {
+    throw new Problem(
+      over.map(([kind, size]) => `The wasm is too big: ${kB(size)} ${kind}, ${kB(size - limits[kind])} over the limit of ${kB(limits[kind])}.`).join('\n  '),
+      'See the table by crate above for what grew, or build an older commit to compare.')
+  }
+}
+
+function line(kind, size, limit, aim) {
+  const against = limit ? `   limit ${kB(limit)}, aim ${kB(aim)}${size > limit ? '   OVER THE LIMIT' : ''}` : ''
+  return `  ${kind.padEnd(8)}${kB(size).padStart(12)}${against}`
+}
+
+function printTable(named, total) {
+  const sizes = new Map()
+  const add = (crate, size) => sizes.set(crate, (sizes.get(crate) ?? 0) + size)
+  for (const { name, size } of functions(named)) add(crateOf(name), size)
+  for (const { id, name, start, end } of sections(named)) {
+    if (id === 11) add('(constant data)', end - start)
+    else if (id !== 10 && !(id === 0 && debugSections.includes(name))) add('(tables, types, imports, exports)', end - start)
+  }
+  const sorted = [...sizes].sort((a, b) => b[1] - a[1])
+  const rest = sorted.slice(rows)
+  if (rest.length > 0) sorted.splice(rows, rest.length, [`(${rest.length} more)`, rest.reduce((sum, [, size]) => sum + size, 0)])
+  say('\n  Code by the crate that its source is in')
+  for (const [crate, size] of sorted) {
+    say(`  ${crate.padEnd(36)}${kB(size).padStart(12)}${((100 * size) / total).toFixed(1).padStart(7)} %`)
+  }
+}
+
+const standard = new Set(['core', 'alloc', 'std'])
+
+/**
+ * The crate whose source a function comes from, by its demangled name. `<A as B>::f` counts for A's crate, or for
+ * B's where A is a type of the language or the standard library: there the implementation stands with the trait.
+ */
+export function crateOf(name) {
+  const plain = name.replace(/^byn\$\S*?\$/, '')
+  const path = firstPath(plain)
+  if (path && !standard.has(path)) return path
+  const trait = plain.startsWith('<') ? traitOf(plain) : undefined
+  const crate = (trait && firstPath(trait)) ?? path
+  if (!crate) return plain.includes('::') || plain === '' ? '(unattributed)' : '(exports and runtime)'
+  return standard.has(crate) ? 'core, alloc, std' : crate
+}
+
+/** The first segment of the path that a type or function name starts with; undefined for a type of the language. */
+function firstPath(text) {
+  const bare = text.replace(/^(?:[<&([*]|'\w+ |mut |const |dyn |impl |unsafe |extern "[^"]*" )*/, '')
+  return bare.match(/^([A-Za-z_]\w*)(?:\[[0-9a-f]+\])?::/)?.[1]
+}
+
+/** B of `<A as B>::f`, whatever angle brackets A has inside. */
+function traitOf(text) {
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '<') depth++
+    else if (text[at] === '>' && text[at - 1] !== '-') depth--
+    else if (depth === 1 && text.startsWith(' as ', at)) return text.slice(at + 4)
+  }
+  return undefined
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  main(async () => {
+    const path = process.argv[2] ?? namedModule
+    if (!existsSync(path)) throw new Problem(`There is no ${path}.`, 'Run `npm run build` first.')
+    reportSize(readFileSync(path))
+  })
+}

@@ -1,0 +1,94 @@
+/** What is said to the user, by code. */
+
+const refusals: Record<string, string> = {
+  'unknown-user': 'Nobody of that name has registered here.',
+  'no-key-package': 'This person cannot be added yet: one of their devices has not been online since it was set up.',
+  'already-member': 'This person is already in the conversation, with all of their devices.',
+  'too-many-conflicts': 'Others keep changing the group at the same moment. Please try again.',
+  'wrong-key-package': 'The server offered a key that is not this person’s. They were not added.',
+  'invalid-key-package': 'The key offered for this person is not valid. They were not added.',
+  'not-a-member': 'You are not a member of this group any more.',
+  'too-large': 'Too large for the server.',
+  'payload-too-large': 'Too large for the server.',
+  'invalid-user': 'That is not a possible name.',
+  'rate-limited': 'The server asks for a pause. Please try again in a moment.',
+  network: 'The server cannot be reached. Check your connection and try again.',
+  'not-linked': 'This device is not linked to your other devices yet.',
+  'storage-failed': 'This device could not save it. Free some space, then try again.',
+  'engine-panicked': 'Encryption was interrupted and started again. Please try again.',
+};
+
+export function refusalText(code: string): string {
+  return refusals[code] ?? `That did not work (${code}).`;
+}
+
+export interface ErrorText {
+  title: string;
+  text: string;
+  again: string;
+}
+
+const errorPages: Record<string, ErrorText> = {
+  'already-open': {
+    title: 'The chat is open in another tab',
+    text: 'Two tabs must not write the same keys at once, so this one waits. Close the other tab, or go on there.',
+    again: 'Try again here',
+  },
+  'writer-lost': {
+    title: 'The chat went on in another tab',
+    text: 'This tab was asleep, and another one has taken over. Nothing is lost: what was not saved yet has not been sent.',
+    again: 'Use the chat here',
+  },
+  'newer-format': {
+    title: 'This data was written by a newer version',
+    text: 'A newer version of the chat has used this profile. This version leaves it untouched. Reload to get the newer version.',
+    again: 'Reload',
+  },
+  'damaged-record': {
+    title: 'Stored data is damaged',
+    text: 'A record in this browser’s storage cannot be read. Nothing was changed or deleted, so that a copy of the profile can still help. Closing the browser completely and opening it again sometimes does.',
+    again: 'Try again',
+  },
+  'storage-missing': {
+    title: 'The stored keys are gone',
+    text: 'This browser had an identity here, but its database is missing: the browser may have cleared it. The chat does not quietly start afresh. If you have a backup of the browser profile, restore it and try again.',
+    again: 'Try again',
+  },
+  'indexeddb-unavailable': {
+    title: 'This browser does not let the chat store anything',
+    text: 'The chat keeps its keys in the browser’s storage (IndexedDB), which is switched off or blocked here. Private windows and strict settings can be the reason.',
+    again: 'Try again',
+  },
+  'wasm-unavailable': {
+    title: 'The encryption could not be loaded',
+    text: 'The chat’s encryption (a WebAssembly file) did not load. Check your connection and try again.',
+    again: 'Try again',
+  },
+};
+
+export function errorText(code: string): ErrorText {
+  return (
+    errorPages[code] ?? {
+      title: 'The chat could not start',
+      text: `Something unexpected happened (${code}). Nothing was deleted.`,
+      again: 'Try again',
+    }
+  );
+}
+
+/** Same rules as the delivery service: it has the last word. */
+export function nameProblem(name: string): string | undefined {
+  if (name.trim() === '') return 'Please type a name.';
+  if ([...name.trim()].length > 64) return 'At most 64 characters, please.';
+  if (name.includes('/')) return 'A name cannot contain a slash.';
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (/[\u0000-\u001f\u007f]/.test(name)) return 'A name cannot contain control characters.';
+  return undefined;
+}
+
+/** “Anna, Ben and 3 more”. */
+export function listNames(names: readonly string[], atMost = 3): string {
+  if (names.length <= 1) return names[0] ?? '';
+  if (names.length <= atMost) return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  return `${names.slice(0, atMost - 1).join(', ')} and ${names.length - atMost + 1} more`;
+}

@@ -1,0 +1,131 @@
+import type { InboxItem } from 'openmls-wasm';
+import { allStores, openHistoryDatabase, type HistoryDatabase, type HistoryTransaction } from './database.ts';
+import { newConversation, takeOver } from './take-over.ts';
+import type { ChatLine, Conversation, Intention } from './types.ts';
+
+/**
+ * The app's own database. Everything the crypto client hands over is taken in here, in one transaction per
+ * hand-over, and only then acknowledged to the client (promise G10).
+ */
+export class History {
+  private constructor(
+    private readonly database: HistoryDatabase,
+    private readonly own: { user: string; client: string },
+    private readonly now: () => number,
+  ) {}
+
+  static async open(name: string, own: { user: string; client: string }, now: () => number = Date.now): Promise<History> {
+    return new History(await openHistoryDatabase(name), own, now);
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  /** Runs `change` in one transaction and settles when it is committed; an error aborts all of it. */
+  private async write<T>(change: (tx: HistoryTransaction) => Promise<T>): Promise<T> {
+    const tx = this.database.transaction(allStores, 'readwrite', { durability: 'strict' });
+    const done = tx.done;
+    try {
+      const result = await change(tx);
+      await done;
+      return result;
+    } catch (error) {
+      done.catch(() => undefined); // Its reason is `error`.
+      try {
+        tx.abort();
+      } catch {
+        // Already aborted by the failure itself.
+      }
+      throw error;
+    }
+  }
+
+  /** Takes the items over; acknowledge them when this has settled. Returns the conversations that changed. */
+  async takeOver(items: readonly InboxItem[], visible: string | undefined): Promise<void> {
+    const context = { own: this.own, now: this.now(), visible };
+    await this.write(async (tx) => {
+      for (const item of items) await takeOver(tx, item, context);
+    });
+  }
+
+  conversation(id: string): Promise<Conversation | undefined> {
+    return this.database.get('conversations', id);
+  }
+
+  /** The most recently changed first. */
+  async conversations(): Promise<Conversation[]> {
+    return (await this.database.getAll('conversations')).sort((a, b) => b.changedAt - a.changedAt);
+  }
+
+  /** The last `limit` lines in order of arrival, and whether there are earlier ones. */
+  async lines(conversation: string, limit: number): Promise<{ lines: ChatLine[]; more: boolean }> {
+    const lines: ChatLine[] = [];
+    const range = IDBKeyRange.bound([conversation, 0], [conversation, Infinity]);
+    let cursor = await this.database.transaction('lines').store.index('by-order').openCursor(range, 'prev');
+    while (cursor !== null && lines.length < limit) {
+      lines.push(cursor.value);
+      cursor = await cursor.continue();
+    }
+    return { lines: lines.reverse(), more: cursor !== null };
+  }
+
+  /** Makes the record of a group created here; the intentions name it and invite its first members. */
+  async createConversation(id: string, members: string[], intentions: readonly Intention[]): Promise<void> {
+    await this.write(async (tx) => {
+      const known = await tx.objectStore('conversations').get(id);
+      if (known === undefined) {
+        const now = this.now();
+        const conversation = newConversation(id, now, false);
+        await tx.objectStore('conversations').put({ ...conversation, members, lastOrder: 1 });
+        const created: ChatLine = { id: `created-${id}`, conversation: id, order: 1, after: 0, at: now, kind: 'event', event: { type: 'created' } };
+        await tx.objectStore('lines').put(created);
+      }
+      for (const intention of intentions) await tx.objectStore('intentions').put(intention);
+    });
+  }
+
+  async updateConversation(id: string, change: (conversation: Conversation) => void): Promise<boolean> {
+    return this.write(async (tx) => {
+      const conversation = await tx.objectStore('conversations').get(id);
+      if (conversation === undefined) return false;
+      const before = JSON.stringify(conversation);
+      change(conversation);
+      if (JSON.stringify(conversation) === before) return false;
+      await tx.objectStore('conversations').put(conversation);
+      return true;
+    });
+  }
+
+  /** Puts an own message at its place in the group's log. */
+  async placeLine(id: string, position: number): Promise<void> {
+    await this.write(async (tx) => {
+      const line = await tx.objectStore('lines').get(id);
+      if (line === undefined || line.position === position) return;
+      await tx.objectStore('lines').put({ ...line, position });
+    });
+  }
+
+  /** Marks own messages that the group will never get, because this client left it first. */
+  async markUnsent(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    await this.write(async (tx) => {
+      for (const id of ids) {
+        const line = await tx.objectStore('lines').get(id);
+        if (line?.kind === 'text') await tx.objectStore('lines').put({ ...line, unsent: true });
+      }
+    });
+  }
+
+  intentions(): Promise<Intention[]> {
+    return this.database.getAll('intentions');
+  }
+
+  async putIntention(intention: Intention): Promise<void> {
+    await this.write((tx) => tx.objectStore('intentions').put(intention));
+  }
+
+  async dropIntention(id: string): Promise<void> {
+    await this.write((tx) => tx.objectStore('intentions').delete(id));
+  }
+}

@@ -1,0 +1,61 @@
+/** What the chat remembers for its views. Conversations are keyed by the MLS group id in hex. */
+
+export interface Conversation {
+  id: string;
+  /** Empty until someone named it: shown by its members then. */
+  name: string;
+  /** Milliseconds since 1970 of the last change, for the order of the list. */
+  changedAt: number;
+  /** Number of the last line taken into this conversation; lines are numbered from 1 in order of arrival. */
+  lastOrder: number;
+  /** Highest position of the group's log seen in this conversation. */
+  lastPosition: number;
+  unread: number;
+  preview?: { sender: string; own: boolean; text: string };
+  /** `user/client` of everyone in the group, for the views; the MLS group decides. */
+  members: string[];
+  /** Members who proposed to leave in the current epoch. */
+  proposers: string[];
+  /** The delivery service knows the group. */
+  registered: boolean;
+  /** `leaving`: asked to leave, not yet committed by another member. `left`, `removed`: read-only. */
+  standing: 'member' | 'leaving' | 'left' | 'removed';
+}
+
+interface LineBase {
+  /** Id of the inbox item it came from: taking an item over twice writes the same record. */
+  id: string;
+  conversation: string;
+  order: number;
+  /** Position in the group's log, once known; own messages get theirs when the delivery service took them. */
+  position?: number;
+  /** Highest position seen when the line was taken over: its place while it has none of its own. */
+  after: number;
+  /** Milliseconds since 1970, by the sender's clock for messages. */
+  at: number;
+}
+
+export type ChatLine = LineBase &
+  (
+    | { kind: 'text'; sender: string; own: boolean; text: string; /** The conversation ended before it was sent. */ unsent?: true }
+    | { kind: 'event'; event: ChatEvent }
+  );
+
+export type ChatEvent =
+  | { type: 'created' }
+  | { type: 'joined' }
+  | { type: 'named'; by: string; own: boolean; name: string }
+  | { type: 'added'; by: string; own: boolean; users: string[] }
+  | { type: 'removed'; by: string; own: boolean; users: string[] }
+  | { type: 'left'; users: string[] }
+  | { type: 'you-removed'; by: string }
+  | { type: 'you-left' }
+  | { type: 'unreadable'; code: string };
+
+/** Something the user wants done to a group, kept until it is done: the commit for it may lose its epoch. */
+export type Intention = { id: string; conversation: string; attempts: number; failure?: string } & (
+  | { kind: 'add'; user: string }
+  | { kind: 'leave' }
+  /** Tells the group its name: after it was chosen, and again for whoever joined since. */
+  | { kind: 'name'; name: string }
+);

@@ -1,0 +1,303 @@
+import type { CoreCryptoClient } from 'openmls-wasm';
+import { fromHex, toHex, type Address } from '../delivery/bytes.ts';
+import type { DeliveryClient } from '../delivery/client.ts';
+import { LiveConnection } from '../delivery/live.ts';
+import type { LiveEvent } from '../delivery/types.ts';
+import { encodePayload } from '../history/payload.ts';
+import type { History } from '../history/history.ts';
+import type { Intention } from '../history/types.ts';
+import { codeOf, newId, sharedContext, worthRetrying, type ConnectionStatus, type SyncContext, type SyncEvents } from './context.ts';
+import { Emitter } from './emitter.ts';
+import { GroupSync } from './group-sync.ts';
+import { KeyPackages } from './key-packages.ts';
+import { Lane } from './lane.ts';
+import { MessageStates } from './states.ts';
+import { takeWelcomes } from './welcomes.ts';
+
+export interface SyncEngineOptions {
+  client: CoreCryptoClient;
+  delivery: DeliveryClient;
+  history: History;
+  own: Address;
+}
+
+/**
+ * Carries everything between the crypto client, the delivery service and the history. Knows no views: they call
+ * its methods, which settle when the wish is durable, and listen to its events.
+ */
+export class SyncEngine {
+  readonly events = new Emitter<SyncEvents>();
+  readonly states = new MessageStates((conversation) => this.events.emit('lines', conversation));
+  status: ConnectionStatus = 'connecting';
+
+  private readonly context: SyncContext;
+  private readonly groups = new Map<string, GroupSync>();
+  private readonly live: LiveConnection;
+  private readonly welcomes: Lane;
+  private readonly keyPackages: Lane;
+  private readonly unlisten: (() => void)[] = [];
+  private visible: string | undefined;
+  private historyFails = false;
+
+  constructor({ client, delivery, history, own }: SyncEngineOptions) {
+    const handOver = new Lane(() => this.takeOverInbox(), worthRetrying);
+    this.context = sharedContext({ client, delivery, history, own, events: this.events, states: this.states, handOver });
+    const keyPackages = new KeyPackages(this.context);
+    this.keyPackages = new Lane(() => keyPackages.replenish(), worthRetrying);
+    this.welcomes = new Lane(() => this.takeWelcomes(), worthRetrying);
+    this.live = new LiveConnection(delivery, {
+      onReady: () => this.online(),
+      onEvent: (event) => this.liveEvent(event),
+      onDown: () => this.setStatus('offline'),
+      onRefused: (code) => {
+        this.setStatus('offline');
+        this.events.emit('sign-in-refused', code);
+      },
+    });
+  }
+
+  /** Takes over what a crash left unacknowledged, then connects. Works offline: nothing here needs the network. */
+  async start(): Promise<void> {
+    await this.context.handOver.run();
+    for (const entry of await this.context.client.outbox()) {
+      if (entry.kind === 'message') this.states.inOutbox(entry.id, toHex(entry.groupId));
+    }
+    for (const groupId of await this.context.client.listGroups()) {
+      // A group whose creation was durable but not yet in the history.
+      const known = await this.context.history.conversation(toHex(groupId));
+      if (known === undefined) await this.context.history.createConversation(toHex(groupId), [], []);
+      this.group(groupId);
+    }
+    this.events.emit('conversations', undefined);
+    this.unlisten.push(
+      this.context.client.on('engine-restarted', () => this.kickAll()),
+      this.context.client.on('storage-recovered', () => this.kickAll()),
+    );
+    globalThis.document?.addEventListener('visibilitychange', this.refresh);
+    this.live.start();
+  }
+
+  stop(): void {
+    globalThis.document?.removeEventListener('visibilitychange', this.refresh);
+    for (const unlisten of this.unlisten) unlisten();
+    this.live.stop();
+    for (const lane of [this.context.handOver, this.welcomes, this.keyPackages]) lane.stop();
+    for (const group of this.groups.values()) group.stop();
+  }
+
+  /** Tries to reach the delivery service now. */
+  reconnect(): void {
+    this.live.reconnect();
+  }
+
+  /** Starts again after a refused sign-in, when something may have changed (a device was linked). */
+  signInAgain(): void {
+    this.live.start();
+  }
+
+  // What the user does
+
+  /** Which conversation is on screen: it is read as it comes in. */
+  async show(conversation: string | undefined): Promise<void> {
+    this.visible = conversation;
+    if (conversation === undefined) return;
+    const changed = await this.context.history.updateConversation(conversation, (record) => {
+      record.unread = 0;
+    });
+    if (changed) this.events.emit('conversations', undefined);
+  }
+
+  /** Sends a text. Settles when it is durable here, or has failed; its state tells which. */
+  async sendText(conversation: string, text: string): Promise<void> {
+    await this.save(newId(), conversation, text, Date.now());
+  }
+
+  /** Tries again what failed, under the same id. */
+  async retry(id: string, conversation: string): Promise<void> {
+    const unsaved = this.states.unsavedMessage(id);
+    if (unsaved !== undefined) return this.save(id, conversation, unsaved.text, unsaved.at);
+    this.states.retry(id, conversation);
+    this.groups.get(conversation)?.kickFresh();
+    this.live.reconnect();
+  }
+
+  private async save(id: string, conversation: string, text: string, at: number): Promise<void> {
+    this.states.save({ id, conversation, text, at });
+    try {
+      await this.context.client.sendMessage(fromHex(conversation), encodePayload({ type: 'text', text, at }), id);
+    } catch (error) {
+      this.states.notSaved(id, codeOf(error) ?? 'unknown');
+      return;
+    }
+    this.states.inOutbox(id, conversation);
+    this.groups.get(conversation)?.kickFresh();
+    await this.context.handOver.run();
+    this.states.saved(id);
+  }
+
+  /** Makes a group with this name; everybody in `users` is invited as soon as the delivery service is reached. */
+  async createConversation(name: string, users: readonly string[]): Promise<string> {
+    const groupId = await this.context.client.createGroup();
+    const conversation = toHex(groupId);
+    const invitations = users.map((user): Intention => ({ id: newId(), conversation, attempts: 0, kind: 'add', user }));
+    await this.context.history.createConversation(conversation, [this.context.ownAddress], invitations);
+    await this.context.history.updateConversation(conversation, (record) => {
+      record.name = name;
+    });
+    this.group(groupId).kick();
+    this.events.emit('conversations', undefined);
+    return conversation;
+  }
+
+  /** Invites all devices of a user. What becomes of it shows in `intentions`. */
+  async invite(conversation: string, user: string): Promise<string> {
+    return this.intend({ id: newId(), conversation, attempts: 0, kind: 'add', user });
+  }
+
+  async rename(conversation: string, name: string): Promise<void> {
+    await this.intend({ id: newId(), conversation, attempts: 0, kind: 'name', name });
+  }
+
+  async leave(conversation: string): Promise<void> {
+    await this.context.history.updateConversation(conversation, (record) => {
+      if (record.standing === 'member') record.standing = 'leaving';
+    });
+    await this.intend({ id: `leave-${conversation}`, conversation, attempts: 0, kind: 'leave' });
+    this.events.emit('conversations', undefined);
+  }
+
+  async intentions(conversation: string): Promise<Intention[]> {
+    return (await this.context.history.intentions()).filter((intention) => intention.conversation === conversation);
+  }
+
+  /** The user has seen why it failed. */
+  async dismiss(intention: Intention): Promise<void> {
+    await this.context.history.dropIntention(intention.id);
+    this.events.emit('members', intention.conversation);
+  }
+
+  /** Vouches for another device of this user. */
+  async link(publicKey: Uint8Array): Promise<void> {
+    await this.context.delivery.link(publicKey);
+  }
+
+  private async intend(intention: Intention): Promise<string> {
+    await this.context.history.putIntention(intention);
+    this.events.emit('members', intention.conversation);
+    this.groups.get(intention.conversation)?.kickFresh();
+    return intention.id;
+  }
+
+  // What happens
+
+  private group(groupId: Uint8Array): GroupSync {
+    const conversation = toHex(groupId);
+    const known = this.groups.get(conversation);
+    if (known !== undefined) return known;
+    const group = new GroupSync(this.context, groupId, (closed) => {
+      this.groups.get(closed)?.stop();
+      this.groups.delete(closed);
+    });
+    this.groups.set(conversation, group);
+    return group;
+  }
+
+  private online(): void {
+    this.setStatus('online');
+    this.welcomes.kickFresh();
+    this.keyPackages.kickFresh();
+    this.kickAll();
+  }
+
+  private kickAll(): void {
+    for (const group of this.groups.values()) {
+      group.markBehind();
+      group.kickFresh();
+    }
+    this.context.handOver.kickFresh();
+  }
+
+  /** A page that comes back to the front may have slept through its connection. */
+  private readonly refresh = (): void => {
+    if (document.visibilityState !== 'visible') return;
+    void this.show(this.visible);
+    this.live.reconnect();
+    if (this.status === 'online') this.online();
+  };
+
+  private liveEvent(event: LiveEvent): void {
+    if (event.type === 'welcome') this.welcomes.kick();
+    // A group not known here is on its way in by a Welcome; its log is read from the start of the membership.
+    else this.groups.get(toHex(event.groupId))?.receive(event.entry);
+  }
+
+  private async takeWelcomes(): Promise<void> {
+    await takeWelcomes(this.context, {
+      catchUp: async (conversation) => {
+        const group = this.groups.get(conversation);
+        group?.markBehind();
+        await group?.run().catch((error: unknown) => {
+          if (this.groups.has(conversation)) throw error; // Otherwise it was closed meanwhile, which is the aim.
+        });
+      },
+      joined: (groupId) => this.joined(groupId),
+    });
+    this.keyPackages.kick();
+  }
+
+  private joined(groupId: Uint8Array): void {
+    void this.context.client
+      .listGroups()
+      .then((groups) => {
+        if (!groups.some((known) => toHex(known) === toHex(groupId))) return;
+        const group = this.group(groupId);
+        group.markBehind();
+        group.kickFresh();
+      })
+      .catch((error: unknown) => this.events.emit('problem', { where: 'joined', error }));
+  }
+
+  private setStatus(status: ConnectionStatus): void {
+    if (this.status === status) return;
+    this.status = status;
+    this.events.emit('status', status);
+  }
+
+  /** Promise G10: history first, in one transaction; only then is the crypto client told to forget the items. */
+  private async takeOverInbox(): Promise<void> {
+    const { client, history } = this.context;
+    for (;;) {
+      const items = await client.inbox();
+      if (items.length === 0) return;
+      try {
+        await history.takeOver(items, this.visibleNow());
+      } catch (error) {
+        this.reportHistory(error);
+        throw error;
+      }
+      this.reportHistory(undefined);
+      await client.acknowledgeInbox(items.map(({ id }) => id));
+      for (const conversation of new Set(items.map(({ groupId }) => toHex(groupId)))) {
+        this.events.emit('lines', conversation);
+        this.events.emit('members', conversation);
+      }
+      this.events.emit('conversations', undefined);
+      this.kickNamed(items.filter(({ kind }) => kind === 'commit').map(({ groupId }) => toHex(groupId)));
+    }
+  }
+
+  /** A commit may have left an intention behind: telling whoever joined the group's name. */
+  private kickNamed(conversations: readonly string[]): void {
+    for (const conversation of new Set(conversations)) this.groups.get(conversation)?.kick();
+  }
+
+  private visibleNow(): string | undefined {
+    return globalThis.document?.visibilityState === 'hidden' ? undefined : this.visible;
+  }
+
+  private reportHistory(error: unknown): void {
+    if (error === undefined && !this.historyFails) return;
+    this.historyFails = error !== undefined;
+    this.events.emit('history-error', error);
+  }
+}

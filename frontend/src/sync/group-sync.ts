@@ -1,0 +1,166 @@
+import type { GroupInfo, OutboxEntry } from 'openmls-wasm';
+import { addressText, parseIdentity, toHex } from '../delivery/bytes.ts';
+import { DeliveryError } from '../delivery/errors.ts';
+import type { LogEntry } from '../delivery/types.ts';
+import { worthRetrying, type SyncContext } from './context.ts';
+import { GroupLog, isUnknownGroup } from './group-log.ts';
+import { Intentions } from './intentions.ts';
+import { Lane } from './lane.ts';
+import { isStale, Uploads } from './uploads.ts';
+
+/** More rounds than this without coming to rest: something disagrees, so wait before the next try. */
+const maxRounds = 500;
+
+/**
+ * Keeps one group in step with the delivery service. Everything about a group happens in its lane, one thing at
+ * a time: read the log to its end, then the one next thing that is due, then look again.
+ */
+export class GroupSync {
+  readonly conversation: string;
+  private readonly lane: Lane;
+  private readonly log: GroupLog;
+  private readonly intentions: Intentions;
+  private readonly uploads: Uploads;
+
+  constructor(
+    private readonly context: SyncContext,
+    readonly groupId: Uint8Array,
+    private readonly closed: (conversation: string) => void,
+  ) {
+    this.conversation = toHex(groupId);
+    this.lane = new Lane(() => this.pass(), worthRetrying);
+    this.log = new GroupLog(context, groupId);
+    this.intentions = new Intentions(context, groupId);
+    this.uploads = new Uploads(context, groupId, this.log, (code) => this.intentions.commitRefused(code));
+  }
+
+  kick(): void {
+    this.lane.kick();
+  }
+
+  kickFresh(): void {
+    this.lane.kickFresh();
+  }
+
+  markBehind(): void {
+    this.log.markBehind();
+  }
+
+  receive(entry: LogEntry): void {
+    this.log.push(entry);
+    this.lane.kick();
+  }
+
+  /** Settles when the group has been brought in step once more. */
+  run(): Promise<void> {
+    return this.lane.run();
+  }
+
+  cursor(): Promise<number> {
+    return this.log.cursor();
+  }
+
+  stop(): void {
+    this.lane.stop();
+  }
+
+  private async pass(): Promise<void> {
+    try {
+      await this.register();
+      for (let round = 0; round < maxRounds; round += 1) {
+        await this.log.catchUp();
+        const info = await this.context.client.groupInfo(this.groupId);
+        await this.showMembers(info);
+        if (!info.isActive) return await this.close('removed');
+        if (!(await this.next(info))) return;
+      }
+    } catch (error) {
+      if (isUnknownGroup(error)) return this.closed(this.conversation);
+      this.context.events.emit('problem', { where: 'group', error });
+      throw error;
+    }
+    throw new DeliveryError('unreachable', 'no-rest', 'the group does not come to rest');
+  }
+
+  /** A group made here is made known to the delivery service before anything of it is uploaded. */
+  private async register(): Promise<void> {
+    const conversation = await this.context.history.conversation(this.conversation);
+    if (conversation === undefined || conversation.registered) return;
+    await this.context.delivery.registerGroup(this.groupId);
+    await this.context.history.updateConversation(this.conversation, (record) => {
+      record.registered = true;
+    });
+  }
+
+  /** Does the next thing that is due; `false` when there is nothing. */
+  private async next(info: GroupInfo): Promise<boolean> {
+    const outbox = await this.outbox();
+    const leaving = (await this.intentions.open()).some(({ kind }) => kind === 'leave');
+    if (leaving && info.members.length === 1) {
+      await this.close('left');
+      return false;
+    }
+    if (info.pendingProposals > 0 && !info.hasPendingCommit && !leaving) {
+      // Somebody wants to leave. Every member tries to commit it; the delivery service lets one of them.
+      await this.context.client.commitPendingProposals(this.groupId);
+      return true;
+    }
+    if (info.pendingProposals === 0) {
+      const stale = outbox.find((entry) => isStale(entry, info.epoch));
+      if (stale !== undefined) {
+        // After reading the log to its end: what is still in the outbox was not taken in its own epoch.
+        await this.context.client.renewOutbox(stale.id);
+        return true;
+      }
+    }
+    const due = outbox.find((entry) => entry.bytes !== null && !isStale(entry, info.epoch));
+    if (due !== undefined) {
+      await this.uploads.upload(due);
+      return true;
+    }
+    return info.hasPendingCommit ? false : this.intentions.step(info);
+  }
+
+  /** This group's entries that still have to be uploaded, in order. */
+  private async outbox(): Promise<OutboxEntry[]> {
+    const { client, states } = this.context;
+    return (await client.outbox()).filter(
+      (entry) => toHex(entry.groupId) === this.conversation && !states.isTaken(entry.id) && !states.isRefused(entry.id),
+    );
+  }
+
+  private async showMembers(info: GroupInfo): Promise<void> {
+    if (!info.isActive) return;
+    const members = info.members.map(({ identity }) => addressText(parseIdentity(identity)));
+    const changed = await this.context.history.updateConversation(this.conversation, (record) => {
+      record.members = members;
+    });
+    if (!changed) return;
+    this.context.events.emit('members', this.conversation);
+    this.context.events.emit('conversations', undefined);
+  }
+
+  /**
+   * This client is out of the group. Its history stays; the group's keys go, and with them whatever the group
+   * will never get. Repeatable at every step: a restart finds the group inactive and comes here again.
+   */
+  private async close(standing: 'left' | 'removed'): Promise<void> {
+    const { client, history, handOver, states, events } = this.context;
+    await handOver.run(); // The commit that removed this client must be in the history first.
+    const unsent = (await client.outbox()).filter((entry) => toHex(entry.groupId) === this.conversation);
+    await history.markUnsent(unsent.filter(({ kind }) => kind === 'message').map(({ id }) => id));
+    await history.updateConversation(this.conversation, (record) => {
+      if (record.standing === 'leaving') record.standing = 'left';
+      else if (record.standing === 'member') record.standing = standing;
+    });
+    for (const intention of await this.intentions.open()) await history.dropIntention(intention.id);
+    await client.deleteGroup(this.groupId);
+    const left = (await client.outbox()).filter((entry) => unsent.some(({ id }) => id === entry.id));
+    for (const { id, kind } of left) if (kind !== 'commit') await client.acknowledgeOutbox(id);
+    for (const { id } of unsent) states.settled(id);
+    events.emit('lines', this.conversation);
+    events.emit('members', this.conversation);
+    events.emit('conversations', undefined);
+    this.closed(this.conversation);
+  }
+}

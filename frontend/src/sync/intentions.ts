@@ -1,0 +1,152 @@
+import type { GroupInfo } from 'openmls-wasm';
+import { addressText, parseIdentity, toHex } from '../delivery/bytes.ts';
+import { isRefused } from '../delivery/errors.ts';
+import { encodePayload } from '../history/payload.ts';
+import type { Intention } from '../history/types.ts';
+import type { SyncContext } from './context.ts';
+
+/** How often an invitation is committed anew after losing its epoch to another member's commit. */
+const maxAttempts = 10;
+
+/**
+ * Carries out what the user wants of one group. Every step looks at the group as it is now, does at most one
+ * thing and is called again until there is nothing left: so a commit that lost its epoch is simply made again.
+ */
+export class Intentions {
+  private readonly conversation: string;
+  /** The epoch in which this client last proposed to leave. */
+  private proposedIn: bigint | undefined;
+
+  constructor(
+    private readonly context: SyncContext,
+    private readonly groupId: Uint8Array,
+  ) {
+    this.conversation = toHex(groupId);
+  }
+
+  async open(): Promise<Intention[]> {
+    const all = await this.context.history.intentions();
+    return all.filter((intention) => intention.conversation === this.conversation && intention.failure === undefined);
+  }
+
+  /** Does one thing; `true` when the group should be looked at again. Only with no commit pending. */
+  async step(info: GroupInfo): Promise<boolean> {
+    const open = await this.open();
+    const leave = open.find((intention) => intention.kind === 'leave');
+    if (leave !== undefined) return this.leave(info);
+    const [next] = open;
+    if (next === undefined) return false;
+    if (next.kind === 'name') return this.announceName(next.id, next.name);
+    return next.kind === 'add' ? this.add(next, info) : false;
+  }
+
+  /** The delivery service refused the commit of an intention for good. */
+  async commitRefused(code: string): Promise<void> {
+    if (code === 'past-epoch') return; // Lost to another commit: done again in the next epoch.
+    const [first] = (await this.open()).filter((intention) => intention.kind === 'add');
+    if (first !== undefined) await this.fail(first, code);
+  }
+
+  async fail(intention: Intention, failure: string): Promise<void> {
+    await this.context.history.putIntention({ ...intention, failure });
+    this.context.events.emit('members', this.conversation);
+  }
+
+  async done(id: string): Promise<void> {
+    await this.context.history.dropIntention(id);
+    this.context.events.emit('members', this.conversation);
+  }
+
+  private async announceName(id: string, name: string): Promise<boolean> {
+    const { client, handOver } = this.context;
+    const known = (await client.outbox()).some((entry) => entry.id === id);
+    if (!known) await client.sendMessage(this.groupId, encodePayload({ type: 'name', name, at: Date.now() }), id);
+    await this.done(id);
+    handOver.kick();
+    return true;
+  }
+
+  private async add(intention: Intention & { kind: 'add' }, info: GroupInfo): Promise<boolean> {
+    const { client, delivery, history } = this.context;
+    const { user } = intention;
+    try {
+      const missing = await this.missingClients(user, info);
+      if (missing.size === 0) {
+        if (intention.attempts === 0) await this.fail(intention, 'already-member');
+        else await this.done(intention.id);
+        return true;
+      }
+      if (intention.attempts >= maxAttempts) {
+        await this.fail(intention, 'too-many-conflicts');
+        return true;
+      }
+      const taken = await delivery.takeKeyPackages(user);
+      const keyPackages = taken.filter(({ client: id }) => missing.has(id)).map(({ keyPackage }) => keyPackage);
+      if (keyPackages.length === 0) {
+        await this.fail(intention, 'no-key-package');
+        return true;
+      }
+      await history.putIntention({ ...intention, attempts: intention.attempts + 1 });
+      const entry = await client.addMembers(this.groupId, keyPackages);
+      // The delivery service chose the key packages: they must be this user's, or it could slip somebody in.
+      const expected = new Set([...missing].map((id) => addressText({ user, client: id })));
+      if (!entry.added.every(({ identity }) => expected.has(addressText(parseIdentity(identity))))) {
+        await client.rejectCommit(entry.id); // Never uploaded: nobody can have ordered it.
+        await this.fail(intention, 'wrong-key-package');
+      }
+      return true;
+    } catch (error) {
+      if (isRefused(error)) {
+        await this.fail(intention, error.code);
+        return true;
+      }
+      if (isBadKeyPackage(error)) {
+        await this.fail(intention, 'invalid-key-package');
+        return true;
+      }
+      throw error;
+    }
+  }
+
+  /** The user's clients that are not members yet. */
+  private async missingClients(user: string, info: GroupInfo): Promise<Set<string>> {
+    const members = new Set(info.members.map(({ identity }) => addressText(parseIdentity(identity))));
+    const clients = await this.context.delivery.clientsOf(user);
+    return new Set(clients.map(({ client }) => client).filter((client) => !members.has(addressText({ user, client }))));
+  }
+
+  /**
+   * Leaving takes all of this user's devices out: this client removes the others by a commit and then proposes
+   * its own removal, which another member commits (a member cannot commit its own removal, RFC 9420 §12.2).
+   */
+  private async leave(info: GroupInfo): Promise<boolean> {
+    const { client } = this.context;
+    const others = info.members.filter(({ leafIndex }) => leafIndex !== info.ownLeafIndex);
+    if (others.length === 0) return false; // Nobody to tell: the group is closed by its owner, see GroupSync.
+    const ownDevices = others.filter(({ identity }) => parseIdentity(identity).user === this.context.own.user);
+    if (ownDevices.length > 0 && ownDevices.length < others.length) {
+      if (info.pendingProposals > 0) return false;
+      await client.removeMembers(this.groupId, ownDevices.map(({ leafIndex }) => leafIndex));
+      return true;
+    }
+    if (this.proposedIn === info.epoch || (await this.hasProposal())) return false;
+    if (info.pendingProposals > 0) {
+      // Proposed before a restart: the proposal is in the group's own queue and was uploaded.
+      this.proposedIn = info.epoch;
+      return false;
+    }
+    await client.leaveGroup(this.groupId);
+    this.proposedIn = info.epoch;
+    return true;
+  }
+
+  private async hasProposal(): Promise<boolean> {
+    const outbox = await this.context.client.outbox();
+    return outbox.some((entry) => entry.kind === 'proposal' && toHex(entry.groupId) === this.conversation);
+  }
+}
+
+function isBadKeyPackage(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && code.includes('key-package');
+}

@@ -1,0 +1,36 @@
+import type { SyncContext } from './context.ts';
+
+const fewest = 10;
+const full = 20;
+/** A last-resort key package this close to its end, in seconds, is replaced. */
+const renewBefore = 14n * 24n * 3600n;
+
+/** Keeps enough key packages at the delivery service for others to invite this client while it is away. */
+export class KeyPackages {
+  /** Made, durable, but not known to have arrived: uploaded again instead of making new ones. */
+  private unpublished: Uint8Array[] = [];
+  private unpublishedLastResort: Uint8Array | undefined;
+
+  constructor(private readonly context: SyncContext) {}
+
+  async replenish(): Promise<void> {
+    const { client, delivery } = this.context;
+    const { available, lastResort } = await delivery.keyPackageCount();
+    if (available < fewest && this.unpublished.length === 0) {
+      this.unpublished = await client.generateKeyPackages(full - available);
+    }
+    if (this.unpublishedLastResort === undefined && (!lastResort || (await this.lastResortEnds()))) {
+      this.unpublishedLastResort = await client.generateLastResortKeyPackage();
+    }
+    if (this.unpublished.length === 0 && this.unpublishedLastResort === undefined) return;
+    await delivery.publishKeyPackages(this.unpublished, this.unpublishedLastResort);
+    this.unpublished = [];
+    this.unpublishedLastResort = undefined;
+  }
+
+  private async lastResortEnds(): Promise<boolean> {
+    const now = BigInt(Math.floor(Date.now() / 1000));
+    const lastResorts = (await this.context.client.keyPackages()).filter(({ lastResort }) => lastResort);
+    return lastResorts.every(({ notAfter }) => notAfter < now + renewBefore);
+  }
+}

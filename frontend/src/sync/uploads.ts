@@ -1,0 +1,93 @@
+import type { OutboxEntry } from 'openmls-wasm';
+import { addressText, parseIdentity, toHex } from '../delivery/bytes.ts';
+import { DeliveryError, isUnreachable } from '../delivery/errors.ts';
+import type { SyncContext } from './context.ts';
+import type { GroupLog } from './group-log.ts';
+
+/** Entries that may be uploaded, but for which the epoch has to be made current first. */
+export function isStale(entry: OutboxEntry, epoch: bigint): boolean {
+  return entry.kind === 'message' && (entry.bytes === null || entry.epoch < epoch);
+}
+
+/** Uploads one group's outbox entries. The same entry goes up with the same bytes under the same id until answered. */
+export class Uploads {
+  constructor(
+    private readonly context: SyncContext,
+    private readonly groupId: Uint8Array,
+    private readonly log: GroupLog,
+    /** Told when the delivery service has refused a commit, with its code. */
+    private readonly commitRefused: (code: string) => Promise<void>,
+  ) {}
+
+  async upload(entry: OutboxEntry): Promise<void> {
+    if (entry.bytes === null) return;
+    try {
+      const position = await this.send(entry, entry.bytes);
+      await this.accepted(entry, entry.bytes, position);
+    } catch (error) {
+      // Answered or not, the log decides what is true before the next upload.
+      this.log.markBehind();
+      if (isUnreachable(error) || !(error instanceof DeliveryError)) throw error;
+      await this.refused(entry, error);
+    }
+  }
+
+  private async send(entry: OutboxEntry, bytes: Uint8Array): Promise<number> {
+    const { delivery } = this.context;
+    if (entry.kind !== 'commit') return delivery.sendMessage(this.groupId, entry.id, bytes);
+    return delivery.sendCommit(this.groupId, {
+      id: entry.id,
+      commit: bytes,
+      ...(entry.welcome === undefined ? {} : { welcome: entry.welcome }),
+      added: entry.added.map(({ identity }) => addressText(parseIdentity(identity))),
+      removed: entry.removed.map(({ identity }) => addressText(parseIdentity(identity))),
+    });
+  }
+
+  /**
+   * The delivery service has ordered the entry. It is processed at its position in the log, like everybody
+   * else's: a commit is merged there, a message or proposal leaves the outbox there.
+   */
+  private async accepted(entry: OutboxEntry, bytes: Uint8Array, position: number): Promise<void> {
+    this.context.states.sent(entry.id);
+    if (position <= (await this.log.cursor())) {
+      if (entry.kind !== 'commit') await this.context.client.acknowledgeOutbox(entry.id);
+      this.context.states.settled(entry.id);
+      return;
+    }
+    this.log.push({ position, id: entry.id, sender: this.context.ownAddress, message: bytes });
+  }
+
+  private async refused(entry: OutboxEntry, error: DeliveryError): Promise<void> {
+    const { client, delivery, states } = this.context;
+    if (error.code === 'unknown-group') {
+      await delivery.registerGroup(this.groupId);
+      return; // Uploaded by the next round.
+    }
+    if (entry.kind === 'commit') {
+      // The one place where a pending commit is given up: the delivery service has said no to it.
+      await client.rejectCommit(entry.id);
+      states.settled(entry.id);
+      await this.commitRefused(error.code);
+      return;
+    }
+    if (error.code === 'id-conflict') {
+      // An earlier encryption of the same entry arrived although its answer did not: it is in the log.
+      await this.log.catchUp();
+      await this.drop(entry);
+      return;
+    }
+    if (entry.kind === 'proposal') {
+      await this.drop(entry); // Good for one epoch only; whoever wanted it proposes again.
+      return;
+    }
+    if (error.code !== 'past-epoch') states.refuse(entry.id, toHex(this.groupId), error.code);
+    // past-epoch: the next round reads the log, and encrypts the message anew in the current epoch.
+  }
+
+  private async drop(entry: OutboxEntry): Promise<void> {
+    const stillThere = (await this.context.client.outbox()).some(({ id }) => id === entry.id);
+    if (stillThere) await this.context.client.acknowledgeOutbox(entry.id);
+    this.context.states.settled(entry.id);
+  }
+}

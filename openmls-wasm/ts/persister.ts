@@ -53,8 +53,11 @@ export interface Persister {
   /**
    * Becomes the writer: increments the fencing number in the database and keeps the new one (promise G4).
    * From then on every write of an earlier writer fails.
+   *
+   * `accept` is called with all records, inside the same transaction. If it throws, the transaction is aborted, the
+   * database is as it was, and the call rejects with what was thrown.
    */
-  claimWriter(): Promise<void>;
+  claimWriter(accept: (records: StorageRecord[]) => void): Promise<void>;
 
   /** All records of the client scope, or of the group scope. */
   load(scope: Category['scope']): Promise<StorageRecord[]>;
@@ -79,7 +82,7 @@ export interface Persister {
   /** The durable queue, oldest first. */
   listIncoming(): Promise<StoredIncoming[]>;
 
-  /** Replaces an entry of the queue; does nothing if it is gone. Checks the fencing number as `write` does. */
+  /** Replaces an entry of the queue. Checks the fencing number as `write` does. */
   updateIncoming(key: number, entry: IncomingEntry): Promise<void>;
 
   /** Has `listener` called when a connection that the browser dropped has been opened again. */

@@ -1,0 +1,96 @@
+/**
+ * Checks of what an app passes in.
+ *
+ * The generated glue would turn a wrong type into an exception of its own, which cannot be told from a panic; so each
+ * argument is looked at before wasm is called.
+ */
+
+import { CoreCryptoError } from './errors.js';
+import type { IncomingMessage, IncomingWelcome } from './mls-types.js';
+
+/** @throws CoreCryptoError `invalid-argument` unless `value` is a Uint8Array */
+export function bytes(name: string, value: Uint8Array): Uint8Array {
+  // By its tag, so that an array made in another realm (an iframe) passes.
+  if (Object.prototype.toString.call(value) !== '[object Uint8Array]') {
+    throw invalid(name, 'a Uint8Array');
+  }
+  return value;
+}
+
+/** @throws CoreCryptoError `invalid-argument` unless `values` is an array of Uint8Array */
+export function listOfBytes(name: string, values: readonly Uint8Array[]): readonly Uint8Array[] {
+  if (!Array.isArray(values)) {
+    throw invalid(name, 'an array of Uint8Array');
+  }
+  values.forEach((value: Uint8Array, index) => bytes(`${name}[${index}]`, value));
+  return values;
+}
+
+/** @throws CoreCryptoError `invalid-argument` unless `value` is a string */
+export function text(name: string, value: string): string {
+  if (typeof value !== 'string') {
+    throw invalid(name, 'a string');
+  }
+  return value;
+}
+
+/** @throws CoreCryptoError `invalid-argument` unless `value` is a string or undefined */
+export function optionalText(name: string, value: string | undefined): string | undefined {
+  return value === undefined ? undefined : text(name, value);
+}
+
+/** @throws CoreCryptoError `invalid-argument` unless `values` is an array of strings */
+export function listOfText(name: string, values: readonly string[]): readonly string[] {
+  if (!Array.isArray(values)) {
+    throw invalid(name, 'an array of strings');
+  }
+  values.forEach((value: string, index) => text(`${name}[${index}]`, value));
+  return values;
+}
+
+/** @throws CoreCryptoError `invalid-argument` unless `value` is a whole number from 0 to `max` */
+export function integer(name: string, value: number, max: number = Number.MAX_SAFE_INTEGER): number {
+  if (!Number.isInteger(value) || value < 0 || value > max) {
+    throw invalid(name, `a whole number from 0 to ${max}`);
+  }
+  return value;
+}
+
+/** As {@link integer}; undefined passes. */
+export function optionalInteger(name: string, value: number | undefined, max?: number): number | undefined {
+  return value === undefined ? undefined : integer(name, value, max);
+}
+
+/** Leaf indexes are 32 bits (RFC 9420 §7.7). */
+export function listOfLeafIndexes(name: string, values: readonly number[]): readonly number[] {
+  if (!Array.isArray(values)) {
+    throw invalid(name, 'an array of leaf indexes');
+  }
+  values.forEach((value: number, index) => integer(`${name}[${index}]`, value, 0xffffffff));
+  return values;
+}
+
+/** A plain copy of a message from the delivery service, without properties that are undefined. */
+export function incomingMessage(message: IncomingMessage): IncomingMessage {
+  if (typeof message !== 'object' || message === null) {
+    throw invalid('message', 'an object { bytes, id?, position? }');
+  }
+  const id = optionalText('id', message.id);
+  const position = optionalInteger('position', message.position);
+  return {
+    bytes: bytes('bytes', message.bytes),
+    ...(id === undefined ? {} : { id }),
+    ...(position === undefined ? {} : { position }),
+  };
+}
+
+/** As {@link incomingMessage}, for a Welcome. */
+export function incomingWelcome(welcome: IncomingWelcome): IncomingWelcome {
+  const message = incomingMessage(welcome);
+  const groupPosition = optionalInteger('groupPosition', welcome.groupPosition);
+  return { ...message, ...(groupPosition === undefined ? {} : { groupPosition }) };
+}
+
+function invalid(name: string, expected: string): CoreCryptoError {
+  return new CoreCryptoError('invalid-argument', `${name} must be ${expected}; nothing was done`);
+}

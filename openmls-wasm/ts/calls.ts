@@ -1,0 +1,58 @@
+/** The calls that a write-behind loop has in hand, and what becomes of those it cannot serve. */
+
+import { CoreCryptoError, fromMlsError, isMlsError, messageOf } from './errors.js';
+
+/** A call whose operation has run, and whose result is not released yet. */
+export interface Call {
+  readonly release: () => void;
+  readonly reject: (error: CoreCryptoError) => void;
+  readonly incomingKey: number | undefined;
+}
+
+/** A call made while there is no engine. */
+export interface DeferredCall {
+  readonly start: () => void;
+  readonly reject: (error: CoreCryptoError) => void;
+}
+
+/** Why there is no engine just now. */
+export interface Loss {
+  readonly code: 'engine-panicked' | 'storage-failed';
+  readonly cause: unknown;
+}
+
+/** Settles a call's promise with what its operation did. */
+export type Settle<T> = (resolve: (value: T) => void, reject: (error: CoreCryptoError) => void) => void;
+
+/**
+ * Runs a synchronous operation of the engine.
+ * @returns how its promise is to be settled, and whether it was refused: by the engine, or by a check of its arguments.
+ * @throws whatever else was thrown: a panic.
+ */
+export function perform<T>(operation: () => T): { readonly settle: Settle<T>; readonly refused: boolean } {
+  try {
+    const value = operation();
+    return { settle: (resolve) => resolve(value), refused: false };
+  } catch (error) {
+    if (!isMlsError(error) && !(error instanceof CoreCryptoError)) {
+      throw error;
+    }
+    const refusal = error instanceof CoreCryptoError ? error : fromMlsError(error);
+    return { settle: (_, reject) => reject(refusal), refused: true };
+  }
+}
+
+/** What a call rejects with whose engine was lost, or whose changes were rolled back. */
+export function lossError(loss: Loss): CoreCryptoError {
+  return loss.code === 'engine-panicked'
+    ? new CoreCryptoError(
+        'engine-panicked',
+        `openmls-wasm panicked (${messageOf(loss.cause)}); the call has had no effect, the client goes on from what was saved`,
+        { cause: loss.cause },
+      )
+    : new CoreCryptoError(
+        'storage-failed',
+        `the database could not be written (${messageOf(loss.cause)}); what the call did was taken back, repeat it once there is storage again`,
+        { cause: loss.cause },
+      );
+}

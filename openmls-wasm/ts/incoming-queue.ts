@@ -1,0 +1,131 @@
+/**
+ * The durable queue of what is handed in before the client is open (promise G5).
+ *
+ * A Welcome or message that arrives while the client is opening is written to the store `incoming` and its promise
+ * settles; nothing is processed before the state it needs is loaded. Then entries are processed in order. Each is
+ * deleted in the transaction that makes its effect durable, so a crash in between processes it again, and never twice:
+ * an effect and the entry's end are one. A repeated delivery is recognized by its position, by the delivery cursor.
+ *
+ * What is refused (typically a message of a group that this client is not in) is tried once more after each Welcome, in
+ * order and before anything newer, because the Welcome may have been late. If it is still refused it stays for the next
+ * open, {@link MAX_ATTEMPTS} times in all; the event `incoming-failed` tells. So does an entry on which wasm panics, or
+ * one bad message would keep the client from ever opening.
+ */
+
+import { CoreCryptoError, type CoreCryptoErrorCode } from './errors.js';
+import type { CoreCryptoEvents, Emitter } from './events.js';
+import type { InboxItem } from './mls-types.js';
+import { FATAL_CODES, type IncomingEntry, type Persister, type StoredIncoming } from './persister.js';
+
+/** At how many openings an entry is tried that is refused each time. */
+export const MAX_ATTEMPTS = 3;
+
+/** Processes one entry and settles when its effect and its end are durable. */
+export type ProcessEntry = (entry: IncomingEntry, key: number) => Promise<InboxItem | undefined>;
+
+type Outcome = 'done' | 'joined' | 'refused';
+
+/** Errors that say nothing about the entry: the client could not work at all. */
+const NOT_ABOUT_THE_ENTRY: ReadonlySet<CoreCryptoErrorCode> = new Set<CoreCryptoErrorCode>([
+  ...FATAL_CODES,
+  'storage-failed',
+  'closed',
+  'wasm-unavailable',
+  'indexeddb-unavailable',
+]);
+
+/** See the module's documentation. */
+export class IncomingQueue {
+  readonly #persister: Persister;
+  readonly #events: Emitter<CoreCryptoEvents>;
+  readonly #adding = new Set<Promise<unknown>>();
+
+  constructor(persister: Persister, events: Emitter<CoreCryptoEvents>) {
+    this.#persister = persister;
+    this.#events = events;
+  }
+
+  /**
+   * Appends an entry once `connected`; settles when it is durable.
+   * From the moment of the call, `process` does not end before the entry has been processed.
+   */
+  async add(connected: Promise<unknown>, entry: IncomingEntry): Promise<void> {
+    const added = connected.then(() => this.#persister.addIncoming(entry));
+    this.#adding.add(added);
+    try {
+      await added;
+    } finally {
+      this.#adding.delete(added);
+    }
+  }
+
+  /**
+   * Processes the queue until there is nothing left in it and nothing on its way into it.
+   * @param onEmpty called in that very moment: what arrives from then on need not go through the queue
+   * @throws CoreCryptoError if the client cannot work; what is not processed stays in the queue
+   */
+  async process(run: ProcessEntry, onEmpty: () => void): Promise<void> {
+    let last = -Infinity;
+    const refused: RefusedEntry[] = [];
+    for (;;) {
+      // In the order of the calls: IndexedDB gives keys in the order the requests were made.
+      await Promise.allSettled(this.#adding);
+      const entries = (await this.#persister.listIncoming()).filter((stored) => stored.key > last);
+      for (const stored of entries) {
+        last = stored.key;
+        await this.#processInOrder(run, stored, refused);
+      }
+      if (entries.length === 0 && this.#adding.size === 0) {
+        await this.#keepOrDrop(refused);
+        // Keeping and dropping takes a while, in which something may have arrived.
+        if (this.#adding.size === 0) {
+          onEmpty();
+          return;
+        }
+        refused.length = 0;
+      }
+    }
+  }
+
+  async #processInOrder(run: ProcessEntry, stored: StoredIncoming, refused: RefusedEntry[]): Promise<void> {
+    const outcome = await this.#processOne(run, stored, refused);
+    if (outcome === 'joined') {
+      for (const earlier of refused.splice(0)) {
+        await this.#processOne(run, earlier.stored, refused);
+      }
+    }
+  }
+
+  async #processOne(run: ProcessEntry, stored: StoredIncoming, refused: RefusedEntry[]): Promise<Outcome> {
+    try {
+      const item = await run(stored.entry, stored.key);
+      return item?.kind === 'joined' ? 'joined' : 'done';
+    } catch (error) {
+      if (!(error instanceof CoreCryptoError) || NOT_ABOUT_THE_ENTRY.has(error.code)) {
+        throw error;
+      }
+      refused.push({ stored, code: error.code });
+      return 'refused';
+    }
+  }
+
+  async #keepOrDrop(refused: readonly RefusedEntry[]): Promise<void> {
+    for (const { stored, code } of refused) {
+      const { key, entry } = stored;
+      const attempts = entry.attempts + 1;
+      const kept = attempts < MAX_ATTEMPTS;
+      if (kept) {
+        await this.#persister.updateIncoming(key, { ...entry, attempts });
+      } else {
+        await this.#persister.write({ events: [], incomingDone: [key] });
+      }
+      const { id, position } = entry.message;
+      this.#events.emit('incoming-failed', { kind: entry.kind, id, position, code, kept });
+    }
+  }
+}
+
+interface RefusedEntry {
+  readonly stored: StoredIncoming;
+  readonly code: CoreCryptoErrorCode;
+}

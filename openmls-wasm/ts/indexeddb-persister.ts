@@ -1,0 +1,371 @@
+/**
+ * A client's records in IndexedDB.
+ *
+ * A transaction commits itself as soon as it has nothing to do, so nothing here awaits anything between opening one and
+ * queueing its last request. Each write queues the read of the fencing number first and the puts right behind it, in the
+ * same tick: awaiting that read first costs a third of the transaction.
+ */
+
+import { CoreCryptoError } from './errors.js';
+import {
+  abortError,
+  INCOMING_STORE,
+  META_STORE,
+  openDatabase,
+  WRITER_KEY,
+  type IfMissing,
+} from './indexeddb-connection.js';
+import type { Category, StorageRecord } from './mls-types.js';
+import {
+  PersisterError,
+  type IncomingEntry,
+  type Persister,
+  type PersisterSchema,
+  type StoredIncoming,
+  type WriteBatch,
+} from './persister.js';
+
+/** Options of the {@link IndexedDbPersister}. */
+export interface IndexedDbPersisterOptions {
+  /** Name of the database; one per client. */
+  readonly name: string;
+  /**
+   * `strict` (default) asks the browser to flush to the disk before `complete`, `relaxed` does not. It is a request, not
+   * a proof: what a power cut leaves is up to the browser and the disk.
+   */
+  readonly durability?: 'strict' | 'relaxed' | undefined;
+}
+
+/** The {@link Persister} of the package. See there for what each method promises. */
+export class IndexedDbPersister implements Persister {
+  readonly #name: string;
+  readonly #durability: 'strict' | 'relaxed';
+  #schema: PersisterSchema | undefined;
+  #database: IDBDatabase | undefined;
+  #opening: Promise<IDBDatabase> | undefined;
+  #fence: number | undefined;
+  #closed = false;
+  #onReconnect: (() => void) | undefined;
+
+  constructor(options: IndexedDbPersisterOptions) {
+    this.#name = options.name;
+    this.#durability = options.durability ?? 'strict';
+  }
+
+  async connect(schema: PersisterSchema): Promise<void> {
+    this.#schema = schema;
+    await this.#connection(schema.mustExist === true ? 'fail' : 'create');
+  }
+
+  async claimWriter(accept: (records: StorageRecord[]) => void): Promise<void> {
+    await this.#connection('fail');
+    const categories = this.#schema?.categories.map((category) => category.name) ?? [];
+    let claimed = 0;
+    let refusal: { readonly error: unknown } | undefined;
+    try {
+      await this.#transact([META_STORE, ...categories], 'readwrite', (transaction) => {
+        const found = categories.map((category) => queueLoad(transaction, category, undefined));
+        const meta = transaction.objectStore(META_STORE);
+        const stored = meta.get(WRITER_KEY);
+        // Requests succeed in the order they were queued: when this one does, all records are there.
+        stored.onsuccess = () => {
+          try {
+            accept(found.flatMap((loaded) => this.#records(loaded)));
+            claimed = (typeof stored.result === 'number' ? stored.result : 0) + 1;
+            meta.put(claimed, WRITER_KEY);
+          } catch (error) {
+            refusal = { error };
+            transaction.abort();
+          }
+        };
+      });
+    } catch (error) {
+      throw refusal === undefined ? error : refusal.error;
+    }
+    this.#fence = claimed;
+  }
+
+  load(scope: Category['scope']): Promise<StorageRecord[]> {
+    return this.#loadRange(scope, undefined);
+  }
+
+  loadGroup(groupKey: string): Promise<StorageRecord[]> {
+    // '0' is the character after '/', so this is the group's own key and all keys below it.
+    return this.#loadRange('group', IDBKeyRange.bound(groupKey, `${groupKey}0`, false, true));
+  }
+
+  async read(keys: readonly { readonly category: string; readonly key: string }[]): Promise<(Uint8Array | undefined)[]> {
+    if (keys.length === 0) {
+      return [];
+    }
+    await this.#connection('fail');
+    const requests: IDBRequest<unknown>[] = [];
+    await this.#transact(storesOf(keys), 'readonly', (transaction) => {
+      for (const { category, key } of keys) {
+        requests.push(transaction.objectStore(category).get(key));
+      }
+    });
+    return requests.map((request) => (request.result instanceof Uint8Array ? request.result : undefined));
+  }
+
+  write(batch: WriteBatch): Promise<void> {
+    const stores = storesOf(batch.events);
+    if (batch.incomingDone.length > 0) {
+      stores.push(INCOMING_STORE);
+    }
+    return this.#fenced(stores, (transaction) => {
+      let store: IDBObjectStore | undefined;
+      for (const event of batch.events) {
+        if (store?.name !== event.category) {
+          store = transaction.objectStore(event.category);
+        }
+        if (event.value === null) {
+          store.delete(event.key);
+        } else {
+          store.put(event.value, event.key);
+        }
+      }
+      for (const key of batch.incomingDone) {
+        transaction.objectStore(INCOMING_STORE).delete(key);
+      }
+    });
+  }
+
+  async addIncoming(entry: IncomingEntry): Promise<number> {
+    await this.#connection('fail');
+    let added: IDBRequest<IDBValidKey> | undefined;
+    await this.#transact([INCOMING_STORE], 'readwrite', (transaction) => {
+      added = transaction.objectStore(INCOMING_STORE).add(entry);
+    });
+    return Number(added?.result);
+  }
+
+  async listIncoming(): Promise<StoredIncoming[]> {
+    await this.#connection('fail');
+    const queue: { keys?: IDBRequest<IDBValidKey[]>; entries?: IDBRequest<IncomingEntry[]> } = {};
+    await this.#transact([INCOMING_STORE], 'readonly', (transaction) => {
+      const store = transaction.objectStore(INCOMING_STORE);
+      queue.keys = store.getAllKeys();
+      queue.entries = store.getAll();
+    });
+    const entries = queue.entries?.result ?? [];
+    return (queue.keys?.result ?? []).flatMap((key, index) => {
+      const entry = entries[index];
+      return entry === undefined ? [] : [{ key: Number(key), entry }];
+    });
+  }
+
+  updateIncoming(key: number, entry: IncomingEntry): Promise<void> {
+    return this.#fenced([INCOMING_STORE], (transaction) => {
+      transaction.objectStore(INCOMING_STORE).put(entry, key);
+    });
+  }
+
+  onReconnect(listener: () => void): void {
+    this.#onReconnect = listener;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#database?.close();
+    this.#database = undefined;
+  }
+
+  /** A write that counts only while the fencing number is ours. */
+  async #fenced(stores: string[], queue: (transaction: IDBTransaction) => void): Promise<void> {
+    const fence = this.#fence;
+    if (fence === undefined) {
+      throw this.#notConnected('is not the writer');
+    }
+    // No await when connected: the transaction then begins in the caller's tick.
+    if (this.#database === undefined) {
+      await this.#connection('fail');
+    }
+    let overtaken = false;
+    try {
+      await this.#transact([META_STORE, ...stores], 'readwrite', (transaction) => {
+        const stored = transaction.objectStore(META_STORE).get(WRITER_KEY);
+        stored.onsuccess = () => {
+          if (stored.result === fence) {
+            // All requests are queued by now; this spares the wait for the event of the last one.
+            transaction.commit();
+          } else {
+            overtaken = true;
+            transaction.abort();
+          }
+        };
+        queue(transaction);
+      });
+    } catch (error) {
+      throw overtaken ? this.#writerLost(error) : error;
+    }
+  }
+
+  async #loadRange(scope: Category['scope'], range: IDBKeyRange | undefined): Promise<StorageRecord[]> {
+    await this.#connection('fail');
+    const categories = this.#schema?.categories.filter((category) => category.scope === scope) ?? [];
+    if (categories.length === 0) {
+      return [];
+    }
+    const names = categories.map((category) => category.name);
+    let found: QueuedLoad[] = [];
+    await this.#transact(names, 'readonly', (transaction) => {
+      found = names.map((category) => queueLoad(transaction, category, range));
+    });
+    return found.flatMap((loaded) => this.#records(loaded));
+  }
+
+  #records({ category, keys, values }: QueuedLoad): StorageRecord[] {
+    return keys.result.map((key, index) => this.#record(category, key, values.result[index]));
+  }
+
+  #record(category: string, key: IDBValidKey, value: unknown): StorageRecord {
+    if (typeof key !== 'string' || !(value instanceof Uint8Array)) {
+      throw new CoreCryptoError(
+        'damaged-record',
+        `database "${this.#name}": record ${category}/${String(key)} is not one of openmls-wasm; all is left as it is`,
+        { category, key: String(key) },
+      );
+    }
+    return { category, key, value };
+  }
+
+  /**
+   * Queues requests in one transaction and settles when it is complete or aborted.
+   *
+   * A connection that is closing throws when a transaction is asked of it; it is then opened again, once.
+   */
+  #transact(
+    stores: string[],
+    mode: 'readonly' | 'readwrite',
+    queue: (transaction: IDBTransaction) => void,
+  ): Promise<void> {
+    const database = this.#database;
+    if (database === undefined) {
+      return Promise.reject(this.#notConnected('is not connected'));
+    }
+    let transaction: IDBTransaction;
+    try {
+      transaction = database.transaction(stores, mode, { durability: this.#durability });
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'InvalidStateError') {
+        this.#drop(database);
+        return this.#connection('fail').then(() => this.#transactOnce(stores, mode, queue));
+      }
+      return Promise.reject(abortError(this.#name, error instanceof DOMException ? error : null));
+    }
+    return this.#settle(transaction, queue);
+  }
+
+  async #transactOnce(
+    stores: string[],
+    mode: 'readonly' | 'readwrite',
+    queue: (transaction: IDBTransaction) => void,
+  ): Promise<void> {
+    let transaction: IDBTransaction;
+    try {
+      if (this.#database === undefined) {
+        throw this.#notConnected('is not connected');
+      }
+      transaction = this.#database.transaction(stores, mode, { durability: this.#durability });
+    } catch (error) {
+      throw new PersisterError(
+        'connection-lost',
+        'not-committed',
+        `database "${this.#name}": the browser closed the connection`,
+        error,
+      );
+    }
+    await this.#settle(transaction, queue);
+  }
+
+  #settle(transaction: IDBTransaction, queue: (transaction: IDBTransaction) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(abortError(this.#name, transaction.error));
+      try {
+        queue(transaction);
+      } catch (error) {
+        // A request that could not even be queued, e.g. a value that cannot be cloned: nothing of it is to be written.
+        const reason = error instanceof DOMException ? error : null;
+        transaction.onabort = () => reject(abortError(this.#name, reason));
+        transaction.abort();
+      }
+    });
+  }
+
+  /** The connection; opened (again) if there is none. Calls made meanwhile share the attempt. */
+  #connection(ifMissing: IfMissing): Promise<IDBDatabase> {
+    const schema = this.#schema;
+    if (this.#closed || schema === undefined) {
+      return Promise.reject(this.#notConnected(this.#closed ? 'is closed' : 'is not connected'));
+    }
+    if (this.#database !== undefined) {
+      return Promise.resolve(this.#database);
+    }
+    this.#opening ??= openDatabase(this.#name, schema, ifMissing)
+      .then((database) => this.#adopt(database))
+      .finally(() => {
+        this.#opening = undefined;
+      });
+    return this.#opening;
+  }
+
+  #adopt(database: IDBDatabase): IDBDatabase {
+    if (this.#closed) {
+      database.close();
+      throw this.#notConnected('is closed');
+    }
+    this.#database = database;
+    // Someone wants to delete the database or to give it a newer layout: let them, and see at the next transaction
+    // what has become of it.
+    database.onversionchange = () => {
+      this.#drop(database);
+      database.close();
+    };
+    database.onclose = () => {
+      this.#drop(database);
+      this.#connection('fail').then(
+        () => this.#onReconnect?.(),
+        // The next transaction tries again, and reports.
+        () => undefined,
+      );
+    };
+    return database;
+  }
+
+  #drop(database: IDBDatabase): void {
+    if (this.#database === database) {
+      this.#database = undefined;
+    }
+  }
+
+  #notConnected(how: string): PersisterError {
+    return new PersisterError('not-connected', 'not-committed', `database "${this.#name}" ${how}`);
+  }
+
+  #writerLost(cause: unknown): CoreCryptoError {
+    return new CoreCryptoError(
+      'writer-lost',
+      `another client has taken over database "${this.#name}"; nothing was written, open a new client to go on`,
+      { cause },
+    );
+  }
+}
+
+/** The requests for what one object store holds. */
+interface QueuedLoad {
+  readonly category: string;
+  readonly keys: IDBRequest<IDBValidKey[]>;
+  readonly values: IDBRequest<unknown[]>;
+}
+
+function queueLoad(transaction: IDBTransaction, category: string, range: IDBKeyRange | undefined): QueuedLoad {
+  const store = transaction.objectStore(category);
+  return { category, keys: store.getAllKeys(range), values: store.getAll(range) };
+}
+
+/** The object stores that `items` are in, each once. */
+function storesOf(items: readonly { readonly category: string }[]): string[] {
+  return [...new Set(items.map((item) => item.category))];
+}

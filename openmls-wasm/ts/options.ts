@@ -1,0 +1,32 @@
+/** What a client is opened with. */
+
+import type { EngineHost, WasmSource } from './engine.js';
+import type { StorageBatch } from './mls-types.js';
+import type { Persister } from './persister.js';
+import type { RetryPolicy } from './retry.js';
+import type { RequestWriter } from './writer-lock.js';
+
+/** Options of `CoreCryptoClient.open`. */
+export interface CoreCryptoOptions {
+  /** Name of the database: one per client (user and device). */
+  readonly name: string;
+  /**
+   * The wasm: a URL, bytes, a compiled module, a response, or a promise of one of these.
+   * Default: the file of the package, which bundlers find by themselves.
+   */
+  readonly wasm?: WasmSource | PromiseLike<WasmSource> | undefined;
+  /** Whether the browser is asked to flush each transaction to the disk. Default `strict`. */
+  readonly durability?: 'strict' | 'relaxed' | undefined;
+  /** Refuse with `database-missing` if the database does not exist, instead of creating it. Default false. */
+  readonly mustExist?: boolean | undefined;
+  /** How a failed write is repeated. Default: 8 attempts, from 50 ms to 5 s apart. */
+  readonly retry?: Partial<RetryPolicy> | undefined;
+  /** Where records are kept. Default: an `IndexedDbPersister` over `name`. */
+  readonly persister?: Persister | undefined;
+  /** How the writer's role is obtained. Default: an exclusive Web Lock per `name`. */
+  readonly requestWriter?: RequestWriter | undefined;
+  /** Between drain and write: encrypts a batch or adds to it. Default: none. */
+  readonly seal?: ((batch: StorageBatch) => Promise<StorageBatch>) | undefined;
+  /** What makes engines. Default: the package's wasm. */
+  readonly engine?: EngineHost | undefined;
+}

@@ -1,0 +1,98 @@
+/** When a failed write is tried again, and what became of a transaction whose end was not seen. */
+
+import type { StorageEvent } from './mls-types.js';
+import type { Persister } from './persister.js';
+
+/** How often and how fast a failed write is repeated; the delay doubles each time. */
+export interface RetryPolicy {
+  /** Attempts in all, the first included; then everything unconfirmed is rolled back. Default 8. */
+  readonly attempts: number;
+  /** Delay before the second attempt, in milliseconds. Default 50. */
+  readonly firstDelayMs: number;
+  /** Longest delay, in milliseconds. Default 5000. */
+  readonly maxDelayMs: number;
+}
+
+export const DEFAULT_RETRY: RetryPolicy = { attempts: 8, firstDelayMs: 50, maxDelayMs: 5000 };
+
+/** Counts failed attempts, and waits between them. */
+export class Backoff {
+  readonly #policy: RetryPolicy;
+  #failures = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(policy: RetryPolicy) {
+    this.#policy = policy;
+  }
+
+  /** Failed attempts since the last success. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Counts a failure. Returns the delay until the next attempt in milliseconds; undefined: give up. */
+  failed(): number | undefined {
+    this.#failures += 1;
+    if (this.#failures >= this.#policy.attempts) {
+      return undefined;
+    }
+    return Math.min(this.#policy.firstDelayMs * 2 ** (this.#failures - 1), this.#policy.maxDelayMs);
+  }
+
+  /** Starts counting anew. */
+  reset(): void {
+    this.#failures = 0;
+  }
+
+  /** Waits `delayMs`, or until woken. */
+  sleep(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#wake?.(), delayMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+    });
+  }
+
+  /** Ends a wait that is under way. */
+  wake(): void {
+    this.#wake?.();
+  }
+}
+
+/** A write of which it is not known whether it was committed. */
+export interface UncertainWrite {
+  readonly events: readonly StorageEvent[];
+  /** How many of the waiting calls, from the first, it holds the changes of. */
+  readonly calls: number;
+}
+
+/**
+ * How many of the waiting calls turn out to be durable.
+ *
+ * A transaction is atomic and its events are whole values, so the write was committed if, and only if, the database now
+ * holds each of them. (If it held them before as well, it makes no difference.) Later writes repeat what earlier ones
+ * changed, hence the latest that fits is the one.
+ */
+export async function countDurable(persister: Persister, writes: readonly UncertainWrite[]): Promise<number> {
+  for (const write of [...writes].reverse()) {
+    if (write.events.length > 0 && (await holds(persister, write.events))) {
+      return write.calls;
+    }
+  }
+  return 0;
+}
+
+async function holds(persister: Persister, events: readonly StorageEvent[]): Promise<boolean> {
+  const stored = await persister.read(events);
+  return events.every((event, index) => sameBytes(event.value, stored[index]));
+}
+
+function sameBytes(expected: Uint8Array | null, stored: Uint8Array | undefined): boolean {
+  if (expected === null || stored === undefined) {
+    return expected === null && stored === undefined;
+  }
+  return expected.length === stored.length && expected.every((byte, index) => byte === stored[index]);
+}

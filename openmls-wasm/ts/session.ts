@@ -1,0 +1,263 @@
+/**
+ * The life of a client: opening, being open, ending.
+ *
+ * Opening: take the writer's lock, connect, become the writer, load, hydrate, process the durable queue; only then does
+ * anything else run (promises G4, G5). If any of it fails the lock and the connection are given back, the database is as
+ * it was, and every call made meanwhile rejects with the same error (promise G6).
+ */
+
+import { WasmEngineHost, type Engine, type EngineHost } from './engine.js';
+import { CoreCryptoError, isMlsError, messageOf } from './errors.js';
+import { Emitter, type CoreCryptoEvents } from './events.js';
+import { IncomingQueue, type ProcessEntry } from './incoming-queue.js';
+import { IndexedDbPersister } from './indexeddb-persister.js';
+import type { CoreCryptoOptions } from './options.js';
+import type { StorageRecord } from './mls-types.js';
+import { PersisterError, type IncomingEntry, type Persister } from './persister.js';
+import { DEFAULT_RETRY } from './retry.js';
+import { WriteBehind } from './write-behind.js';
+import { requestWebLock, type WriterLock } from './writer-lock.js';
+
+/** `failed`: opening failed, or the database was taken over. Open a new client. */
+export type ClientState = 'opening' | 'open' | 'closed' | 'failed';
+
+/** Codes of `hydrate` that mean: this record is not what it should be. */
+const DAMAGED: ReadonlySet<string> = new Set(['unknown-category', 'malformed-key', 'unsupported-format']);
+
+/** See the module's documentation. */
+export class Session {
+  readonly events = new Emitter<CoreCryptoEvents>();
+  readonly #options: CoreCryptoOptions;
+  readonly #host: EngineHost;
+  readonly #persister: Persister;
+  readonly #incoming: IncomingQueue;
+  #state: ClientState = 'opening';
+  #failure: CoreCryptoError | undefined;
+  #connected: Promise<Engine> | undefined;
+  #opening: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #lock: WriterLock | undefined;
+  #loop: WriteBehind | undefined;
+  #gate: { readonly pass: (loop: WriteBehind) => void; readonly reject: (error: CoreCryptoError) => void }[] = [];
+
+  constructor(options: CoreCryptoOptions) {
+    this.#options = options;
+    this.#host = options.engine ?? new WasmEngineHost(options.wasm);
+    this.#persister =
+      options.persister ?? new IndexedDbPersister({ name: options.name, durability: options.durability });
+    this.#incoming = new IncomingQueue(this.#persister, this.events);
+  }
+
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /** Opens; calls after the first share its outcome. */
+  open(run: (loop: WriteBehind) => ProcessEntry): Promise<void> {
+    this.#opening ??= this.#open(run);
+    return this.#opening;
+  }
+
+  /** Hands the loop to `use`, at once if open, otherwise when opening has ended. Calls keep their order. */
+  withLoop<T>(use: (loop: WriteBehind) => Promise<T>): Promise<T> {
+    if (this.#failure !== undefined || this.#closing !== undefined) {
+      return Promise.reject(this.#failure ?? this.#closedError());
+    }
+    if (this.#state === 'open' && this.#loop !== undefined) {
+      return use(this.#loop);
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#gate.push({ pass: (loop) => void use(loop).then(resolve, reject), reject });
+    });
+  }
+
+  /** While opening: puts an entry in the durable queue. Returns undefined if the client is past that. */
+  enqueue(entry: () => IncomingEntry): Promise<undefined> | undefined {
+    if (this.#state !== 'opening' || this.#failure !== undefined || this.#closing !== undefined) {
+      return undefined;
+    }
+    try {
+      return this.#incoming.add(this.#connect(), entry()).then(
+        () => undefined,
+        (error: unknown) => {
+          throw this.#openingError(error);
+        },
+      );
+    } catch (error) {
+      return Promise.reject(this.#openingError(error));
+    }
+  }
+
+  /** Ends the session after everything handed in has its outcome. Never rejects; calls after the first share it. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #open(run: (loop: WriteBehind) => ProcessEntry): Promise<void> {
+    try {
+      // The download of the wasm runs while the lock is asked for.
+      const connected = this.#connect();
+      connected.catch(() => undefined);
+      await this.#takeLock();
+      const engine = await connected;
+      await this.#persister.claimWriter((records) => this.#hydrate(engine, records));
+      const loop = this.#makeLoop(engine);
+      await this.#incoming.process(run(loop), () => this.#opened(loop));
+      // The loop may have failed in the very last step.
+      if (this.#failure !== undefined) {
+        throw this.#failure;
+      }
+    } catch (error) {
+      const reason = this.#openingError(error);
+      await this.#end('failed', reason);
+      throw reason;
+    }
+  }
+
+  async #takeLock(): Promise<void> {
+    const lock = await (this.#options.requestWriter ?? requestWebLock)(this.#options.name);
+    this.#lock = lock;
+    void lock.lost.then(() => {
+      if (this.#lock === lock) {
+        this.#fatal(
+          new CoreCryptoError(
+            'writer-lost',
+            `the lock on database "${this.#options.name}" was taken by another client; open a new client to go on`,
+          ),
+        );
+      }
+    });
+  }
+
+  /** The first engine, and a connection to the database it describes. Needs no lock. */
+  #connect(): Promise<Engine> {
+    this.#connected ??= this.#host.start().then(async (engine) => {
+      await this.#persister.connect({
+        categories: engine.categories,
+        format: engine.formatVersion,
+        mustExist: this.#options.mustExist === true,
+      });
+      return engine;
+    });
+    return this.#connected;
+  }
+
+  #hydrate(engine: Engine, records: readonly StorageRecord[]): void {
+    try {
+      engine.client.hydrate(records);
+    } catch (error) {
+      throw isMlsError(error) && DAMAGED.has(error.code)
+        ? new CoreCryptoError(
+            'damaged-record',
+            `database "${this.#options.name}" cannot be read: ${error.message}; all is left as it is`,
+            { cause: error, category: error.category, key: error.key },
+          )
+        : error;
+    }
+  }
+
+  #makeLoop(engine: Engine): WriteBehind {
+    const loop = new WriteBehind({
+      engine,
+      persister: this.#persister,
+      retry: { ...DEFAULT_RETRY, ...this.#options.retry },
+      events: this.events,
+      seal: this.#options.seal,
+      restart: () => this.#restartedEngine(),
+      onFatal: (error) => this.#fatal(error),
+    });
+    this.#loop = loop;
+    return loop;
+  }
+
+  async #restartedEngine(): Promise<Engine> {
+    const engine = await this.#host.start();
+    try {
+      const [ofClient, ofGroups] = await Promise.all([this.#persister.load('client'), this.#persister.load('group')]);
+      this.#hydrate(engine, [...ofClient, ...ofGroups]);
+      return engine;
+    } catch (error) {
+      engine.discard();
+      throw error;
+    }
+  }
+
+  #opened(loop: WriteBehind): void {
+    if (this.#failure !== undefined) {
+      return;
+    }
+    this.#state = 'open';
+    for (const call of this.#gate.splice(0)) {
+      call.pass(loop);
+    }
+  }
+
+  /** While open, or opening: nothing can be done any more. */
+  #fatal(error: CoreCryptoError): void {
+    if (this.#failure === undefined) {
+      this.#failure = error;
+      this.#loop?.fail(error);
+      void this.#end('failed', error);
+      if (error.code === 'writer-lost') {
+        this.events.emit('writer-lost', { message: error.message });
+      }
+    }
+  }
+
+  /** Gives back lock, connection and engine; calls at the gate and to come reject with `reason`. */
+  async #end(state: 'failed' | 'closed', reason: CoreCryptoError): Promise<void> {
+    this.#failure ??= reason;
+    this.#state = state;
+    for (const call of this.#gate.splice(0)) {
+      call.reject(this.#failure);
+    }
+    this.#loop?.fail(this.#failure);
+    this.#persister.close();
+    const lock = this.#lock;
+    this.#lock = undefined;
+    lock?.release();
+    if (this.#loop === undefined) {
+      await this.#connected?.then(
+        (engine) => engine.discard(),
+        () => undefined,
+      );
+    }
+    await lock?.lost;
+  }
+
+  async #close(): Promise<void> {
+    await this.#opening?.catch(() => undefined);
+    const failed = this.#failure !== undefined;
+    const closed = this.#closedError();
+    this.#failure ??= closed;
+    if (!failed) {
+      await this.#loop?.close();
+      await this.#end('closed', closed);
+    }
+    this.#state = 'closed';
+  }
+
+  #closedError(): CoreCryptoError {
+    return new CoreCryptoError('closed', `the client of database "${this.#options.name}" is closed; open a new one`);
+  }
+
+  #openingError(error: unknown): CoreCryptoError {
+    if (error instanceof CoreCryptoError) {
+      return error;
+    }
+    if (error instanceof PersisterError) {
+      return (
+        this.#failure ??
+        new CoreCryptoError('storage-failed', `cannot open database "${this.#options.name}": ${error.message}`, {
+          cause: error,
+        })
+      );
+    }
+    return new CoreCryptoError(
+      'engine-panicked',
+      `openmls-wasm cannot read database "${this.#options.name}": ${messageOf(error)}; all is left as it is`,
+      { cause: error },
+    );
+  }
+}

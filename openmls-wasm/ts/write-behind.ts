@@ -1,0 +1,365 @@
+/**
+ * The write-behind loop: operations run at once in memory, their results wait for the database.
+ *
+ * - A mutating call runs its synchronous operation when it is made, so calls take effect in call order. Its result, or
+ *   its refusal, waits until every change made so far is durable (G1). A call that changed nothing, with nothing
+ *   unconfirmed before it, settles at once.
+ * - At most one transaction is in flight. Calls made meanwhile share the next one: one call awaited alone costs one
+ *   transaction, a thousand in one tick cost one or two (G2 holds as long as an operation's changes stay in one batch).
+ * - A failed write puts its batch back and is tried again with back-off; the calls stay pending. After the last attempt
+ *   everything unconfirmed, of all calls, is rolled back to the last confirmed batch, and then they reject (G3).
+ * - A panic ends the instance and what was unconfirmed in it. A transaction in flight is waited for; if it commits, its
+ *   calls get their results, as they would have without the panic.
+ *
+ * Did a failed write reach the database? After an `abort` event with a reason in the transaction itself, certainly not:
+ * memory can be rolled back and is equal to the database. When the connection went away under the transaction it is not
+ * known. Repeating the write is right either way, because events are whole values. But if writing is given up, memory
+ * must not be rolled back to a state that the database may have left: the next operations would then mix both. So the
+ * engine is replaced by one that reads the database, and what is found there decides which calls were durable.
+ *
+ * A batch may later be sealed (encrypted, given records of its own) between drain and write: that is `seal`. It is
+ * absent by default, so that not even a microtask is spent on it.
+ */
+
+import { lossError, perform, type Call, type DeferredCall, type Loss } from './calls.js';
+import type { Engine } from './engine.js';
+import { CoreCryptoError, messageOf } from './errors.js';
+import type { CoreCryptoEvents, Emitter } from './events.js';
+import type { MlsClientApi, StorageBatch, StorageEvent } from './mls-types.js';
+import { FATAL_CODES, PersisterError, type Persister } from './persister.js';
+import { Backoff, countDurable, type RetryPolicy, type UncertainWrite } from './retry.js';
+
+/** What the loop is made of. */
+export interface WriteBehindOptions {
+  /** Hydrated from what `persister` holds. */
+  readonly engine: Engine;
+  readonly persister: Persister;
+  readonly retry: RetryPolicy;
+  readonly events: Emitter<CoreCryptoEvents>;
+  /** Makes an engine anew, hydrated from what the persister holds now. */
+  readonly restart: () => Promise<Engine>;
+  /** Called once when the loop has failed for good; `error` is what every call rejects with from then on. */
+  readonly onFatal: (error: CoreCryptoError) => void;
+  readonly seal?: ((batch: StorageBatch) => Promise<StorageBatch>) | undefined;
+}
+
+/** See the module's documentation. */
+export class WriteBehind {
+  readonly #options: WriteBehindOptions;
+  readonly #backoff: Backoff;
+  #engine: Engine | undefined;
+  #waiting: Call[] = [];
+  #inFlight: Call[] = [];
+  #deferred: DeferredCall[] = [];
+  #uncertain: UncertainWrite[] = [];
+  #pumping: Promise<void> | undefined;
+  #restarting: Promise<void> | undefined;
+  #failed: CoreCryptoError | undefined;
+
+  constructor(options: WriteBehindOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(options.retry);
+    this.#engine = options.engine;
+    options.persister.onReconnect(() => this.#backoff.wake());
+  }
+
+  /**
+   * Runs a mutating operation now and settles when its changes, and all before it, are durable.
+   * @param incomingKey the entry of the durable queue that it processes: deleted in the same transaction
+   * @throws CoreCryptoError the operation's own refusal; `storage-failed`, `engine-panicked`, or what the loop failed with
+   */
+  run<T>(operation: (client: MlsClientApi) => T, incomingKey?: number): Promise<T> {
+    return this.#withEngine(
+      () => this.run(operation, incomingKey),
+      (engine) => {
+        try {
+          const { settle, refused } = perform(() => operation(engine.client));
+          // A refusal may rest on a change that is not durable yet, so it waits like a result. But what was refused has
+          // not been processed: its entry stays in the queue.
+          const doneKey = refused ? undefined : incomingKey;
+          if (doneKey === undefined && this.#isClean(engine)) {
+            return new Promise<T>(settle);
+          }
+          return new Promise<T>((resolve, reject) => {
+            this.#waiting.push({ release: () => settle(resolve, reject), reject, incomingKey: doneKey });
+            this.#schedule();
+          });
+        } catch (error) {
+          return this.#panicked(error);
+        }
+      },
+    );
+  }
+
+  /** Runs an operation that changes nothing, on what is in memory now; does not wait for the database. */
+  read<T>(operation: (client: MlsClientApi) => T): Promise<T> {
+    return this.#withEngine(
+      () => this.read(operation),
+      (engine) => {
+        try {
+          return new Promise<T>(perform(() => operation(engine.client)).settle);
+        } catch (error) {
+          return this.#panicked(error);
+        }
+      },
+    );
+  }
+
+  /** Settles when every change made so far is durable. Ends a wait between two attempts. */
+  flush(): Promise<void> {
+    this.#backoff.wake();
+    return this.run(() => undefined);
+  }
+
+  /** Flushes, then ends the engine. Never rejects: each call has its own outcome by then. */
+  async close(): Promise<void> {
+    await this.flush().catch(() => undefined);
+    await this.#restarting;
+    await this.#pumping;
+    this.#failed ??= new CoreCryptoError('closed', 'this client has been closed; open a new one');
+    this.#discardEngine();
+  }
+
+  #withEngine<T>(again: () => Promise<T>, now: (engine: Engine) => Promise<T>): Promise<T> {
+    if (this.#failed !== undefined) {
+      return Promise.reject(this.#failed);
+    }
+    if (this.#engine !== undefined) {
+      return now(this.#engine);
+    }
+    return new Promise<T>((resolve, reject) => {
+      this.#deferred.push({ start: () => again().then(resolve, reject), reject });
+      // The restart that was under way may have failed: then this call tries again.
+      this.#restarting ??= this.#restart({ code: 'storage-failed', cause: undefined });
+    });
+  }
+
+  /** Whether nothing waits for the database, and nothing has to. */
+  #isClean(engine: Engine): boolean {
+    return this.#waiting.length === 0 && this.#inFlight.length === 0 && !engine.client.isDirty();
+  }
+
+  #schedule(): void {
+    this.#pumping ??= this.#pump();
+  }
+
+  async #pump(): Promise<void> {
+    // One microtask, so that all calls of this tick share the transaction.
+    await undefined;
+    while (this.#engine !== undefined && this.#waiting.length > 0) {
+      await this.#writeOnce(this.#engine);
+    }
+    this.#pumping = undefined;
+  }
+
+  async #writeOnce(engine: Engine): Promise<void> {
+    const calls = this.#waiting;
+    let batch: StorageBatch | undefined;
+    try {
+      batch = engine.client.drainStorageEvents();
+    } catch (error) {
+      this.#lose({ code: 'engine-panicked', cause: error });
+      return;
+    }
+    this.#waiting = [];
+    this.#inFlight = calls;
+    const incomingDone = calls.flatMap((call) => (call.incomingKey === undefined ? [] : [call.incomingKey]));
+    let events: readonly StorageEvent[] = batch?.events ?? [];
+    if (batch !== undefined || incomingDone.length > 0) {
+      try {
+        if (batch !== undefined && this.#options.seal !== undefined) {
+          events = (await this.#options.seal(batch)).events;
+        }
+        await this.#options.persister.write({ events, incomingDone });
+      } catch (error) {
+        await this.#writeFailed(engine, batch, { events, calls: calls.length }, error);
+        return;
+      }
+    }
+    this.#written(engine, batch, events.length);
+  }
+
+  #written(engine: Engine, batch: StorageBatch | undefined, records: number): void {
+    this.#uncertain = [];
+    if (batch !== undefined && this.#engine === engine) {
+      this.#guard(() => engine.client.confirmBatch(batch.sequence));
+    }
+    const calls = this.#inFlight;
+    this.#inFlight = [];
+    for (const call of calls) {
+      call.release();
+    }
+    const attempts = this.#backoff.failures;
+    this.#backoff.reset();
+    if (attempts > 0) {
+      this.#options.events.emit('storage-recovered', { attempts: attempts + 1 });
+    }
+    if (batch !== undefined) {
+      this.#options.events.emit('saved', { records });
+    }
+  }
+
+  async #writeFailed(
+    engine: Engine,
+    batch: StorageBatch | undefined,
+    write: UncertainWrite,
+    error: unknown,
+  ): Promise<void> {
+    this.#waiting = this.#inFlight.concat(this.#waiting);
+    this.#inFlight = [];
+    if (error instanceof PersisterError && error.outcome === 'unknown') {
+      this.#uncertain.push(write);
+    }
+    if (error instanceof CoreCryptoError && FATAL_CODES.has(error.code)) {
+      this.fail(error);
+      return;
+    }
+    if (this.#engine !== engine) {
+      return; // It panicked meanwhile; the restart waits for us and settles the calls.
+    }
+    if (batch !== undefined && !this.#guard(() => engine.client.putBackBatch(batch.sequence))) {
+      return;
+    }
+    const retryInMs = this.#backoff.failed();
+    this.#options.events.emit('storage-error', {
+      reason: error instanceof PersisterError ? error.reason : error instanceof CoreCryptoError ? error.code : 'unknown',
+      message: messageOf(error),
+      attempt: this.#backoff.failures,
+      retryInMs,
+    });
+    if (retryInMs === undefined) {
+      this.#giveUp(engine, error);
+    } else {
+      await this.#backoff.sleep(retryInMs);
+    }
+  }
+
+  #giveUp(engine: Engine, cause: unknown): void {
+    this.#backoff.reset();
+    if (this.#uncertain.length > 0) {
+      this.#lose({ code: 'storage-failed', cause });
+      return;
+    }
+    if (this.#guard(() => engine.client.rollBackUnconfirmed())) {
+      this.#rejectWaiting(lossError({ code: 'storage-failed', cause }));
+    }
+  }
+
+  #rejectWaiting(error: CoreCryptoError): void {
+    const calls = this.#waiting;
+    this.#waiting = [];
+    if (error.code === 'storage-failed') {
+      this.#options.events.emit('rolled-back', { rejected: calls.length });
+    }
+    for (const call of calls) {
+      call.reject(error);
+    }
+  }
+
+  /** Calls the engine between operations. Anything it throws there means that it can no longer be trusted. */
+  #guard(action: () => void): boolean {
+    try {
+      action();
+      return true;
+    } catch (error) {
+      this.#lose({ code: 'engine-panicked', cause: error });
+      return false;
+    }
+  }
+
+  #panicked<T>(error: unknown): Promise<T> {
+    return new Promise<T>((_, reject) => {
+      this.#waiting.push({ release: () => undefined, reject, incomingKey: undefined });
+      this.#lose({ code: 'engine-panicked', cause: error });
+    });
+  }
+
+  /** Discards the engine with all that is unconfirmed in it, and starts a new one. */
+  #lose(loss: Loss): void {
+    if (this.#engine !== undefined) {
+      this.#discardEngine();
+      this.#backoff.wake();
+      this.#restarting = this.#restart(loss);
+    }
+  }
+
+  #discardEngine(): void {
+    this.#engine?.discard();
+    this.#engine = undefined;
+  }
+
+  async #restart(loss: Loss): Promise<void> {
+    await this.#pumping;
+    if (this.#failed === undefined) {
+      await this.#settleAfter(loss);
+    }
+    if (this.#failed !== undefined) {
+      return;
+    }
+    try {
+      this.#engine = await this.#options.restart();
+    } catch (error) {
+      this.#restartFailed(error);
+      return;
+    } finally {
+      this.#restarting = undefined;
+    }
+    this.#backoff.reset();
+    const deferred = this.#deferred;
+    this.#deferred = [];
+    for (const call of deferred) {
+      call.start();
+    }
+    this.#options.events.emit('engine-restarted', { reason: messageOf(loss.cause) });
+  }
+
+  /** Gives the calls of a lost engine their outcome: their result if the database turns out to have it. */
+  async #settleAfter(loss: Loss): Promise<void> {
+    const uncertain = this.#uncertain;
+    this.#uncertain = [];
+    const durable = uncertain.length === 0 ? 0 : await countDurable(this.#options.persister, uncertain).catch(() => 0);
+    for (const call of this.#waiting.splice(0, durable)) {
+      call.release();
+    }
+    if (this.#waiting.length > 0) {
+      this.#rejectWaiting(lossError(loss));
+    }
+  }
+
+  #restartFailed(error: unknown): void {
+    const reason =
+      error instanceof CoreCryptoError
+        ? error
+        : error instanceof PersisterError
+          ? lossError({ code: 'storage-failed', cause: error })
+          : lossError({ code: 'engine-panicked', cause: error });
+    if (FATAL_CODES.has(reason.code)) {
+      this.fail(reason);
+      return;
+    }
+    const deferred = this.#deferred;
+    this.#deferred = [];
+    for (const call of deferred) {
+      call.reject(reason);
+    }
+  }
+
+  /** Ends the loop for good: every call, waiting or to come, rejects with `error`. */
+  fail(error: CoreCryptoError): void {
+    if (this.#failed !== undefined) {
+      return;
+    }
+    this.#failed = error;
+    this.#discardEngine();
+    const calls: readonly { readonly reject: (error: CoreCryptoError) => void }[] = [
+      ...this.#waiting,
+      ...this.#deferred,
+    ];
+    this.#waiting = [];
+    this.#deferred = [];
+    for (const call of calls) {
+      call.reject(error);
+    }
+    this.#options.onFatal(error);
+  }
+}

@@ -10,6 +10,10 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+#[cfg(target_arch = "wasm32")]
+pub mod bindings;
+pub mod client;
 pub mod storage;
 
+pub use client::{ClientError, MlsClient};
 pub use storage::{GranularStorage, StorageError};

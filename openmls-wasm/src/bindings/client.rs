@@ -1,0 +1,408 @@
+//! `MlsClient` for JavaScript. See [`crate::client::MlsClient`] for what the methods do.
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+use super::{
+    convert::{
+        bytes, list_of_bytes, list_of_strings, list_to_js, optional_position, optional_string,
+        records, sequence, thrown, to_js, to_js_with_null, JsResult,
+    },
+    view::{
+        BatchView, CategoryView, GroupInfoView, IdentityView, InboxView, KeyPackageView,
+        OutboxView, ProcessedView, RecordView,
+    },
+};
+use crate::{
+    client::{identity::DEFAULT_CIPHERSUITE, Delivered, DeliveredWelcome, MlsClient, OutboxEntry},
+    storage::{codec, Category},
+};
+
+/// One MLS client. Synchronous and in memory: see `CoreCryptoClient` for the one that stores.
+#[wasm_bindgen(js_name = MlsClient)]
+#[derive(Default)]
+pub struct JsMlsClient(MlsClient);
+
+fn uint8(bytes: Vec<u8>) -> Uint8Array {
+    Uint8Array::from(bytes.as_slice())
+}
+
+fn entry(entry: OutboxEntry) -> JsResult<JsValue> {
+    to_js(&OutboxView::from(&entry))
+}
+
+/// The storage seam: batches out, records in.
+#[wasm_bindgen(js_class = MlsClient)]
+impl JsMlsClient {
+    /// A client with an empty store.
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every object store: `{ name, scope }[]`.
+    pub fn categories() -> JsResult<JsValue> {
+        let views: Vec<_> = Category::ALL
+            .iter()
+            .copied()
+            .map(CategoryView::from)
+            .collect();
+        to_js(&views)
+    }
+
+    /// The format of the values this version writes.
+    #[wasm_bindgen(js_name = formatVersion)]
+    pub fn format_version() -> u32 {
+        u32::from(codec::FORMAT)
+    }
+
+    /// `{ sequence, events }`, or `undefined` if nothing changed.
+    #[wasm_bindgen(js_name = drainStorageEvents)]
+    pub fn drain_storage_events(&self) -> JsResult<JsValue> {
+        match self.0.drain_storage_events().map_err(thrown)? {
+            Some(batch) => to_js_with_null(&BatchView::from(&batch)),
+            None => Ok(JsValue::UNDEFINED),
+        }
+    }
+
+    /// The batch is stored for good.
+    #[wasm_bindgen(js_name = confirmBatch)]
+    pub fn confirm_batch(&self, batch: f64) -> JsResult<()> {
+        self.0.confirm_batch(sequence(batch)?).map_err(thrown)
+    }
+
+    /// The batch was not stored: the next one holds its changes too.
+    #[wasm_bindgen(js_name = putBackBatch)]
+    pub fn put_back_batch(&self, batch: f64) -> JsResult<()> {
+        self.0.put_back_batch(sequence(batch)?).map_err(thrown)
+    }
+
+    /// Undoes everything that no confirmed batch holds.
+    #[wasm_bindgen(js_name = rollBackUnconfirmed)]
+    pub fn roll_back_unconfirmed(&mut self) -> JsResult<()> {
+        self.0.roll_back_unconfirmed().map_err(thrown)
+    }
+
+    /// Whether there are changes that no confirmed batch holds.
+    #[wasm_bindgen(js_name = hasUnconfirmed)]
+    pub fn has_unconfirmed(&self) -> JsResult<bool> {
+        self.0.storage().has_unconfirmed().map_err(thrown)
+    }
+
+    /// Whether there is something to drain.
+    #[wasm_bindgen(js_name = isDirty)]
+    pub fn is_dirty(&self) -> JsResult<bool> {
+        self.0.storage().is_dirty().map_err(thrown)
+    }
+
+    /// Takes in stored records `{ category, key, value }[]`: all or nothing.
+    pub fn hydrate(&mut self, list: Array) -> JsResult<()> {
+        self.0.hydrate(records(&list)?).map_err(thrown)
+    }
+
+    /// Every record in memory.
+    pub fn records(&self) -> JsResult<JsValue> {
+        let records = self.0.storage().records().map_err(thrown)?;
+        let views: Vec<_> = records.iter().map(RecordView::from).collect();
+        to_js(&views)
+    }
+}
+
+/// Identity and key packages.
+#[wasm_bindgen(js_class = MlsClient)]
+impl JsMlsClient {
+    /// Creates the identity of this client.
+    #[wasm_bindgen(js_name = createIdentity)]
+    pub fn create_identity(
+        &mut self,
+        identity: &[u8],
+        ciphersuite: Option<u16>,
+    ) -> JsResult<JsValue> {
+        let suite = ciphersuite.unwrap_or(DEFAULT_CIPHERSUITE);
+        let identity = self.0.create_identity(identity, suite).map_err(thrown)?;
+        to_js(&IdentityView::from(&identity))
+    }
+
+    /// The identity, or `undefined`.
+    pub fn identity(&self) -> JsResult<JsValue> {
+        match self.0.identity().map_err(thrown)? {
+            Some(identity) => to_js(&IdentityView::from(&identity)),
+            None => Ok(JsValue::UNDEFINED),
+        }
+    }
+
+    /// Signs as RFC 9420 §5.1.2 says.
+    #[wasm_bindgen(js_name = signWithLabel)]
+    pub fn sign_with_label(&mut self, label: &str, content: &[u8]) -> JsResult<Uint8Array> {
+        self.0
+            .sign_with_label(label, content)
+            .map(uint8)
+            .map_err(thrown)
+    }
+
+    /// Generates key packages for one use each.
+    #[wasm_bindgen(js_name = generateKeyPackages)]
+    pub fn generate_key_packages(&mut self, count: u32) -> JsResult<Array> {
+        self.0
+            .generate_key_packages(count)
+            .map(list_to_js)
+            .map_err(thrown)
+    }
+
+    /// Generates a last-resort key package.
+    #[wasm_bindgen(js_name = generateLastResortKeyPackage)]
+    pub fn generate_last_resort_key_package(&mut self) -> JsResult<Uint8Array> {
+        self.0
+            .generate_last_resort_key_package()
+            .map(uint8)
+            .map_err(thrown)
+    }
+
+    /// The key packages whose private keys are stored.
+    #[wasm_bindgen(js_name = keyPackages)]
+    pub fn key_packages(&self) -> JsResult<JsValue> {
+        let infos = self.0.key_packages().map_err(thrown)?;
+        let views: Vec<_> = infos.iter().map(KeyPackageView::from).collect();
+        to_js(&views)
+    }
+}
+
+/// Groups and commits.
+#[wasm_bindgen(js_class = MlsClient)]
+impl JsMlsClient {
+    /// Creates a group; returns its id.
+    #[wasm_bindgen(js_name = createGroup)]
+    pub fn create_group(&mut self, group_id: Option<Vec<u8>>) -> JsResult<Uint8Array> {
+        self.0
+            .create_group(group_id.as_deref())
+            .map(uint8)
+            .map_err(thrown)
+    }
+
+    /// Joins the group of a Welcome; returns its id.
+    #[wasm_bindgen(js_name = joinGroup)]
+    pub fn join_group(&mut self, welcome: &[u8]) -> JsResult<Uint8Array> {
+        self.0.join_group(welcome).map(uint8).map_err(thrown)
+    }
+
+    /// The ids of all groups.
+    #[wasm_bindgen(js_name = listGroups)]
+    pub fn list_groups(&self) -> JsResult<Array> {
+        self.0.list_groups().map(list_to_js).map_err(thrown)
+    }
+
+    /// What a group looks like now.
+    #[wasm_bindgen(js_name = groupInfo)]
+    pub fn group_info(&mut self, group_id: &[u8]) -> JsResult<JsValue> {
+        let info = self.0.group_info(group_id).map_err(thrown)?;
+        to_js(&GroupInfoView::from(&info))
+    }
+
+    /// Deletes every record of a group.
+    #[wasm_bindgen(js_name = deleteGroup)]
+    pub fn delete_group(&mut self, group_id: &[u8]) -> JsResult<()> {
+        self.0.delete_group(group_id).map_err(thrown)
+    }
+
+    /// Commits the addition of the owners of key packages.
+    #[wasm_bindgen(js_name = addMembers)]
+    pub fn add_members(
+        &mut self,
+        group_id: &[u8],
+        key_packages: Array,
+        id: Option<String>,
+    ) -> JsResult<JsValue> {
+        let key_packages = list_of_bytes(&key_packages)?;
+        self.0
+            .add_members(group_id, &key_packages, id.as_deref())
+            .map_err(thrown)
+            .and_then(entry)
+    }
+
+    /// Commits the removal of members.
+    #[wasm_bindgen(js_name = removeMembers)]
+    pub fn remove_members(
+        &mut self,
+        group_id: &[u8],
+        leaf_indexes: Vec<u32>,
+        id: Option<String>,
+    ) -> JsResult<JsValue> {
+        self.0
+            .remove_members(group_id, &leaf_indexes, id.as_deref())
+            .map_err(thrown)
+            .and_then(entry)
+    }
+
+    /// Commits new keys of this client.
+    #[wasm_bindgen(js_name = selfUpdate)]
+    pub fn self_update(&mut self, group_id: &[u8], id: Option<String>) -> JsResult<JsValue> {
+        self.0
+            .self_update(group_id, id.as_deref())
+            .map_err(thrown)
+            .and_then(entry)
+    }
+
+    /// Commits the proposals that wait.
+    #[wasm_bindgen(js_name = commitPendingProposals)]
+    pub fn commit_pending_proposals(
+        &mut self,
+        group_id: &[u8],
+        id: Option<String>,
+    ) -> JsResult<JsValue> {
+        self.0
+            .commit_pending_proposals(group_id, id.as_deref())
+            .map_err(thrown)
+            .and_then(entry)
+    }
+
+    /// Proposes the own removal.
+    #[wasm_bindgen(js_name = leaveGroup)]
+    pub fn leave_group(&mut self, group_id: &[u8], id: Option<String>) -> JsResult<JsValue> {
+        self.0
+            .leave_group(group_id, id.as_deref())
+            .map_err(thrown)
+            .and_then(entry)
+    }
+
+    /// Merges the pending commit.
+    #[wasm_bindgen(js_name = mergePendingCommit)]
+    pub fn merge_pending_commit(&mut self, group_id: &[u8]) -> JsResult<()> {
+        self.0.merge_pending_commit(group_id).map_err(thrown)
+    }
+
+    /// Drops the pending commit.
+    #[wasm_bindgen(js_name = clearPendingCommit)]
+    pub fn clear_pending_commit(&mut self, group_id: &[u8]) -> JsResult<()> {
+        self.0.clear_pending_commit(group_id).map_err(thrown)
+    }
+
+    /// The delivery service rejected the commit with this id.
+    #[wasm_bindgen(js_name = rejectCommit)]
+    pub fn reject_commit(&mut self, id: &str) -> JsResult<()> {
+        self.0.reject_commit(id).map_err(thrown)
+    }
+}
+
+/// Messages, outbox and inbox.
+#[wasm_bindgen(js_class = MlsClient)]
+impl JsMlsClient {
+    /// Encrypts an application message.
+    #[wasm_bindgen(js_name = encryptMessage)]
+    pub fn encrypt_message(&mut self, group_id: &[u8], plaintext: &[u8]) -> JsResult<Uint8Array> {
+        self.0
+            .encrypt_message(group_id, plaintext)
+            .map(uint8)
+            .map_err(thrown)
+    }
+
+    /// Processes a message that came in.
+    #[wasm_bindgen(js_name = processMessage)]
+    pub fn process_message(&mut self, message: &[u8]) -> JsResult<JsValue> {
+        let processed = self.0.process_message(message).map_err(thrown)?;
+        to_js(&ProcessedView::from(&processed))
+    }
+
+    /// Encrypts an application message and puts it into the outbox.
+    #[wasm_bindgen(js_name = sendMessage)]
+    pub fn send_message(
+        &mut self,
+        group_id: &[u8],
+        plaintext: &[u8],
+        id: Option<String>,
+    ) -> JsResult<JsValue> {
+        self.0
+            .send_message(group_id, plaintext, id.as_deref())
+            .map_err(thrown)
+            .and_then(entry)
+    }
+
+    /// What the delivery service has not accepted yet.
+    pub fn outbox(&self) -> JsResult<JsValue> {
+        let entries = self.0.outbox().map_err(thrown)?;
+        let views: Vec<_> = entries.iter().map(OutboxView::from).collect();
+        to_js(&views)
+    }
+
+    /// The delivery service accepted a message or a proposal.
+    #[wasm_bindgen(js_name = acknowledgeOutbox)]
+    pub fn acknowledge_outbox(&mut self, id: &str) -> JsResult<()> {
+        self.0.acknowledge_outbox(id).map_err(thrown)
+    }
+
+    /// Encrypts a message of the outbox anew.
+    #[wasm_bindgen(js_name = renewOutbox)]
+    pub fn renew_outbox(&mut self, id: &str) -> JsResult<JsValue> {
+        self.0.renew_outbox(id).map_err(thrown).and_then(entry)
+    }
+
+    /// Receives a message `{ bytes, id?, position? }`.
+    #[wasm_bindgen(js_name = receiveMessage)]
+    pub fn receive_message(&mut self, delivered: JsValue) -> JsResult<JsValue> {
+        let id = optional_string(&delivered, "id")?;
+        let item = self
+            .0
+            .receive_message(Delivered {
+                bytes: &bytes(&delivered, "bytes")?,
+                id: id.as_deref(),
+                position: optional_position(&delivered, "position")?,
+            })
+            .map_err(thrown)?;
+        to_js(&item.as_ref().map(InboxView::from))
+    }
+
+    /// Receives a Welcome `{ bytes, id?, position?, groupPosition? }`.
+    #[wasm_bindgen(js_name = receiveWelcome)]
+    pub fn receive_welcome(&mut self, delivered: JsValue) -> JsResult<JsValue> {
+        let id = optional_string(&delivered, "id")?;
+        let item = self
+            .0
+            .receive_welcome(DeliveredWelcome {
+                bytes: &bytes(&delivered, "bytes")?,
+                id: id.as_deref(),
+                position: optional_position(&delivered, "position")?,
+                group_position: optional_position(&delivered, "groupPosition")?,
+            })
+            .map_err(thrown)?;
+        to_js(&item.as_ref().map(InboxView::from))
+    }
+
+    /// What the app has not acknowledged yet.
+    pub fn inbox(&self) -> JsResult<JsValue> {
+        let items = self.0.inbox().map_err(thrown)?;
+        let views: Vec<_> = items.iter().map(InboxView::from).collect();
+        to_js(&views)
+    }
+
+    /// The app has saved these items.
+    #[wasm_bindgen(js_name = acknowledgeInbox)]
+    pub fn acknowledge_inbox(&mut self, ids: Array) -> JsResult<()> {
+        self.0
+            .acknowledge_inbox(&list_of_strings(&ids)?)
+            .map_err(thrown)
+    }
+
+    /// The position up to which a group's log has been processed.
+    #[wasm_bindgen(js_name = deliveryCursor)]
+    pub fn delivery_cursor(&self, group_id: &[u8]) -> JsResult<Option<f64>> {
+        let cursor = self.0.delivery_cursor(group_id).map_err(thrown)?;
+        Ok(cursor.map(|position| position as f64))
+    }
+
+    /// The position up to which Welcomes have been processed.
+    #[wasm_bindgen(js_name = welcomeCursor)]
+    pub fn welcome_cursor(&self) -> JsResult<Option<f64>> {
+        let cursor = self.0.welcome_cursor().map_err(thrown)?;
+        Ok(cursor.map(|position| position as f64))
+    }
+}
+
+/// Fault injection for tests.
+#[cfg(feature = "test-hooks")]
+#[wasm_bindgen(js_class = MlsClient)]
+impl JsMlsClient {
+    /// Panics.
+    #[wasm_bindgen(js_name = panicForTest)]
+    pub fn panic_for_test(&self) {
+        self.0.panic_for_test();
+    }
+}

@@ -1,0 +1,149 @@
+//! Values and errors between Rust and JavaScript.
+
+use std::sync::Arc;
+
+use js_sys::{Array, Error, Reflect, Uint8Array};
+use serde::Serialize;
+use wasm_bindgen::{JsCast, JsValue};
+use zeroize::Zeroizing;
+
+use crate::{
+    client::ClientError,
+    storage::{Category, Record},
+    StorageError,
+};
+
+pub(super) type JsResult<T> = Result<T, JsValue>;
+
+/// An `MlsError`: a JavaScript `Error` with a `code`.
+pub(super) fn thrown(error: impl Into<ClientError>) -> JsValue {
+    let error = error.into();
+    mls_error(error.code(), &error.to_string())
+}
+
+fn mls_error(code: &str, message: &str) -> JsValue {
+    let error = Error::new(message);
+    error.set_name("MlsError");
+    // Setting a property of a fresh object cannot fail.
+    let _ = Reflect::set(&error, &"code".into(), &code.into());
+    error.into()
+}
+
+pub(super) fn to_js<T: Serialize + ?Sized>(value: &T) -> JsResult<JsValue> {
+    // A flattened struct is serialized as a map; in JavaScript it is to be an object all the same.
+    let serializer = serde_wasm_bindgen::Serializer::new()
+        .serialize_large_number_types_as_bigints(true)
+        .serialize_maps_as_objects(true);
+    value
+        .serialize(&serializer)
+        .map_err(|error| mls_error("internal", &error.to_string()))
+}
+
+/// Like [`to_js`], with `None` as `null` instead of `undefined`.
+pub(super) fn to_js_with_null<T: Serialize + ?Sized>(value: &T) -> JsResult<JsValue> {
+    value
+        .serialize(&serde_wasm_bindgen::Serializer::new().serialize_missing_as_null(true))
+        .map_err(|error| mls_error("internal", &error.to_string()))
+}
+
+fn invalid(what: &'static str) -> JsValue {
+    thrown(ClientError::InvalidArgument(what))
+}
+
+fn property(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+pub(super) fn bytes(object: &JsValue, name: &str) -> JsResult<Vec<u8>> {
+    property(object, name)
+        .dyn_into::<Uint8Array>()
+        .map(|array| array.to_vec())
+        .map_err(|_| invalid("bytes must be a Uint8Array"))
+}
+
+pub(super) fn optional_string(object: &JsValue, name: &str) -> JsResult<Option<String>> {
+    let value = property(object, name);
+    if value.is_undefined() || value.is_null() {
+        return Ok(None);
+    }
+    value
+        .as_string()
+        .map(Some)
+        .ok_or_else(|| invalid("an id must be a string"))
+}
+
+pub(super) fn optional_position(object: &JsValue, name: &str) -> JsResult<Option<u64>> {
+    let value = property(object, name);
+    if value.is_undefined() || value.is_null() {
+        return Ok(None);
+    }
+    value
+        .as_f64()
+        .and_then(integer)
+        .map(Some)
+        .ok_or_else(|| invalid("a position must be a safe integer, not negative"))
+}
+
+pub(super) fn sequence(value: f64) -> JsResult<u64> {
+    integer(value).ok_or_else(|| invalid("a sequence must be a safe integer, not negative"))
+}
+
+fn integer(value: f64) -> Option<u64> {
+    const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+    (value.fract() == 0.0 && (0.0..=MAX_SAFE).contains(&value)).then_some(value as u64)
+}
+
+pub(super) fn list_of_bytes(list: &Array) -> JsResult<Vec<Vec<u8>>> {
+    list.iter()
+        .map(|element| {
+            element
+                .dyn_into::<Uint8Array>()
+                .map(|array| array.to_vec())
+                .map_err(|_| invalid("expected an array of Uint8Array"))
+        })
+        .collect()
+}
+
+pub(super) fn list_of_strings(list: &Array) -> JsResult<Vec<String>> {
+    list.iter()
+        .map(|element| {
+            element
+                .as_string()
+                .ok_or_else(|| invalid("expected an array of strings"))
+        })
+        .collect()
+}
+
+pub(super) fn list_to_js(list: Vec<Vec<u8>>) -> Array {
+    list.iter()
+        .map(|bytes| JsValue::from(Uint8Array::from(bytes.as_slice())))
+        .collect()
+}
+
+pub(super) fn records(list: &Array) -> JsResult<Vec<Record>> {
+    list.iter()
+        .map(|record| {
+            let category = property(&record, "category")
+                .as_string()
+                .unwrap_or_default();
+            let category = Category::from_name(&category)
+                .ok_or_else(|| thrown(StorageError::UnknownCategory(category)))?;
+            let key = property(&record, "key")
+                .as_string()
+                .ok_or_else(|| invalid("a key must be a string"))?;
+            let value = property(&record, "value")
+                .dyn_into::<Uint8Array>()
+                .map_err(|_| {
+                    thrown(StorageError::DamagedRecord {
+                        category,
+                        key: key.clone(),
+                    })
+                })?;
+            Ok(Record {
+                category,
+                key,
+                value: Arc::new(Zeroizing::new(value.to_vec())),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,438 @@
+//! What results look like in JavaScript: plain objects, in the shapes that `ts/` declares.
+
+use serde::{Serialize, Serializer};
+use serde_bytes::Bytes;
+
+use crate::{
+    client::{
+        GroupInfo, Identity, InboxContent, InboxItem, KeyPackageInfo, Member, OutboxEntry,
+        OutboxKind, Party, Processed, ProcessedContent,
+    },
+    storage::{Batch, Category, Record, Scope, Value},
+};
+
+/// A counter or position as a JavaScript number: it stays far below 2^53.
+fn number<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(*value as f64)
+}
+
+fn optional_number<S: Serializer>(value: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => number(value, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn null_or_bytes<S: Serializer>(value: &Option<&Bytes>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => value.serialize(serializer),
+        None => serializer.serialize_unit(),
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct EventView<'a> {
+    category: &'static str,
+    key: &'a str,
+    value: Option<&'a Bytes>,
+}
+
+#[derive(Serialize)]
+pub(super) struct BatchView<'a> {
+    #[serde(serialize_with = "number")]
+    sequence: u64,
+    events: Vec<EventView<'a>>,
+}
+
+impl<'a> From<&'a Batch> for BatchView<'a> {
+    fn from(batch: &'a Batch) -> Self {
+        let event = |event: &'a crate::storage::StorageEvent| EventView {
+            category: event.category.name(),
+            key: &event.key,
+            value: event.value.as_ref().map(value_bytes),
+        };
+        Self {
+            sequence: batch.sequence,
+            events: batch.events.iter().map(event).collect(),
+        }
+    }
+}
+
+fn value_bytes(value: &Value) -> &Bytes {
+    Bytes::new(value)
+}
+
+#[derive(Serialize)]
+pub(super) struct RecordView<'a> {
+    category: &'static str,
+    key: &'a str,
+    value: &'a Bytes,
+}
+
+impl<'a> From<&'a Record> for RecordView<'a> {
+    fn from(record: &'a Record) -> Self {
+        Self {
+            category: record.category.name(),
+            key: &record.key,
+            value: value_bytes(&record.value),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct CategoryView {
+    name: &'static str,
+    scope: &'static str,
+}
+
+impl From<Category> for CategoryView {
+    fn from(category: Category) -> Self {
+        Self {
+            name: category.name(),
+            scope: match category.scope() {
+                Scope::Client => "client",
+                Scope::Group => "group",
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct IdentityView<'a> {
+    identity: &'a Bytes,
+    signature_public_key: &'a Bytes,
+    ciphersuite: u16,
+}
+
+impl<'a> From<&'a Identity> for IdentityView<'a> {
+    fn from(identity: &'a Identity) -> Self {
+        Self {
+            identity: Bytes::new(&identity.identity),
+            signature_public_key: Bytes::new(&identity.signature_public_key),
+            ciphersuite: identity.ciphersuite,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct KeyPackageView<'a> {
+    reference: &'a Bytes,
+    last_resort: bool,
+    not_before: u64,
+    not_after: u64,
+}
+
+impl<'a> From<&'a KeyPackageInfo> for KeyPackageView<'a> {
+    fn from(info: &'a KeyPackageInfo) -> Self {
+        Self {
+            reference: Bytes::new(&info.reference),
+            last_resort: info.last_resort,
+            not_before: info.not_before,
+            not_after: info.not_after,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MemberView<'a> {
+    leaf_index: u32,
+    identity: &'a Bytes,
+    signature_key: &'a Bytes,
+}
+
+impl<'a> From<&'a Member> for MemberView<'a> {
+    fn from(member: &'a Member) -> Self {
+        Self {
+            leaf_index: member.leaf_index,
+            identity: Bytes::new(&member.identity),
+            signature_key: Bytes::new(&member.signature_key),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PartyView<'a> {
+    identity: &'a Bytes,
+    signature_key: &'a Bytes,
+}
+
+impl<'a> From<&'a Party> for PartyView<'a> {
+    fn from(party: &'a Party) -> Self {
+        Self {
+            identity: Bytes::new(&party.identity),
+            signature_key: Bytes::new(&party.signature_key),
+        }
+    }
+}
+
+fn views<'a, T, V: From<&'a T>>(list: &'a [T]) -> Vec<V> {
+    list.iter().map(V::from).collect()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GroupInfoView<'a> {
+    group_id: &'a Bytes,
+    epoch: u64,
+    epoch_authenticator: &'a Bytes,
+    own_leaf_index: u32,
+    is_active: bool,
+    has_pending_commit: bool,
+    pending_proposals: u32,
+    members: Vec<MemberView<'a>>,
+}
+
+impl<'a> From<&'a GroupInfo> for GroupInfoView<'a> {
+    fn from(info: &'a GroupInfo) -> Self {
+        Self {
+            group_id: Bytes::new(&info.group_id),
+            epoch: info.epoch,
+            epoch_authenticator: Bytes::new(&info.epoch_authenticator),
+            own_leaf_index: info.own_leaf_index,
+            is_active: info.is_active,
+            has_pending_commit: info.has_pending_commit,
+            pending_proposals: u32::try_from(info.pending_proposals).unwrap_or(u32::MAX),
+            members: views(&info.members),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OutboxView<'a> {
+    id: &'a str,
+    #[serde(serialize_with = "number")]
+    sequence: u64,
+    kind: &'static str,
+    group_id: &'a Bytes,
+    epoch: u64,
+    #[serde(serialize_with = "null_or_bytes")]
+    bytes: Option<&'a Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plaintext: Option<&'a Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    welcome: Option<&'a Bytes>,
+    added: Vec<PartyView<'a>>,
+    removed: Vec<PartyView<'a>>,
+}
+
+impl<'a> From<&'a OutboxEntry> for OutboxView<'a> {
+    fn from(entry: &'a OutboxEntry) -> Self {
+        let optional = |bytes: &'a Option<Vec<u8>>| bytes.as_deref().map(Bytes::new);
+        Self {
+            id: &entry.id,
+            sequence: entry.sequence,
+            kind: match entry.kind {
+                OutboxKind::Message => "message",
+                OutboxKind::Proposal => "proposal",
+                OutboxKind::Commit => "commit",
+            },
+            group_id: Bytes::new(&entry.group_id),
+            epoch: entry.epoch,
+            bytes: optional(&entry.bytes),
+            plaintext: optional(&entry.plaintext),
+            welcome: optional(&entry.welcome),
+            added: views(&entry.added),
+            removed: views(&entry.removed),
+        }
+    }
+}
+
+/// The content of an inbox item or of a processed message, told apart by `kind`.
+#[derive(Serialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct ContentView<'a> {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender: Option<MemberView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    epoch: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plaintext: Option<&'a Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authenticated_data: Option<&'a Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    added: Option<Vec<PartyView<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<Vec<MemberView<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    self_removed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    superseded: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InboxView<'a> {
+    id: &'a str,
+    #[serde(serialize_with = "number")]
+    sequence: u64,
+    group_id: &'a Bytes,
+    #[serde(
+        serialize_with = "optional_number",
+        skip_serializing_if = "Option::is_none"
+    )]
+    position: Option<u64>,
+    #[serde(flatten)]
+    content: ContentView<'a>,
+}
+
+impl<'a> From<&'a InboxItem> for InboxView<'a> {
+    fn from(item: &'a InboxItem) -> Self {
+        Self {
+            id: &item.id,
+            sequence: item.sequence,
+            group_id: Bytes::new(&item.group_id),
+            position: item.position,
+            content: (&item.content).into(),
+        }
+    }
+}
+
+impl<'a> From<&'a InboxContent> for ContentView<'a> {
+    fn from(content: &'a InboxContent) -> Self {
+        match content {
+            InboxContent::Message {
+                sender,
+                epoch,
+                plaintext,
+                authenticated_data,
+            } => message(sender, *epoch, plaintext, authenticated_data),
+            InboxContent::Sent { epoch, plaintext } => Self {
+                kind: "sent",
+                epoch: Some(*epoch),
+                plaintext: Some(Bytes::new(plaintext)),
+                ..Self::default()
+            },
+            InboxContent::Proposal { sender, epoch } => proposal(sender, *epoch),
+            InboxContent::Commit {
+                own,
+                sender,
+                epoch,
+                added,
+                removed,
+                self_removed,
+                superseded,
+            } => commit(
+                *own,
+                sender.as_ref(),
+                *epoch,
+                added,
+                removed,
+                *self_removed,
+                superseded,
+            ),
+            InboxContent::Joined { epoch } => Self {
+                kind: "joined",
+                epoch: Some(*epoch),
+                ..Self::default()
+            },
+            InboxContent::Failed { code } => Self {
+                kind: "failed",
+                code: Some(code),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ProcessedView<'a> {
+    group_id: &'a Bytes,
+    #[serde(flatten)]
+    content: ContentView<'a>,
+}
+
+impl<'a> From<&'a Processed> for ProcessedView<'a> {
+    fn from(processed: &'a Processed) -> Self {
+        let content = match &processed.content {
+            ProcessedContent::Message {
+                sender,
+                epoch,
+                plaintext,
+                authenticated_data,
+            } => message(sender, *epoch, plaintext, authenticated_data),
+            ProcessedContent::Proposal { sender, epoch } => proposal(sender, *epoch),
+            ProcessedContent::Commit {
+                sender,
+                epoch,
+                added,
+                removed,
+                self_removed,
+                superseded,
+            } => commit(
+                false,
+                sender.as_ref(),
+                *epoch,
+                added,
+                removed,
+                *self_removed,
+                superseded,
+            ),
+            ProcessedContent::OwnMessage => ContentView {
+                kind: "own-message",
+                ..ContentView::default()
+            },
+        };
+        Self {
+            group_id: Bytes::new(&processed.group_id),
+            content,
+        }
+    }
+}
+
+fn message<'a>(
+    sender: &'a Member,
+    epoch: u64,
+    plaintext: &'a [u8],
+    authenticated_data: &'a [u8],
+) -> ContentView<'a> {
+    ContentView {
+        kind: "message",
+        sender: Some(sender.into()),
+        epoch: Some(epoch),
+        plaintext: Some(Bytes::new(plaintext)),
+        authenticated_data: Some(Bytes::new(authenticated_data)),
+        ..ContentView::default()
+    }
+}
+
+fn proposal(sender: &Member, epoch: u64) -> ContentView<'_> {
+    ContentView {
+        kind: "proposal",
+        sender: Some(sender.into()),
+        epoch: Some(epoch),
+        ..ContentView::default()
+    }
+}
+
+fn commit<'a>(
+    own: bool,
+    sender: Option<&'a Member>,
+    epoch: u64,
+    added: &'a [Party],
+    removed: &'a [Member],
+    self_removed: bool,
+    superseded: &'a Option<String>,
+) -> ContentView<'a> {
+    ContentView {
+        kind: "commit",
+        own: Some(own),
+        sender: sender.map(Into::into),
+        epoch: Some(epoch),
+        added: Some(views(added)),
+        removed: Some(views(removed)),
+        self_removed: Some(self_removed),
+        superseded: superseded.as_deref(),
+        ..ContentView::default()
+    }
+}

@@ -1,0 +1,292 @@
+//! Receiving from a delivery service: what a message produced, the position up to which the log has
+//! been processed, and the keys the message used up are one batch (G2, G10).
+//!
+//! A message is identified by its position in the group's log: one that was processed before is a
+//! duplicate, whatever its bytes. So a crash between the batch and the delivery service's hearing
+//! of it cannot make a message appear twice.
+
+use openmls_traits::OpenMlsProvider;
+
+use super::{
+    commits,
+    error::ClientError,
+    groups,
+    inbox::{self, InboxContent, InboxItem},
+    messages::{self, ProcessedContent},
+    outbox::{self, OutboxEntry, OutboxKind},
+    provider::Provider,
+    welcome, MlsClient, Result,
+};
+use crate::storage::{key, key::SINGLETON, Category, GranularStorage};
+
+/// A message as a delivery service hands it out.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivered<'a> {
+    /// The MLSMessage.
+    pub bytes: &'a [u8],
+    /// The id it was uploaded under; without one, the position or the content names it.
+    pub id: Option<&'a str>,
+    /// Its position in the log of its group, counted from 1; positions only grow.
+    pub position: Option<u64>,
+}
+
+/// A Welcome as a delivery service hands it out.
+#[derive(Clone, Copy, Debug)]
+pub struct DeliveredWelcome<'a> {
+    /// The MLSMessage.
+    pub bytes: &'a [u8],
+    /// The id it was uploaded under.
+    pub id: Option<&'a str>,
+    /// Its position among the Welcomes of this client.
+    pub position: Option<u64>,
+    /// The position of its commit in the log of the group: what comes after is for this client.
+    pub group_position: Option<u64>,
+}
+
+impl MlsClient {
+    /// Receives a message: processes it and writes what it produced into the inbox. Returns that
+    /// item, or `None` for a duplicate and for an own message that came back.
+    ///
+    /// An own commit that comes back is merged: now the group has accepted it, and everything
+    /// ordered before it has been processed. A message that will never be processed (it does not
+    /// decrypt, its epoch is over, …) becomes an item `Failed`, so that one bad message does not
+    /// hold up those behind it.
+    ///
+    /// # Errors
+    /// `group-not-found`, `future-epoch` (fetch what lies between and try again), storage errors.
+    pub fn receive_message(&mut self, delivered: Delivered<'_>) -> Result<Option<InboxItem>> {
+        // Without a header there is no group whose cursor could move on: that is an error.
+        let message = messages::parse(delivered.bytes)?;
+        let group_id = message.group_id().to_vec();
+        if self.is_duplicate(&group_id, delivered.position)? {
+            return Ok(None);
+        }
+        let own = self.own_entry(&delivered)?;
+        let id = self.item_id(&delivered)?;
+        let sequence = self.next_sequence()?;
+        let item = |content| InboxItem {
+            id: id.clone(),
+            sequence,
+            group_id: group_id.clone(),
+            position: delivered.position,
+            content,
+        };
+        let attempt = self.with_group(&group_id, |provider, _, group| {
+            let content = match own {
+                Some(entry) => accept_own(provider, group, &entry)?,
+                None => handed_over(messages::process(provider, group, message)?),
+            };
+            finish(provider, &group_id, &delivered, content.map(item))
+        });
+        match attempt {
+            Err(error) if error.is_permanent_for_message() => {
+                let content = InboxContent::Failed {
+                    code: error.code().into(),
+                };
+                self.atomically(|provider| {
+                    finish(provider, &group_id, &delivered, Some(item(content)))
+                })
+            }
+            other => other,
+        }
+    }
+
+    /// Receives a Welcome: joins its group. Returns the item `Joined` (or `Failed`, for a Welcome
+    /// that can never be joined), or `None` for a duplicate.
+    ///
+    /// # Errors
+    /// Storage errors.
+    pub fn receive_welcome(
+        &mut self,
+        delivered: DeliveredWelcome<'_>,
+    ) -> Result<Option<InboxItem>> {
+        let cursor = self.welcome_cursor()?;
+        if matches!((delivered.position, cursor), (Some(position), Some(cursor)) if position <= cursor)
+        {
+            return Ok(None);
+        }
+        let id = self.item_id(&Delivered {
+            bytes: delivered.bytes,
+            id: delivered.id,
+            position: delivered.position,
+        })?;
+        let sequence = self.next_sequence()?;
+        let storage = self.provider.storage();
+        let savepoint = storage.savepoint()?;
+        let (group_id, content, joined) = match welcome::join(&self.provider, delivered.bytes) {
+            Ok(group) => {
+                let epoch = group.epoch().as_u64();
+                (
+                    group.group_id().to_vec(),
+                    InboxContent::Joined { epoch },
+                    Some(group),
+                )
+            }
+            Err(error) if error.is_permanent_for_message() => {
+                let code = error.code().into();
+                (vec![], InboxContent::Failed { code }, None)
+            }
+            Err(error) => return Err(error),
+        };
+        // A join that failed may have deleted its key package on the way: that is undone before
+        // the failure itself is noted.
+        let savepoint = if joined.is_none() {
+            drop(savepoint);
+            storage.savepoint()?
+        } else {
+            savepoint
+        };
+        if let Some(position) = delivered.position {
+            storage.put(Category::WelcomeCursor, SINGLETON, &position)?;
+        }
+        if let (Some(position), true) = (delivered.group_position, joined.is_some()) {
+            put_cursor(storage, &group_id, position)?;
+        }
+        let item = InboxItem {
+            id,
+            sequence,
+            group_id: group_id.clone(),
+            position: delivered.group_position,
+            content,
+        };
+        inbox::put(storage, &item)?;
+        savepoint.release()?;
+        if let Some(group) = joined {
+            self.groups.insert(group_id, group);
+        }
+        Ok(Some(item))
+    }
+
+    /// The position up to which the group's log has been processed.
+    pub fn delivery_cursor(&self, group_id: &[u8]) -> Result<Option<u64>> {
+        Ok(self
+            .storage()
+            .get(Category::DeliveryCursor, &key::bytes_key(group_id))?)
+    }
+
+    /// The position up to which this client's Welcomes have been processed.
+    pub fn welcome_cursor(&self) -> Result<Option<u64>> {
+        Ok(self.storage().get(Category::WelcomeCursor, SINGLETON)?)
+    }
+
+    fn is_duplicate(&self, group_id: &[u8], position: Option<u64>) -> Result<bool> {
+        let Some(position) = position else {
+            return Ok(false);
+        };
+        Ok(self
+            .delivery_cursor(group_id)?
+            .is_some_and(|cursor| position <= cursor))
+    }
+
+    /// The outbox entry that came back, if it is one: same id (where there is one) and same bytes.
+    fn own_entry(&self, delivered: &Delivered<'_>) -> Result<Option<OutboxEntry>> {
+        let same = |entry: &OutboxEntry| entry.bytes.as_deref() == Some(delivered.bytes);
+        match delivered.id {
+            Some(id) => Ok(outbox::get(self.storage(), id)?.filter(same)),
+            None => Ok(self.outbox()?.into_iter().find(same)),
+        }
+    }
+
+    /// The id of the item: that of the delivery service, unless another item has it, which the app
+    /// has not saved yet and must not lose.
+    fn item_id(&self, delivered: &Delivered<'_>) -> Result<String> {
+        use openmls_traits::{crypto::OpenMlsCrypto, types::HashType};
+        let taken = |id: &str| {
+            self.storage()
+                .contains(Category::Inbox, &outbox::record_key(id))
+        };
+        if let Some(id) = delivered.id {
+            let own = outbox::get(self.storage(), id)?.is_some();
+            if own || !taken(id)? {
+                return Ok(id.into());
+            }
+        }
+        let hash = self
+            .provider
+            .crypto()
+            .hash(HashType::Sha2_256, delivered.bytes)
+            .map_err(ClientError::internal)?;
+        Ok(key::bytes_key(&hash))
+    }
+}
+
+/// What an own entry that came back means.
+fn accept_own(
+    provider: &Provider,
+    group: &mut openmls::group::MlsGroup,
+    entry: &OutboxEntry,
+) -> Result<Option<InboxContent>> {
+    if entry.kind != OutboxKind::Commit {
+        outbox::remove(provider.storage(), &entry.id)?;
+        return Ok(None);
+    }
+    let changes = commits::merge_pending(provider, group)?;
+    Ok(Some(InboxContent::Commit {
+        own: true,
+        sender: groups::member_at(group, group.own_leaf_index()),
+        epoch: group.epoch().as_u64(),
+        added: changes.added,
+        removed: changes.removed,
+        self_removed: false,
+        superseded: None,
+    }))
+}
+
+fn handed_over(processed: ProcessedContent) -> Option<InboxContent> {
+    Some(match processed {
+        ProcessedContent::Message {
+            sender,
+            epoch,
+            plaintext,
+            authenticated_data,
+        } => InboxContent::Message {
+            sender,
+            epoch,
+            plaintext,
+            authenticated_data,
+        },
+        ProcessedContent::Proposal { sender, epoch } => InboxContent::Proposal { sender, epoch },
+        ProcessedContent::Commit {
+            sender,
+            epoch,
+            added,
+            removed,
+            self_removed,
+            superseded,
+        } => InboxContent::Commit {
+            own: false,
+            sender,
+            epoch,
+            added,
+            removed,
+            self_removed,
+            superseded,
+        },
+        ProcessedContent::OwnMessage => return None,
+    })
+}
+
+/// Writes the item and moves the cursor; to be called inside a savepoint.
+fn finish(
+    provider: &Provider,
+    group_id: &[u8],
+    delivered: &Delivered<'_>,
+    item: Option<InboxItem>,
+) -> Result<Option<InboxItem>> {
+    let storage = provider.storage();
+    if let Some(position) = delivered.position {
+        put_cursor(storage, group_id, position)?;
+    }
+    if let Some(item) = &item {
+        inbox::put(storage, item)?;
+    }
+    Ok(item)
+}
+
+fn put_cursor(storage: &GranularStorage, group_id: &[u8], position: u64) -> Result<()> {
+    Ok(storage.put(
+        Category::DeliveryCursor,
+        &key::bytes_key(group_id),
+        &position,
+    )?)
+}

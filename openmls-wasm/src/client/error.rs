@@ -1,0 +1,317 @@
+//! What can go wrong in an operation. Whatever it is, nothing has changed.
+
+use openmls::framing::errors::{MessageDecryptionError, SecretTreeError};
+use openmls::group::{CommitBuilderStageError, CreateCommitError, LeaveGroupError};
+use openmls::prelude::{
+    CreateMessageError, MergeCommitError, MergePendingCommitError, MlsGroupStateError,
+    NewGroupError, ProcessMessageError, ValidationError, WelcomeError,
+};
+
+use crate::storage::{key, StorageError};
+
+/// An error of [`MlsClient`](super::MlsClient). [`code`](ClientError::code) is stable; the text is
+/// for people and carries no secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// The client has an identity already.
+    #[error("this client has an identity already")]
+    IdentityExists,
+    /// The client has no identity yet.
+    #[error("this client has no identity yet: create one first")]
+    NoIdentity,
+    /// The identity is stored without its private key.
+    #[error("the signature key of the stored identity is missing")]
+    SignatureKeyMissing,
+    /// The crypto provider does not implement the ciphersuite.
+    #[error("ciphersuite {0} is not supported")]
+    UnsupportedCiphersuite(u16),
+    /// MLS itself signs under that label.
+    #[error("MLS itself signs under that label")]
+    ReservedLabel,
+    /// An argument is out of its range.
+    #[error("invalid argument: {0}")]
+    InvalidArgument(&'static str),
+    /// A key package does not parse, verify, or has expired.
+    #[error("a key package is malformed, wrongly signed or expired")]
+    InvalidKeyPackage,
+    /// No member has that leaf index.
+    #[error("no member at leaf index {0}")]
+    UnknownMember(u32),
+    /// A member cannot commit its own removal (RFC 9420 §12.2).
+    #[error("a member cannot remove itself: it leaves, and another member commits that")]
+    CannotRemoveSelf,
+    /// No group of that id is stored.
+    #[error("group {} is not stored here", key::bytes_key(.0))]
+    GroupNotFound(Vec<u8>),
+    /// A group of that id is stored already.
+    #[error("a group of that id is stored here already")]
+    GroupExists,
+    /// This client was removed from the group.
+    #[error("this client is not a member of the group any more")]
+    GroupInactive,
+    /// An own leave proposal waits to be committed by another member.
+    #[error("this client is leaving the group")]
+    LeavePending,
+    /// An own commit waits to be merged or cleared.
+    #[error("a commit of this client is pending: merge or clear it first")]
+    PendingCommit,
+    /// There is no own commit to merge or clear.
+    #[error("no commit of this client is pending")]
+    NoPendingCommit,
+    /// Proposals wait: they must be committed before a message can be sent (RFC 9420 §12.4).
+    #[error("proposals are pending: commit them first")]
+    PendingProposals,
+    /// There are no proposals to commit.
+    #[error("there are no pending proposals to commit")]
+    NothingToCommit,
+    /// A commit that was asked for would not be valid (RFC 9420 §12.2).
+    #[error("the commit would not be valid: {0}")]
+    CommitRejected(String),
+    /// The bytes are not an MLSMessage.
+    #[error("the bytes are not an MLSMessage")]
+    MalformedMessage,
+    /// The MLSMessage is of a kind that does not belong here.
+    #[error("wrong kind of message: {0}")]
+    WrongKind(&'static str),
+    /// The message belongs to an epoch that is over.
+    #[error("the message is of epoch {message}, the group is in epoch {group}")]
+    PastEpoch {
+        /// The epoch of the message.
+        message: u64,
+        /// The epoch of the group.
+        group: u64,
+    },
+    /// The message belongs to an epoch that has not been reached.
+    #[error("the message is of epoch {message}, the group is only in epoch {group}: fetch what lies between")]
+    FutureEpoch {
+        /// The epoch of the message.
+        message: u64,
+        /// The epoch of the group.
+        group: u64,
+    },
+    /// The keys of this message were used already: it was processed before, or is forged.
+    #[error("a message of that sender and generation was processed before")]
+    DuplicateMessage,
+    /// The message is too far out of order for the ratchet settings.
+    #[error("the message is too far out of order")]
+    TooFarOutOfOrder,
+    /// The message does not decrypt.
+    #[error("the message cannot be decrypted")]
+    Undecryptable,
+    /// The message is not valid (RFC 9420 §6, §12).
+    #[error("the message is not valid: {0}")]
+    InvalidMessage(String),
+    /// The Welcome is for a key package that is not stored here.
+    #[error("the Welcome is for a key package that is not stored here")]
+    NoMatchingKeyPackage,
+    /// The Welcome is not valid (RFC 9420 §12.4.3.1).
+    #[error("the Welcome is not valid: {0}")]
+    InvalidWelcome(String),
+    /// No outbox entry has that id.
+    #[error("no outbox entry {0:?}")]
+    UnknownOutboxEntry(String),
+    /// An outbox entry or inbox item has that id already.
+    #[error("the id {0:?} is in use")]
+    DuplicateId(String),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A bug in this library or in OpenMLS.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl ClientError {
+    /// The stable code, in kebab-case.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::IdentityExists => "identity-exists",
+            Self::NoIdentity => "no-identity",
+            Self::SignatureKeyMissing => "signature-key-missing",
+            Self::UnsupportedCiphersuite(_) => "unsupported-ciphersuite",
+            Self::ReservedLabel => "reserved-label",
+            Self::InvalidArgument(_) => "invalid-argument",
+            Self::InvalidKeyPackage => "invalid-key-package",
+            Self::UnknownMember(_) => "unknown-member",
+            Self::CannotRemoveSelf => "cannot-remove-self",
+            Self::GroupNotFound(_) => "group-not-found",
+            Self::GroupExists => "group-exists",
+            Self::GroupInactive => "group-inactive",
+            Self::LeavePending => "leave-pending",
+            Self::PendingCommit => "pending-commit",
+            Self::NoPendingCommit => "no-pending-commit",
+            Self::PendingProposals => "pending-proposals",
+            Self::NothingToCommit => "nothing-to-commit",
+            Self::CommitRejected(_) => "commit-rejected",
+            Self::MalformedMessage => "malformed-message",
+            Self::WrongKind(_) => "wrong-kind",
+            Self::PastEpoch { .. } => "past-epoch",
+            Self::FutureEpoch { .. } => "future-epoch",
+            Self::DuplicateMessage => "duplicate-message",
+            Self::TooFarOutOfOrder => "too-far-out-of-order",
+            Self::Undecryptable => "undecryptable",
+            Self::InvalidMessage(_) => "invalid-message",
+            Self::NoMatchingKeyPackage => "no-matching-key-package",
+            Self::InvalidWelcome(_) => "invalid-welcome",
+            Self::UnknownOutboxEntry(_) => "unknown-outbox-entry",
+            Self::DuplicateId(_) => "duplicate-id",
+            Self::Storage(error) => storage_code(error),
+            Self::Internal(_) => "internal",
+        }
+    }
+
+    /// Whether a message that fails like this will fail whenever it is processed again.
+    pub fn is_permanent_for_message(&self) -> bool {
+        matches!(
+            self,
+            Self::MalformedMessage
+                | Self::WrongKind(_)
+                | Self::PastEpoch { .. }
+                | Self::DuplicateMessage
+                | Self::TooFarOutOfOrder
+                | Self::Undecryptable
+                | Self::InvalidMessage(_)
+                | Self::GroupInactive
+                | Self::NoMatchingKeyPackage
+                | Self::InvalidWelcome(_)
+                | Self::GroupExists
+        )
+    }
+
+    pub(super) fn internal(error: impl std::fmt::Display) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+fn storage_code(error: &StorageError) -> &'static str {
+    match error {
+        StorageError::UnknownCategory(_) => "unknown-category",
+        StorageError::MalformedKey { .. } => "malformed-key",
+        StorageError::UnsupportedFormat { .. } => "unsupported-format",
+        StorageError::DamagedRecord { .. } | StorageError::Decode { .. } => "damaged-record",
+        StorageError::HydrateConflict { .. } => "hydrate-conflict",
+        StorageError::BatchUnconfirmed(_) => "batch-unconfirmed",
+        StorageError::UnknownBatch(_) => "unknown-batch",
+        _ => "storage",
+    }
+}
+
+impl From<MlsGroupStateError> for ClientError {
+    fn from(error: MlsGroupStateError) -> Self {
+        match error {
+            MlsGroupStateError::UseAfterEviction => Self::GroupInactive,
+            MlsGroupStateError::PendingProposal => Self::PendingProposals,
+            MlsGroupStateError::PendingCommit => Self::PendingCommit,
+            MlsGroupStateError::NoPendingCommit => Self::NoPendingCommit,
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<NewGroupError<StorageError>> for ClientError {
+    fn from(error: NewGroupError<StorageError>) -> Self {
+        match error {
+            NewGroupError::GroupAlreadyExists => Self::GroupExists,
+            NewGroupError::StorageError(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<CreateMessageError> for ClientError {
+    fn from(error: CreateMessageError) -> Self {
+        match error {
+            CreateMessageError::GroupStateError(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<CreateCommitError> for ClientError {
+    fn from(error: CreateCommitError) -> Self {
+        match error {
+            CreateCommitError::CannotRemoveSelf => Self::CannotRemoveSelf,
+            CreateCommitError::LibraryError(error) => Self::internal(error),
+            other => Self::CommitRejected(other.to_string()),
+        }
+    }
+}
+
+impl From<CommitBuilderStageError<StorageError>> for ClientError {
+    fn from(error: CommitBuilderStageError<StorageError>) -> Self {
+        match error {
+            CommitBuilderStageError::KeyStoreError(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<LeaveGroupError<StorageError>> for ClientError {
+    fn from(error: LeaveGroupError<StorageError>) -> Self {
+        match error {
+            LeaveGroupError::GroupStateError(error) => error.into(),
+            LeaveGroupError::StorageError(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<MergePendingCommitError<StorageError>> for ClientError {
+    fn from(error: MergePendingCommitError<StorageError>) -> Self {
+        match error {
+            MergePendingCommitError::MlsGroupStateError(error) => error.into(),
+            MergePendingCommitError::MergeCommitError(error) => error.into(),
+        }
+    }
+}
+
+impl From<MergeCommitError<StorageError>> for ClientError {
+    fn from(error: MergeCommitError<StorageError>) -> Self {
+        match error {
+            MergeCommitError::StorageError(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}
+
+impl From<ProcessMessageError<StorageError>> for ClientError {
+    fn from(error: ProcessMessageError<StorageError>) -> Self {
+        match error {
+            ProcessMessageError::StorageError(error) => error.into(),
+            ProcessMessageError::GroupStateError(error) => error.into(),
+            ProcessMessageError::LibraryError(error) => Self::internal(error),
+            ProcessMessageError::ValidationError(ValidationError::UnableToDecrypt(error)) => {
+                error.into()
+            }
+            other => Self::InvalidMessage(other.to_string()),
+        }
+    }
+}
+
+impl From<MessageDecryptionError> for ClientError {
+    fn from(error: MessageDecryptionError) -> Self {
+        match error {
+            MessageDecryptionError::SecretTreeError(SecretTreeError::SecretReuseError) => {
+                Self::DuplicateMessage
+            }
+            MessageDecryptionError::GenerationOutOfBound
+            | MessageDecryptionError::SecretTreeError(
+                SecretTreeError::TooDistantInThePast | SecretTreeError::TooDistantInTheFuture,
+            ) => Self::TooFarOutOfOrder,
+            MessageDecryptionError::LibraryError(error) => Self::internal(error),
+            _ => Self::Undecryptable,
+        }
+    }
+}
+
+impl From<WelcomeError<StorageError>> for ClientError {
+    fn from(error: WelcomeError<StorageError>) -> Self {
+        match error {
+            WelcomeError::StorageError(error) => error.into(),
+            WelcomeError::NoMatchingKeyPackage => Self::NoMatchingKeyPackage,
+            WelcomeError::GroupAlreadyExists => Self::GroupExists,
+            WelcomeError::LibraryError(error) => Self::internal(error),
+            other => Self::InvalidWelcome(other.to_string()),
+        }
+    }
+}

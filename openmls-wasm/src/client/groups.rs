@@ -1,0 +1,157 @@
+//! Groups: create, load, list, describe, delete (RFC 9420 §11).
+
+use openmls::prelude::{
+    GroupId, LeafNodeIndex, MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig,
+};
+use openmls_traits::OpenMlsProvider;
+use serde::{Deserialize, Serialize};
+
+use super::{provider::Provider, ClientError, MlsClient, Result};
+use crate::storage::{key, Category, Scope};
+
+/// A member of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The member's place in the ratchet tree (RFC 9420 §7).
+    pub leaf_index: u32,
+    /// The identity of its basic credential.
+    pub identity: Vec<u8>,
+    /// Its public signature key.
+    pub signature_key: Vec<u8>,
+}
+
+/// What a group looks like at this moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupInfo {
+    /// The group id.
+    pub group_id: Vec<u8>,
+    /// The epoch (RFC 9420 §8.1).
+    pub epoch: u64,
+    /// Equal for all members of the same epoch, and only for them (RFC 9420 §8.7).
+    pub epoch_authenticator: Vec<u8>,
+    /// The own place in the ratchet tree.
+    pub own_leaf_index: u32,
+    /// `false` once this client was removed.
+    pub is_active: bool,
+    /// Whether an own commit waits to be merged or cleared.
+    pub has_pending_commit: bool,
+    /// The number of proposals that wait for a commit.
+    pub pending_proposals: usize,
+    /// The members, by leaf index.
+    pub members: Vec<Member>,
+}
+
+/// The settings a group is joined with. The ratchet tree travels in the Welcome.
+pub(super) fn join_config() -> MlsGroupJoinConfig {
+    MlsGroupJoinConfig::builder()
+        .use_ratchet_tree_extension(true)
+        .build()
+}
+
+pub(super) fn load(provider: &Provider, group_id: &[u8]) -> Result<MlsGroup> {
+    MlsGroup::load(provider.storage(), &GroupId::from_slice(group_id))?
+        .ok_or_else(|| ClientError::GroupNotFound(group_id.to_vec()))
+}
+
+pub(super) fn members(group: &MlsGroup) -> Vec<Member> {
+    group.members().map(Member::from).collect()
+}
+
+pub(super) fn member_at(group: &MlsGroup, index: LeafNodeIndex) -> Option<Member> {
+    group.member_at(index).map(Member::from)
+}
+
+impl From<openmls::prelude::Member> for Member {
+    fn from(member: openmls::prelude::Member) -> Self {
+        Self {
+            leaf_index: member.index.u32(),
+            identity: member.credential.serialized_content().to_vec(),
+            signature_key: member.signature_key,
+        }
+    }
+}
+
+impl MlsClient {
+    /// Creates a group with this client as its only member. Without an id, a random one is chosen.
+    ///
+    /// # Errors
+    /// `no-identity`; `group-exists` if a group of that id is stored already.
+    pub fn create_group(&mut self, group_id: Option<&[u8]>) -> Result<Vec<u8>> {
+        self.load_identity()?;
+        let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
+        let group_id = match group_id {
+            Some(group_id) => GroupId::from_slice(group_id),
+            None => GroupId::random(self.provider.rand()),
+        };
+        let config = MlsGroupCreateConfig::builder()
+            .ciphersuite(identity.ciphersuite)
+            .use_ratchet_tree_extension(true)
+            .build();
+        let savepoint = self.provider.storage().savepoint()?;
+        let group = MlsGroup::new_with_group_id(
+            &self.provider,
+            &identity.signer,
+            &config,
+            group_id.clone(),
+            identity.credential_with_key(),
+        )?;
+        savepoint.release()?;
+        self.groups.insert(group_id.to_vec(), group);
+        Ok(group_id.to_vec())
+    }
+
+    /// The ids of all groups, those this client was removed from included.
+    pub fn list_groups(&self) -> Result<Vec<Vec<u8>>> {
+        let keys = self.storage().keys(Category::GroupState)?;
+        Ok(keys
+            .iter()
+            .filter_map(|group| key::parse_bytes_key(group))
+            .collect())
+    }
+
+    /// What a group looks like now.
+    ///
+    /// # Errors
+    /// `group-not-found`.
+    pub fn group_info(&mut self, group_id: &[u8]) -> Result<GroupInfo> {
+        self.with_group(group_id, |_, _, group| {
+            Ok(GroupInfo {
+                group_id: group_id.to_vec(),
+                epoch: group.epoch().as_u64(),
+                epoch_authenticator: group.epoch_authenticator().as_slice().to_vec(),
+                own_leaf_index: group.own_leaf_index().u32(),
+                is_active: group.is_active(),
+                has_pending_commit: group.pending_commit().is_some(),
+                pending_proposals: group.pending_proposals().count(),
+                members: members(group),
+            })
+        })
+    }
+
+    /// Deletes every record of a group: its secrets, its cursor, its outbox entries. What was
+    /// received and not acknowledged stays in the inbox.
+    ///
+    /// # Errors
+    /// `group-not-found`.
+    pub fn delete_group(&mut self, group_id: &[u8]) -> Result<()> {
+        let group = key::bytes_key(group_id);
+        if !self.storage().contains(Category::GroupState, &group)? {
+            return Err(ClientError::GroupNotFound(group_id.to_vec()));
+        }
+        let outbox = self.outbox()?;
+        self.atomically(|provider| {
+            let storage = provider.storage();
+            for category in Category::ALL {
+                if category.scope() == Scope::Group {
+                    storage.delete_range(*category, &group)?;
+                }
+            }
+            for entry in outbox.iter().filter(|entry| entry.group_id == group_id) {
+                super::outbox::remove(storage, &entry.id)?;
+            }
+            Ok(())
+        })?;
+        self.groups.remove(group_id);
+        Ok(())
+    }
+}

@@ -1,0 +1,178 @@
+//! [`MlsClient`]: the operations of MLS over one store, each of them all or nothing.
+//!
+//! | file | RFC 9420 | what it offers |
+//! |---|---|---|
+//! | [`identity`] | §5 | who this client is, and proof of possession of its signature key |
+//! | `key_packages` | §10 | generate and list key packages |
+//! | `groups` | §11 | create, load, list and delete groups |
+//! | `commits` | §12.4 | add, remove, update, leave, commit proposals; merge or clear |
+//! | `messages` | §6, §15 | encrypt, and process whatever comes in |
+//! | `welcome` | §12.4.3.1 | join by Welcome |
+//! | [`outbox`], [`inbox`] | – | what was produced and not handed over yet (G10) |
+//! | `delivery` | – | receive from a delivery service: position, item and keys in one batch |
+//!
+//! Every operation runs inside a savepoint of the store. If it fails, records and dirty events are
+//! what they were before, and the live `MlsGroup` (which cannot be copied or compared) is dropped
+//! and loaded from the records when it is needed next (G2).
+
+mod commits;
+mod delivery;
+pub mod error;
+mod groups;
+pub mod identity;
+pub mod inbox;
+mod key_packages;
+mod messages;
+pub mod outbox;
+mod provider;
+mod welcome;
+
+use std::collections::HashMap;
+
+use openmls::group::MlsGroup;
+use openmls_traits::OpenMlsProvider;
+
+pub use commits::CommitBundle;
+pub use delivery::{Delivered, DeliveredWelcome};
+pub use error::ClientError;
+pub use groups::{GroupInfo, Member};
+pub use identity::Identity;
+pub use inbox::{InboxContent, InboxItem};
+pub use key_packages::KeyPackageInfo;
+pub use messages::{Processed, ProcessedContent};
+pub use outbox::{OutboxEntry, OutboxKind, Party};
+
+use crate::storage::{Batch, GranularStorage, Record};
+use identity::LoadedIdentity;
+use provider::Provider;
+
+/// The result of an operation of the client.
+pub type Result<T> = std::result::Result<T, ClientError>;
+
+/// One MLS client (RFC 9420 §2): one identity, one store, any number of groups.
+///
+/// It works in memory. What changed is fetched with [`drain_storage_events`](Self::drain_storage_events)
+/// and must be stored before the result of an operation leaves the device (G1).
+#[derive(Debug, Default)]
+pub struct MlsClient {
+    provider: Provider,
+    /// Groups in use. One that is missing here is loaded from the records.
+    groups: HashMap<Vec<u8>, MlsGroup>,
+    identity: Option<LoadedIdentity>,
+    /// The next sequence of an inbox item or outbox entry; `None` until the records were looked at.
+    next_sequence: Option<u64>,
+}
+
+impl MlsClient {
+    /// A client with an empty store: hydrate it, or create an identity.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The store, for inspection and tests.
+    pub fn storage(&self) -> &GranularStorage {
+        self.provider.storage()
+    }
+
+    /// Everything that changed since the last batch, or `None` if nothing did.
+    ///
+    /// # Errors
+    /// `batch-unconfirmed` while the last batch is neither confirmed nor put back.
+    pub fn drain_storage_events(&self) -> Result<Option<Batch>> {
+        Ok(self.storage().drain()?)
+    }
+
+    /// The batch is stored for good: what it deleted leaves memory.
+    ///
+    /// # Errors
+    /// `unknown-batch` if that batch is not waiting for an answer.
+    pub fn confirm_batch(&self, sequence: u64) -> Result<()> {
+        Ok(self.storage().confirm(sequence)?)
+    }
+
+    /// The batch was not stored: the next one holds its changes too (G3).
+    ///
+    /// # Errors
+    /// `unknown-batch` if that batch is not waiting for an answer.
+    pub fn put_back_batch(&self, sequence: u64) -> Result<()> {
+        Ok(self.storage().put_back(sequence)?)
+    }
+
+    /// Undoes everything that no confirmed batch holds (G3). To be called only when it is certain
+    /// that the batch on its way was not stored.
+    pub fn roll_back_unconfirmed(&mut self) -> Result<()> {
+        self.storage().roll_back_unconfirmed()?;
+        self.forget_live_state();
+        Ok(())
+    }
+
+    /// Takes in stored records: all or nothing, nothing becomes dirty (G5).
+    ///
+    /// # Errors
+    /// A record that cannot be read (`malformed-key`, `unsupported-format`, `damaged-record`) or
+    /// that memory has something newer for (`hydrate-conflict`); then nothing was taken in.
+    pub fn hydrate(&mut self, records: Vec<Record>) -> Result<()> {
+        self.storage().hydrate(records)?;
+        self.forget_live_state();
+        // A database without the identity's private key would fail at the first operation, with
+        // an error that does not say why (G6).
+        self.load_identity()
+    }
+
+    fn forget_live_state(&mut self) {
+        self.groups.clear();
+        self.identity = None;
+        self.next_sequence = None;
+    }
+
+    /// Runs an operation that belongs to no loaded group.
+    fn atomically<T>(&mut self, operation: impl FnOnce(&Provider) -> Result<T>) -> Result<T> {
+        let savepoint = self.provider.storage().savepoint()?;
+        let value = operation(&self.provider)?;
+        savepoint.release()?;
+        Ok(value)
+    }
+
+    /// Runs an operation on a group. The group is out of the map meanwhile: if the operation
+    /// fails, it is dropped with whatever the failure left in it.
+    fn with_group<T>(
+        &mut self,
+        group_id: &[u8],
+        operation: impl FnOnce(&Provider, &LoadedIdentity, &mut MlsGroup) -> Result<T>,
+    ) -> Result<T> {
+        self.load_identity()?;
+        let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
+        let mut group = match self.groups.remove(group_id) {
+            Some(group) => group,
+            None => groups::load(&self.provider, group_id)?,
+        };
+        let savepoint = self.provider.storage().savepoint()?;
+        let value = operation(&self.provider, identity, &mut group)?;
+        savepoint.release()?;
+        self.groups.insert(group_id.to_vec(), group);
+        Ok(value)
+    }
+
+    /// The next sequence of an inbox item or outbox entry: larger than that of every one stored.
+    fn next_sequence(&mut self) -> Result<u64> {
+        let next = match self.next_sequence {
+            Some(next) => next,
+            None => {
+                let inbox = self.inbox()?.into_iter().map(|item| item.sequence);
+                let outbox = self.outbox()?.into_iter().map(|entry| entry.sequence);
+                inbox.chain(outbox).max().map_or(0, |last| last + 1)
+            }
+        };
+        self.next_sequence = Some(next + 1);
+        Ok(next)
+    }
+}
+
+/// Fault injection for tests.
+#[cfg(feature = "test-hooks")]
+impl MlsClient {
+    /// Panics: how a test brings about what must never happen otherwise.
+    pub fn panic_for_test(&self) {
+        panic!("a panic provoked by a test");
+    }
+}

@@ -1,0 +1,35 @@
+//! Joining by Welcome (RFC 9420 §12.4.3.1).
+
+use openmls::prelude::{MlsMessageBodyIn, MlsMessageIn, StagedWelcome};
+use openmls_traits::OpenMlsProvider;
+use tls_codec::DeserializeBytes as _;
+
+use super::{groups, provider::Provider, ClientError, MlsClient, Result};
+
+impl MlsClient {
+    /// Joins the group of a Welcome (an MLSMessage) and returns its id. The key package is deleted
+    /// and the group is stored in one batch; a Welcome that fails deletes nothing.
+    ///
+    /// # Errors
+    /// `malformed-message`, `wrong-kind`, `no-matching-key-package`, `group-exists`,
+    /// `invalid-welcome`.
+    pub fn join_group(&mut self, welcome: &[u8]) -> Result<Vec<u8>> {
+        let savepoint = self.provider.storage().savepoint()?;
+        let group = join(&self.provider, welcome)?;
+        savepoint.release()?;
+        let group_id = group.group_id().to_vec();
+        self.groups.insert(group_id.clone(), group);
+        Ok(group_id)
+    }
+}
+
+/// Joins; to be called inside a savepoint.
+pub(super) fn join(provider: &Provider, welcome: &[u8]) -> Result<openmls::group::MlsGroup> {
+    let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome)
+        .map_err(|_| ClientError::MalformedMessage)?;
+    let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
+        return Err(ClientError::WrongKind("not a Welcome"));
+    };
+    let config = groups::join_config();
+    Ok(StagedWelcome::new_from_welcome(provider, &config, welcome, None)?.into_group(provider)?)
+}

@@ -43,6 +43,13 @@ async function enter(candidate: Candidate): Promise<Stage> {
   return { at: 'chat', session: await startSession(candidate) };
 }
 
+/** The stage after an attempt to enter, which may have been overtaken or have failed while waiting to be linked. */
+function follow(current: Stage, next: Stage, candidate: Candidate): Stage {
+  if (current.at === 'choose-name') return next;
+  if (!('candidate' in current) || current.candidate !== candidate) return current;
+  return current.at === 'name-taken' && next.at === 'unregistered' ? current : next;
+}
+
 export function App(): React.JSX.Element {
   const [stage, setStage] = useState<Stage>({ at: 'loading' });
 
@@ -54,7 +61,7 @@ export function App(): React.JSX.Element {
   const go = useCallback((candidate: Candidate) => {
     return enter(candidate)
       .catch((error: unknown): Stage => ({ at: 'error', code: codeOf(error) ?? 'unknown' }))
-      .then(setStage);
+      .then((next) => setStage((current) => follow(current, next, candidate)));
   }, []);
 
   const startOver = useCallback((candidate: Candidate) => {

@@ -1,0 +1,79 @@
+import { Alert, Anchor } from '@mantine/core';
+import { IconAlertTriangle } from '@tabler/icons-react';
+import { useEffect, useState } from 'react';
+import { useSession, useStorageTrouble, type StorageTrouble } from './hooks.ts';
+
+const storageTexts: Record<Exclude<StorageTrouble, undefined>, { title: string; text: string }> = {
+  crypto: {
+    title: 'This device cannot save at the moment',
+    text: 'Nothing is sent before it is saved, and saving is tried again. Its storage may be full.',
+  },
+  history: {
+    title: 'The history cannot be written at the moment',
+    text: 'New messages are kept safe and appear once it can. This device’s storage may be full.',
+  },
+  'rolled-back': {
+    title: 'Some changes could not be saved',
+    text: 'They were undone, and nothing of them was sent. Messages marked “not sent” can be tried again.',
+  },
+};
+
+export function Banners({ onSettings }: { onSettings: () => void }): React.JSX.Element {
+  const { engine } = useSession();
+  const [trouble, dismiss] = useStorageTrouble();
+  const [refused, setRefused] = useState<string>();
+  useEffect(() => engine.events.on('sign-in-refused', setRefused), [engine]);
+
+  return (
+    <>
+      {trouble !== undefined && (
+        <Alert
+          role="alert"
+          color="orange"
+          radius={0}
+          icon={<IconAlertTriangle aria-hidden />}
+          title={storageTexts[trouble].title}
+          withCloseButton={trouble === 'rolled-back'}
+          closeButtonLabel="Close"
+          onClose={dismiss}
+          data-testid="storage-banner"
+          data-trouble={trouble}
+        >
+          {storageTexts[trouble].text}
+        </Alert>
+      )}
+      {refused !== undefined && (
+        <Alert
+          role="alert"
+          color="red"
+          radius={0}
+          icon={<IconAlertTriangle aria-hidden />}
+          title="The server does not let this device in"
+          withCloseButton
+          closeButtonLabel="Close"
+          onClose={() => setRefused(undefined)}
+          data-testid="sign-in-banner"
+          data-code={refused}
+        >
+          Your history is here, but nothing can be sent or received ({refused}). If it was linked by another device, look in the{' '}
+          <Anchor component="button" type="button" onClick={onSettings} inherit>
+            settings
+          </Anchor>{' '}
+          for this device’s code, or{' '}
+          <Anchor
+            component="button"
+            type="button"
+            inherit
+            onClick={() => {
+              setRefused(undefined);
+              engine.signInAgain();
+            }}
+          >
+            try again
+          </Anchor>
+          .
+        </Alert>
+      )}
+    </>
+  );
+}

@@ -27,40 +27,47 @@ const wrapGlue = join(packageDir, 'wrap-glue.mjs')
 
 // What rustc emits for this target anyway; wasm-opt must be told.
 const wasmFeatures = [
-  'bulk-memory', 'bulk-memory-opt', 'call-indirect-overlong', 'extended-const', 'multivalue', 'mutable-globals',
+  'bulk-memory', 'bulk-memory-opt', 'call-indirect-overlong', 'multivalue', 'mutable-globals',
   'nontrapping-float-to-int', 'reference-types', 'sign-ext',
 ].map((feature) => `--enable-${feature}`)
 
 /** @param {'release' | 'test-hooks'} flavour @param {{wasmBindgen: string}} tools */
-export async function buildWasm(flavour, { wasmBindgen }) {
-  const { features, folder, optimize } = flavours[flavour]
-  await step(`Compiling openmls-wasm to wasm, ${flavour}`, '2–4 min the first time', () =>
-    mustRun('cargo', ['build', '--release', '--target', wasmTarget, '-p', 'openmls-wasm', ...features]))
-  const compiled = join(targetDir, wasmTarget, 'release', 'openmls_wasm.wasm')
-  const shipped = join(folder, 'openmls_wasm_bg.wasm')
+export async function buildWasm(flavour, tools) {
+  const shipped = join(flavours[flavour].folder, 'openmls_wasm_bg.wasm')
+  // Cargo would see by itself that nothing changed, but both flavours share one output: each would undo the other.
   const inputs = {
-    files: [compiled, thisScript, wrapGlue, join(root, 'Cargo.lock'), join(root, 'node_modules', 'binaryen', 'package.json')],
+    files: [
+      thisScript, wrapGlue, join(root, 'Cargo.toml'), join(root, 'Cargo.lock'), join(packageDir, 'Cargo.toml'),
+      join(root, 'node_modules', 'binaryen', 'package.json'),
+    ],
+    folders: [join(packageDir, 'src')],
+    text: [await mustRun('rustc', ['-vV'], { quiet: true }), process.env.RUSTFLAGS ?? ''],
   }
-  await unlessUnchanged(`openmls-wasm.${flavour}`, inputs, [shipped], async () => {
-    const scratch = join(targetDir, 'wasm-bindgen', flavour)
-    await step('Making the JavaScript glue with wasm-bindgen', '5 s', async () => {
-      rmSync(scratch, { recursive: true, force: true })
-      await mustRun(wasmBindgen, [...bindgenFlags, '--out-dir', scratch, compiled])
-      await mustRun(process.execPath, [wrapGlue, scratch])
-    })
-    let module = join(scratch, 'openmls_wasm_bg.wasm')
-    if (optimize) {
-      await step('Optimizing with wasm-opt -Oz', '1 min', () =>
-        mustRun(process.execPath, [wasmOptScript(), module, '-o', namedModule, '-Oz', '-g', ...wasmFeatures]))
-      module = namedModule
-    }
-    mkdirSync(folder, { recursive: true })
-    copyFileSync(join(scratch, 'openmls_wasm.js'), join(folder, 'openmls_wasm.js'))
-    const named = readFileSync(module)
-    // The test flavour keeps its names: a panic in a test then has a readable stack.
-    writeFileSync(shipped, optimize ? withoutCustomSections(named, debugSections) : named)
-    if (optimize) reportSize(named)
+  await unlessUnchanged(`openmls-wasm, ${flavour}`, inputs, [shipped], () => compileWasm(flavour, shipped, tools))
+}
+
+async function compileWasm(flavour, shipped, { wasmBindgen }) {
+  const { features, folder, optimize } = flavours[flavour]
+  await step(`Compiling openmls-wasm to wasm, ${flavour}`, '1–3 min the first time', () =>
+    mustRun('cargo', ['build', '--release', '--target', wasmTarget, '-p', 'openmls-wasm', ...features]))
+  const scratch = join(targetDir, 'wasm-bindgen', flavour)
+  await step('Making the JavaScript glue with wasm-bindgen', '5 s', async () => {
+    rmSync(scratch, { recursive: true, force: true })
+    await mustRun(wasmBindgen, [...bindgenFlags, '--out-dir', scratch, join(targetDir, wasmTarget, 'release', 'openmls_wasm.wasm')])
+    await mustRun(process.execPath, [wrapGlue, scratch])
   })
+  let module = join(scratch, 'openmls_wasm_bg.wasm')
+  if (optimize) {
+    await step('Optimizing with wasm-opt -Oz', '1 min', () =>
+      mustRun(process.execPath, [wasmOptScript(), module, '-o', namedModule, '-Oz', '-g', ...wasmFeatures]))
+    module = namedModule
+  }
+  const named = readFileSync(module)
+  mkdirSync(folder, { recursive: true })
+  copyFileSync(join(scratch, 'openmls_wasm.js'), join(folder, 'openmls_wasm.js'))
+  // The test flavour keeps its names: a panic in a test then has a readable stack.
+  writeFileSync(shipped, optimize ? withoutCustomSections(named, debugSections) : named)
+  if (optimize) reportSize(named)
 }
 
 /** The TypeScript part of the npm package: ts/ to dist/. */

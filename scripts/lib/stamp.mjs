@@ -34,7 +34,7 @@ export function fingerprint({ files = [], folders = [], text = [] }) {
 
 /** Runs `work` unless the inputs are those of its last success and every output is still there. */
 export async function unlessUnchanged(name, inputs, outputs, work) {
-  const stamp = join(stampsDir, name)
+  const stamp = join(stampsDir, name.replace(/\W+/g, '-'))
   const current = fingerprint(inputs)
   const last = existsSync(stamp) ? readFileSync(stamp, 'utf8') : ''
   if (last === current && outputs.every((path) => existsSync(path))) {

@@ -1,3 +1,4 @@
+import './app/trusted-types.ts';
 import { createRoot } from 'react-dom/client';
 import { MantineProvider } from '@mantine/core';
 import '@mantine/core/styles.css';

@@ -6,7 +6,7 @@ import { ChatApp } from './ChatApp.tsx';
 import { ErrorPage } from './ErrorPage.tsx';
 import { SessionContext } from './hooks.ts';
 import { LoadingPage } from './LoadingPage.tsx';
-import { NameTakenPage } from './NameTakenPage.tsx';
+import { NameRefusedPage } from './NameRefusedPage.tsx';
 import { loadProfile, type Profile } from './profile.ts';
 import { abandonCandidate, openClient, register, startSession, type Candidate, type Session } from './session.ts';
 import { StartPage } from './StartPage.tsx';
@@ -14,7 +14,7 @@ import { StartPage } from './StartPage.tsx';
 type Stage =
   | { at: 'loading' }
   | { at: 'choose-name'; profile: Profile; client: CoreCryptoClient }
-  | { at: 'name-taken'; candidate: Candidate }
+  | { at: 'name-refused'; candidate: Candidate; code: string }
   | { at: 'unregistered'; candidate: Candidate }
   | { at: 'chat'; session: Session }
   | { at: 'error'; code: string };
@@ -37,7 +37,7 @@ async function enter(candidate: Candidate): Promise<Stage> {
   try {
     await register(candidate);
   } catch (error) {
-    if (isRefused(error)) return { at: 'name-taken', candidate };
+    if (isRefused(error)) return { at: 'name-refused', candidate, code: error.code };
     return { at: 'unregistered', candidate };
   }
   return { at: 'chat', session: await startSession(candidate) };
@@ -47,7 +47,7 @@ async function enter(candidate: Candidate): Promise<Stage> {
 function follow(current: Stage, next: Stage, candidate: Candidate): Stage {
   if (current.at === 'choose-name') return next;
   if (!('candidate' in current) || current.candidate !== candidate) return current;
-  return current.at === 'name-taken' && next.at === 'unregistered' ? current : next;
+  return current.at === 'name-refused' && next.at === 'unregistered' ? current : next;
 }
 
 export function App(): React.JSX.Element {
@@ -85,8 +85,8 @@ export function App(): React.JSX.Element {
       return <LoadingPage />;
     case 'choose-name':
       return <StartPage profile={stage.profile} client={stage.client} onCreated={go} />;
-    case 'name-taken':
-      return <NameTakenPage candidate={stage.candidate} onRetry={go} onOtherName={startOver} />;
+    case 'name-refused':
+      return <NameRefusedPage candidate={stage.candidate} code={stage.code} onRetry={go} onOtherName={startOver} />;
     case 'unregistered':
       return <ErrorPage code="network" onAgain={() => go(stage.candidate)} />;
     case 'chat':

@@ -37,12 +37,12 @@ export class SessionError extends Error {
 
 /** Opens this profile's crypto client. Throws errors with a `code`; nothing is ever replaced or deleted. */
 export async function openClient(profile: Profile): Promise<{ client: CoreCryptoClient; candidate: Candidate | undefined }> {
-  const client = await CoreCryptoClient.open({ name: cryptoDatabase(profile) });
+  const client = await CoreCryptoClient.open({ name: cryptoDatabase(profile), mustExist: profile.user !== undefined });
   const identity = await client.identity();
   if (identity === undefined) {
     if (profile.user === undefined) return { client, candidate: undefined };
     await client.close();
-    throw new SessionError('storage-missing');
+    throw new SessionError('database-missing');
   }
   return { client, candidate: candidateOf(profile, client, identity) };
 }

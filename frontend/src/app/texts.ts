@@ -7,11 +7,13 @@ const refusals: Record<string, string> = {
   'too-many-conflicts': 'Others keep changing the group at the same moment. Please try again.',
   'wrong-key-package': 'The server offered a key that is not this person’s. They were not added.',
   'invalid-key-package': 'The key offered for this person is not valid. They were not added.',
+  'malformed-user': 'That is not a possible name.',
+  'removed-not-member': 'The group has changed meanwhile. Please try again.',
+  'too-many-clients': 'There are too many devices under this name.',
+  'too-many-links': 'Too many linked devices have not signed in yet.',
+  'malformed-public-key': 'That is not a device’s code.',
+  'message-too-large': 'Too large for the server.',
   'not-a-member': 'You are not a member of this group any more.',
-  'too-large': 'Too large for the server.',
-  'payload-too-large': 'Too large for the server.',
-  'invalid-user': 'That is not a possible name.',
-  'rate-limited': 'The server asks for a pause. Please try again in a moment.',
   network: 'The server cannot be reached. Check your connection and try again.',
   'not-linked': 'This device is not linked to your other devices yet.',
   'storage-failed': 'This device could not save it. Free some space, then try again.',
@@ -49,7 +51,7 @@ const errorPages: Record<string, ErrorText> = {
     text: 'A record in this browser’s storage cannot be read. Nothing was changed or deleted, so that a copy of the profile can still help. Closing the browser completely and opening it again sometimes does.',
     again: 'Try again',
   },
-  'storage-missing': {
+  'database-missing': {
     title: 'The stored keys are gone',
     text: 'This browser had an identity here, but its database is missing: the browser may have cleared it. The chat does not quietly start afresh. If you have a backup of the browser profile, restore it and try again.',
     again: 'Try again',
@@ -57,6 +59,16 @@ const errorPages: Record<string, ErrorText> = {
   'indexeddb-unavailable': {
     title: 'This browser does not let the chat store anything',
     text: 'The chat keeps its keys in the browser’s storage (IndexedDB), which is switched off or blocked here. Private windows and strict settings can be the reason.',
+    again: 'Try again',
+  },
+  'locks-unavailable': {
+    title: 'This browser cannot keep two tabs apart',
+    text: 'The chat needs Web Locks, which browsers offer on https pages and on localhost. Open it under such an address.',
+    again: 'Try again',
+  },
+  'storage-failed': {
+    title: 'This device cannot save',
+    text: 'The browser’s storage does not take anything at the moment; it may be full. Nothing was deleted. Free some space and try again.',
     again: 'Try again',
   },
   'wasm-unavailable': {
@@ -81,8 +93,7 @@ export function nameProblem(name: string): string | undefined {
   if (name.trim() === '') return 'Please type a name.';
   if ([...name.trim()].length > 64) return 'At most 64 characters, please.';
   if (name.includes('/')) return 'A name cannot contain a slash.';
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\u0000-\u001f\u007f]/.test(name)) return 'A name cannot contain control characters.';
+  if (/\p{Cc}/u.test(name)) return 'A name cannot contain control characters.';
   return undefined;
 }
 

@@ -43,7 +43,8 @@ export class DeliveryClient {
     try {
       return read.text(await this.prove('/v1/sessions', false), 'token');
     } catch (error) {
-      if (!isRefused(error) || !['unknown-client', 'unknown-user'].includes(error.code)) throw error;
+      // To a client it does not know the service says the same as to a wrong signature.
+      if (!(error instanceof DeliveryError) || error.status !== 401) throw error;
       return read.text(await this.prove('/v1/clients', true), 'token');
     }
   }

@@ -1,4 +1,4 @@
-import type { ChangedMember, InboxItem, Member } from 'openmls-wasm';
+import type { MemberIdentity, InboxItem, Member } from 'openmls-wasm';
 import { parseIdentity, toHex, addressText } from '../delivery/bytes.ts';
 import type { HistoryTransaction } from './database.ts';
 import { decodePayload } from './payload.ts';
@@ -17,6 +17,8 @@ export interface TakeOverContext {
  * handed over again after a crash, and a line is keyed by its item's id: the second time changes nothing.
  */
 export async function takeOver(tx: HistoryTransaction, item: InboxItem, context: TakeOverContext): Promise<void> {
+  // A Welcome that can never be joined names no group: there is nothing to show.
+  if (item.groupId.length === 0) return;
   const id = toHex(item.groupId);
   if ((await tx.objectStore('lines').get(item.id)) !== undefined) return;
   const conversation = (await tx.objectStore('conversations').get(id)) ?? newConversation(id, context.now, true);
@@ -153,7 +155,7 @@ async function commitEvent(
   return left ? { type: 'left', users: gone } : { type: 'removed', by, own: by === context.own.user, users: gone };
 }
 
-function addresses(members: readonly (ChangedMember | Member)[]): string[] {
+function addresses(members: readonly (MemberIdentity | Member)[]): string[] {
   return members.map((member) => addressText(parseIdentity(member.identity)));
 }
 

@@ -45,7 +45,7 @@ export function sharedContext(
 }
 
 /** Codes of the crypto client after which nothing works until the page is reloaded. */
-const fatalCodes = new Set(['closed', 'writer-lost', 'already-open']);
+const fatalCodes = new Set(['closed', 'writer-lost']);
 
 export function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;

@@ -81,8 +81,8 @@ export class GroupLog {
     if (own) await history.placeLine(entry.id, entry.position);
     const item = await client.receiveMessage({
       bytes: entry.message,
-      // Not the sender's id: a member could choose one that stands for another line of this history.
-      id: `${this.conversation}-${entry.position}`,
+      // Not another sender's id: a member could choose one that stands for another line of this history.
+      id: own ? entry.id : `${this.conversation}-${entry.position}`,
       position: entry.position,
     });
     if (own) {

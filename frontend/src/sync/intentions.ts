@@ -3,7 +3,7 @@ import { addressText, parseIdentity, toHex } from '../delivery/bytes.ts';
 import { isRefused } from '../delivery/errors.ts';
 import { encodePayload } from '../history/payload.ts';
 import type { Intention } from '../history/types.ts';
-import type { SyncContext } from './context.ts';
+import { codeOf, type SyncContext } from './context.ts';
 
 /** How often an invitation is committed anew after losing its epoch to another member's commit. */
 const maxAttempts = 10;
@@ -130,14 +130,15 @@ export class Intentions {
       return true;
     }
     if (this.proposedIn === info.epoch || (await this.hasProposal())) return false;
-    if (info.pendingProposals > 0) {
-      // Proposed before a restart: the proposal is in the group's own queue and was uploaded.
-      this.proposedIn = info.epoch;
-      return false;
-    }
-    await client.leaveGroup(this.groupId);
     this.proposedIn = info.epoch;
-    return true;
+    try {
+      await client.leaveGroup(this.groupId);
+      return true;
+    } catch (error) {
+      if (codeOf(error) === 'leave-pending') return false; // Proposed before a restart, in this very epoch.
+      this.proposedIn = undefined;
+      throw error;
+    }
   }
 
   private async hasProposal(): Promise<boolean> {
@@ -147,6 +148,6 @@ export class Intentions {
 }
 
 function isBadKeyPackage(error: unknown): boolean {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && code.includes('key-package');
+  const code = codeOf(error);
+  return code === 'invalid-key-package' || code === 'commit-rejected';
 }

@@ -1,10 +1,8 @@
 import { toHex } from '../delivery/bytes.ts';
 import type { WelcomeEntry } from '../delivery/types.ts';
-import { codeOf, type SyncContext } from './context.ts';
+import type { SyncContext } from './context.ts';
 import { isUnknownGroup } from './group-log.ts';
 
-/** Errors after which the same Welcome may still be joined later. */
-const passing = new Set(['storage-failed', 'engine-panicked', 'closed', 'writer-lost', 'already-open']);
 
 export interface WelcomeGroups {
   /** Brings a group this client already has in step with its log. */
@@ -32,18 +30,15 @@ export async function takeWelcomes(context: SyncContext, groups: WelcomeGroups):
 
 async function join(context: SyncContext, groups: WelcomeGroups, welcome: WelcomeEntry): Promise<void> {
   const { client, events } = context;
-  try {
-    await makeRoom(context, groups, welcome.groupId);
-    await client.receiveWelcome({
-      bytes: welcome.welcome,
-      id: `welcome-${welcome.position}`,
-      position: welcome.position,
-      groupPosition: welcome.groupPosition,
-    });
-  } catch (error) {
-    if (passing.has(codeOf(error) ?? '') || codeOf(error) === undefined) throw error;
-    events.emit('problem', { where: 'welcome', error });
-  }
+  await makeRoom(context, groups, welcome.groupId);
+  // A Welcome that can never be joined is an item `failed`; whatever is thrown may go better later.
+  const item = await client.receiveWelcome({
+    bytes: welcome.welcome,
+    id: `welcome-${welcome.position}`,
+    position: welcome.position,
+    groupPosition: welcome.groupPosition,
+  });
+  if (item?.kind === 'failed') events.emit('problem', { where: 'welcome', error: { code: item.code } });
 }
 
 /** Invited again after having left or been removed: the old group's records go before the new ones come. */

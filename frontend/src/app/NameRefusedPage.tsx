@@ -4,33 +4,45 @@ import { useEffect } from 'react';
 import { Page } from './Page.tsx';
 import styles from './pages.module.css';
 import type { Candidate } from './session.ts';
+import { refusalText } from './texts.ts';
 
 interface Props {
   candidate: Candidate;
+  /** Why the delivery service did not register the name: `not-linked` when it is somebody's. */
+  code: string;
   onRetry: (candidate: Candidate) => Promise<void>;
   onOtherName: (candidate: Candidate) => void;
 }
 
 const retryEveryMs = 4000;
 
-/** The name belongs to somebody: either this is another device of theirs, or another name is needed. */
-export function NameTakenPage({ candidate, onRetry, onOtherName }: Props): React.JSX.Element {
+/** The name was not registered: either this is another device of its owner, or another name is needed. */
+export function NameRefusedPage({ candidate, code, onRetry, onOtherName }: Props): React.JSX.Element {
+  const taken = code === 'not-linked';
+  return (
+    <Page data-testid="name-refused-page" data-code={code}>
+      <Title order={1} size="h3">
+        {taken ? `“${candidate.own.user}” is taken` : `“${candidate.own.user}” cannot be used`}
+      </Title>
+      <Alert color="yellow" role="alert">
+        {taken ? 'Somebody registered this name before. If that was not you, choose another one.' : refusalText(code)}
+      </Alert>
+      <Button variant="default" onClick={() => onOtherName(candidate)} data-testid="other-name-button">
+        Choose another name
+      </Button>
+      {taken && <LinkThisDevice candidate={candidate} onRetry={onRetry} />}
+    </Page>
+  );
+}
+
+function LinkThisDevice({ candidate, onRetry }: Pick<Props, 'candidate' | 'onRetry'>): React.JSX.Element {
   useEffect(() => {
     const timer = setInterval(() => void onRetry(candidate), retryEveryMs);
     return () => clearInterval(timer);
   }, [candidate, onRetry]);
 
   return (
-    <Page data-testid="name-taken-page">
-      <Title order={1} size="h3">
-        “{candidate.own.user}” is taken
-      </Title>
-      <Alert color="yellow" role="alert" title="Somebody registered this name before">
-        If that was not you, choose another name.
-      </Alert>
-      <Button variant="default" onClick={() => onOtherName(candidate)} data-testid="other-name-button">
-        Choose another name
-      </Button>
+    <>
       <Title order={2} size="h5" mt="sm">
         Is it you, on a new device?
       </Title>
@@ -60,6 +72,6 @@ export function NameTakenPage({ candidate, onRetry, onOtherName }: Props): React
           </Text>
         </Group>
       </Group>
-    </Page>
+    </>
   );
 }

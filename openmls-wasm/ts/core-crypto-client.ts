@@ -142,7 +142,7 @@ export class CoreCryptoClient {
     return this.#read((client) => client.listGroups());
   }
 
-  /** What is known of a group. In memory: does not wait for the database. @throws `unknown-group` */
+  /** What is known of a group. In memory: does not wait for the database. @throws `group-not-found` */
   groupInfo(groupId: Uint8Array): Promise<GroupInfo> {
     return this.#read((client) => client.groupInfo(check.bytes('groupId', groupId)));
   }
@@ -268,7 +268,7 @@ export class CoreCryptoClient {
    *
    * Before the client is open: settles with undefined once the entry is in the durable queue; its item comes with the
    * event `inbox`.
-   * @throws `unknown-group`; an entry that can never be read is an item of kind `failed` instead
+   * @throws `group-not-found`; an entry that can never be read is an item of kind `failed` instead
    */
   receiveMessage(message: IncomingMessage): Promise<InboxItem | undefined> {
     return (

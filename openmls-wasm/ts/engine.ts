@@ -13,7 +13,9 @@
  * no script made from a string.
  */
 
-import { createGlue } from '../pkg/openmls_wasm.js';
+// A generated file that may not be there yet when this one is compiled; `Glue` below is its type.
+// @ts-ignore
+import * as generated from '../pkg/openmls_wasm.js';
 import { CoreCryptoError, messageOf } from './errors.js';
 import type { Category, MlsClientApi } from './mls-types.js';
 
@@ -45,6 +47,8 @@ interface Glue {
   };
 }
 
+const { createGlue }: { readonly createGlue: () => Glue } = generated;
+
 /** The module of the default file, shared by all clients of the page. */
 let defaultModule: Promise<WebAssembly.Module> | undefined;
 
@@ -60,7 +64,7 @@ export class WasmEngineHost implements EngineHost {
 
   async start(): Promise<Engine> {
     try {
-      const glue = createGlue() as Glue;
+      const glue = createGlue();
       const { memory } = await glue({ module_or_path: await this.#compiled() });
       const client = new glue.MlsClient();
       return {

@@ -38,17 +38,43 @@ export type ClientErrorCode = (typeof CLIENT_ERROR_CODES)[number];
 
 /** Codes of `MlsClient`, passed through as they are. */
 export const MLS_ERROR_CODES = [
-  'batch-unconfirmed',
-  'unknown-batch',
+  'identity-exists',
+  'no-identity',
+  'signature-key-missing',
+  'unsupported-ciphersuite',
+  'reserved-label',
+  'invalid-key-package',
+  'unknown-member',
+  'cannot-remove-self',
+  'group-not-found',
+  'group-exists',
+  'group-inactive',
+  'leave-pending',
+  'pending-commit',
+  'no-pending-commit',
+  'pending-proposals',
+  'nothing-to-commit',
+  'commit-rejected',
+  'malformed-message',
+  'wrong-kind',
+  'past-epoch',
+  'future-epoch',
+  'duplicate-message',
+  'too-far-out-of-order',
+  'undecryptable',
+  'invalid-message',
+  'no-matching-key-package',
+  'invalid-welcome',
+  'unknown-outbox-entry',
+  'duplicate-id',
   'unknown-category',
   'malformed-key',
   'unsupported-format',
   'hydrate-conflict',
-  'identity-exists',
-  'no-identity',
-  'unknown-group',
-  'group-exists',
-  'pending-commit',
+  'batch-unconfirmed',
+  'unknown-batch',
+  'storage',
+  'internal',
 ] as const;
 
 /** Codes of `MlsClient`. */
@@ -85,8 +111,6 @@ export class CoreCryptoError extends Error {
 /** An error of `MlsClient`: the call was refused and has changed nothing. */
 export interface MlsError extends Error {
   readonly code: CoreCryptoErrorCode;
-  readonly category?: string;
-  readonly key?: string;
 }
 
 /** Whether `error` is a refusal by `MlsClient`. Anything else it throws is a panic. */
@@ -96,11 +120,7 @@ export function isMlsError(error: unknown): error is MlsError {
 
 /** The same refusal as the package's own error class. */
 export function fromMlsError(error: MlsError): CoreCryptoError {
-  return new CoreCryptoError(error.code, error.message, {
-    cause: error,
-    category: error.category,
-    key: error.key,
-  });
+  return new CoreCryptoError(error.code, error.message, { cause: error });
 }
 
 /** The text of anything that was thrown. */

@@ -59,6 +59,11 @@ export class IncomingQueue {
     }
   }
 
+  /** Settles when everything that is on its way into the queue is in it, or has failed. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#adding);
+  }
+
   /**
    * Processes the queue until there is nothing left in it and nothing on its way into it.
    * @param onEmpty called in that very moment: what arrives from then on need not go through the queue
@@ -69,7 +74,7 @@ export class IncomingQueue {
     const refused: RefusedEntry[] = [];
     for (;;) {
       // In the order of the calls: IndexedDB gives keys in the order the requests were made.
-      await Promise.allSettled(this.#adding);
+      await this.settled();
       const entries = (await this.#persister.listIncoming()).filter((stored) => stored.key > last);
       for (const stored of entries) {
         last = stored.key;

@@ -22,7 +22,12 @@ import { requestWebLock, type WriterLock } from './writer-lock.js';
 export type ClientState = 'opening' | 'open' | 'closed' | 'failed';
 
 /** Codes of `hydrate` that mean: this record is not what it should be. */
-const DAMAGED: ReadonlySet<string> = new Set(['unknown-category', 'malformed-key', 'unsupported-format']);
+const DAMAGED: ReadonlySet<string> = new Set([
+  'unknown-category',
+  'malformed-key',
+  'unsupported-format',
+  'damaged-record',
+]);
 
 /** See the module's documentation. */
 export class Session {
@@ -133,12 +138,17 @@ export class Session {
   /** The first engine, and a connection to the database it describes. Needs no lock. */
   #connect(): Promise<Engine> {
     this.#connected ??= this.#host.start().then(async (engine) => {
-      await this.#persister.connect({
-        categories: engine.categories,
-        format: engine.formatVersion,
-        mustExist: this.#options.mustExist === true,
-      });
-      return engine;
+      try {
+        await this.#persister.connect({
+          categories: engine.categories,
+          format: engine.formatVersion,
+          mustExist: this.#options.mustExist === true,
+        });
+        return engine;
+      } catch (error) {
+        engine.discard();
+        throw error;
+      }
     });
     return this.#connected;
   }
@@ -147,13 +157,15 @@ export class Session {
     try {
       engine.client.hydrate(records);
     } catch (error) {
-      throw isMlsError(error) && DAMAGED.has(error.code)
-        ? new CoreCryptoError(
-            'damaged-record',
-            `database "${this.#options.name}" cannot be read: ${error.message}; all is left as it is`,
-            { cause: error, category: error.category, key: error.key },
-          )
-        : error;
+      if (!isMlsError(error) || !DAMAGED.has(error.code)) {
+        throw error;
+      }
+      const damaged = findRefused(engine, records);
+      throw new CoreCryptoError(
+        'damaged-record',
+        `database "${this.#options.name}" cannot be read: ${error.message}; all is left as it is`,
+        { cause: error, category: damaged?.category, key: damaged?.key },
+      );
     }
   }
 
@@ -213,6 +225,8 @@ export class Session {
       call.reject(this.#failure);
     }
     this.#loop?.fail(this.#failure);
+    // What is on its way into the durable queue still gets there: the client that opens next processes it.
+    await this.#incoming.settled();
     this.#persister.close();
     const lock = this.#lock;
     this.#lock = undefined;
@@ -260,4 +274,16 @@ export class Session {
       { cause: error },
     );
   }
+}
+
+/** The record that keeps `records` from being hydrated. Hydrating is all or nothing, so nothing is loaded yet. */
+function findRefused(engine: Engine, records: readonly StorageRecord[]): StorageRecord | undefined {
+  return records.find((record) => {
+    try {
+      engine.client.hydrate([record]);
+      return false;
+    } catch {
+      return true;
+    }
+  });
 }

@@ -1,0 +1,246 @@
+/**
+ * A small engine with the storage seam of the real one: enough of MLS to see whether the loop keeps its promises.
+ *
+ * A group is one record `counter/<group>`, the number of messages encrypted or processed. Encrypting returns that number,
+ * so a number seen twice is a generation used twice.
+ */
+
+import type { Category, Engine, EngineHost, InboxItem, MlsClientApi, StorageEvent, StorageRecord } from 'openmls-wasm';
+
+const CATEGORIES: readonly Category[] = [
+  { name: 'identity', scope: 'client' },
+  { name: 'counter', scope: 'group' },
+  { name: 'cursor', scope: 'group' },
+  { name: 'inbox', scope: 'group' },
+];
+
+/** First byte of a message on which the engine panics. */
+export const PANIC = 0xff;
+/** First byte of a record that cannot be read. */
+export const DAMAGED = 0xee;
+
+export function hex(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+class FakeMlsError extends Error {
+  override readonly name = 'MlsError';
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+type Records = Map<string, Uint8Array>;
+
+/** The part of `MlsClient` that the tests call. */
+export class FakeClient {
+  #records: Records = new Map();
+  #confirmed: Records = new Map();
+  #dirty = new Map<string, Uint8Array | null>();
+  #drained: { sequence: number; events: StorageEvent[] } | undefined;
+  #sequence = 0;
+  #poisoned = false;
+
+  drainStorageEvents(): { sequence: number; events: StorageEvent[] } | undefined {
+    this.#alive();
+    if (this.#drained !== undefined) {
+      throw new FakeMlsError('batch-unconfirmed', 'a batch is out');
+    }
+    if (this.#dirty.size === 0) {
+      return undefined;
+    }
+    this.#sequence += 1;
+    this.#drained = {
+      sequence: this.#sequence,
+      events: [...this.#dirty].map(([name, value]) => ({ ...split(name), value })),
+    };
+    this.#dirty = new Map();
+    return this.#drained;
+  }
+
+  confirmBatch(sequence: number): void {
+    for (const { category, key, value } of this.#take(sequence)) {
+      apply(this.#confirmed, `${category}/${key}`, value);
+    }
+  }
+
+  putBackBatch(sequence: number): void {
+    const events = this.#take(sequence);
+    this.#dirty = new Map([...events.map((e) => [`${e.category}/${e.key}`, e.value] as const), ...this.#dirty]);
+  }
+
+  rollBackUnconfirmed(): void {
+    this.#alive();
+    this.#records = new Map(this.#confirmed);
+    this.#dirty = new Map();
+    this.#drained = undefined;
+  }
+
+  hasUnconfirmed(): boolean {
+    return this.#dirty.size > 0 || this.#drained !== undefined;
+  }
+
+  isDirty(): boolean {
+    this.#alive();
+    return this.#dirty.size > 0;
+  }
+
+  hydrate(records: readonly StorageRecord[]): void {
+    for (const { category, key, value } of records) {
+      if (value[0] === DAMAGED) {
+        throw new FakeMlsError('unsupported-format', `record ${category}/${key} has no known format`);
+      }
+    }
+    for (const { category, key, value } of records) {
+      this.#records.set(`${category}/${key}`, value);
+      this.#confirmed.set(`${category}/${key}`, value);
+    }
+  }
+
+  records(): StorageRecord[] {
+    return [...this.#records].map(([name, value]) => ({ ...split(name), value }));
+  }
+
+  createGroup(groupId: Uint8Array = crypto.getRandomValues(new Uint8Array(4))): Uint8Array {
+    this.#alive();
+    if (this.#records.has(`counter/${hex(groupId)}`)) {
+      throw new FakeMlsError('group-exists', 'there is a group of that id');
+    }
+    this.#put(`counter/${hex(groupId)}`, Uint8Array.of(0, 0));
+    return groupId;
+  }
+
+  listGroups(): Uint8Array[] {
+    return [...this.#records.keys()].filter((name) => name.startsWith('counter/')).map((name) => unhex(name.slice(8)));
+  }
+
+  encryptMessage(groupId: Uint8Array, plaintext: Uint8Array): Uint8Array {
+    this.#alive();
+    const next = this.#count(groupId) + 1;
+    this.#put(`counter/${hex(groupId)}`, Uint8Array.of(next >> 8, next & 0xff));
+    if (plaintext[0] === PANIC) {
+      this.#poisoned = true;
+      throw new WebAssembly.RuntimeError('unreachable');
+    }
+    return Uint8Array.of(next >> 8, next & 0xff);
+  }
+
+  /** The message's first four bytes are the group id. */
+  receiveMessage(message: { bytes: Uint8Array; id?: string; position?: number }): InboxItem | undefined {
+    this.#alive();
+    const groupId = message.bytes.slice(0, 4);
+    this.#count(groupId);
+    const cursor = this.deliveryCursor(groupId);
+    if (message.position !== undefined && cursor !== undefined && message.position <= cursor) {
+      return undefined;
+    }
+    if (message.position !== undefined) {
+      this.#put(`cursor/${hex(groupId)}`, Uint8Array.of(message.position));
+    }
+    if (message.bytes[4] === PANIC) {
+      this.#poisoned = true;
+      throw new WebAssembly.RuntimeError('unreachable');
+    }
+    return this.#item('message', groupId, message.id ?? 'none');
+  }
+
+  /** A Welcome is the group id. */
+  receiveWelcome(welcome: { bytes: Uint8Array; id?: string }): InboxItem | undefined {
+    this.createGroup(welcome.bytes);
+    return this.#item('joined', welcome.bytes, welcome.id ?? 'none');
+  }
+
+  inbox(): InboxItem[] {
+    return [...this.#records]
+      .filter(([name]) => name.startsWith('inbox/'))
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, value]) => JSON.parse(new TextDecoder().decode(value.subarray(1))) as InboxItem & { name: typeof name });
+  }
+
+  deliveryCursor(groupId: Uint8Array): number | undefined {
+    return this.#records.get(`cursor/${hex(groupId)}`)?.[0];
+  }
+
+  groupInfo(groupId: Uint8Array): { epoch: bigint } {
+    return { epoch: BigInt(this.#count(groupId)) };
+  }
+
+  #item(kind: 'message' | 'joined', groupId: Uint8Array, id: string): InboxItem {
+    const sequence = [...this.#records.keys()].filter((name) => name.startsWith('inbox/')).length + 1;
+    const item = { kind, id, sequence } as unknown as InboxItem;
+    const name = `inbox/${sequence.toString(16).padStart(16, '0')}`;
+    this.#put(name, Uint8Array.of(1, ...new TextEncoder().encode(JSON.stringify(item))));
+    return { ...item, groupId };
+  }
+
+  #count(groupId: Uint8Array): number {
+    const value = this.#records.get(`counter/${hex(groupId)}`);
+    if (value === undefined) {
+      throw new FakeMlsError('group-not-found', `group ${hex(groupId)} is not in this database`);
+    }
+    return (value[0] ?? 0) * 256 + (value[1] ?? 0);
+  }
+
+  #put(name: string, value: Uint8Array): void {
+    this.#records.set(name, value);
+    this.#dirty.set(name, value);
+  }
+
+  #take(sequence: number): StorageEvent[] {
+    this.#alive();
+    const drained = this.#drained;
+    if (drained?.sequence !== sequence) {
+      throw new FakeMlsError('unknown-batch', 'no such batch is out');
+    }
+    this.#drained = undefined;
+    return drained.events;
+  }
+
+  #alive(): void {
+    if (this.#poisoned) {
+      throw new Error('recursive use of an object detected');
+    }
+  }
+}
+
+/** Counts the engines it makes, and keeps the last. */
+export class FakeHost implements EngineHost {
+  started = 0;
+  discarded = 0;
+  client: FakeClient | undefined;
+  format = 1;
+
+  start(): Promise<Engine> {
+    this.started += 1;
+    const client = new FakeClient();
+    this.client = client;
+    return Promise.resolve({
+      client: client as unknown as MlsClientApi,
+      categories: CATEGORIES,
+      formatVersion: this.format,
+      discard: () => {
+        this.discarded += 1;
+      },
+    });
+  }
+}
+
+function apply(records: Records, name: string, value: Uint8Array | null): void {
+  if (value === null) {
+    records.delete(name);
+  } else {
+    records.set(name, value);
+  }
+}
+
+function split(name: string): { category: string; key: string } {
+  const slash = name.indexOf('/');
+  return { category: name.slice(0, slash), key: name.slice(slash + 1) };
+}
+
+function unhex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}

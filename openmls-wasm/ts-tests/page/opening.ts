@@ -1,0 +1,178 @@
+/** Scenarios of opening: one writer, and outcomes that leave the database as it was. */
+
+import type { Persister, RequestWriter } from 'openmls-wasm';
+import { DAMAGED } from './fake-engine.js';
+import {
+  codeOf,
+  dump,
+  encrypt,
+  equal,
+  freshName,
+  gate,
+  isSettled,
+  make,
+  open,
+  SteeredPersister,
+  tamper,
+  withTransactions,
+  type Scenario,
+} from './support.js';
+
+/** The writer's role for everybody: two writers, as after a lock that was lost. */
+const everybody: RequestWriter = () => {
+  const released = gate();
+  return Promise.resolve({ release: released.open, lost: released.opened });
+};
+
+/** Creates a database with one group and two messages, and closes it. */
+async function prepared(): Promise<string> {
+  const { client, name } = await open();
+  await encrypt(client);
+  await client.close();
+  return name;
+}
+
+/** Opening must fail with `code`, change nothing, and give the lock back. */
+async function refuses(name: string, code: string, format = 1): Promise<void> {
+  const before = await dump(name);
+  const { client, host } = make({ name });
+  host.format = format;
+  const waiting = codeOf(encrypt(client));
+  equal([await codeOf(client.open()), client.state, await waiting], [code, 'failed', code], 'open, state, a waiting call');
+  equal(await codeOf(encrypt(client)), code, 'a later call');
+  equal(await dump(name), before, 'the database');
+  const { held } = await navigator.locks.query();
+  equal((held ?? []).filter((lock) => lock.name?.includes(name)).length, 0, 'locks held');
+  equal(host.discarded, host.started, 'engines discarded');
+  await client.close();
+}
+
+export const opening: Record<string, Scenario> = {
+  'calls made while opening run when it is open, in order': async () => {
+    const name = await prepared();
+    const { client } = make({ name });
+    const opened = client.open();
+    equal(client.state, 'opening', 'state');
+    equal([await Promise.all([encrypt(client), encrypt(client)]), await opened], [[2, 3], undefined], 'numbers');
+    await client.close();
+  },
+
+  'a second client of the same database is refused with already-open': async () => {
+    const { client, name } = await open();
+    const second = make({ name });
+    equal([await codeOf(second.client.open()), second.client.state], ['already-open', 'failed'], 'second');
+    await second.client.close();
+    equal(await encrypt(client), 1, 'the first goes on');
+    await client.close();
+    const third = make({ name });
+    await third.client.open();
+    equal(await encrypt(third.client), 2, 'the third');
+    await third.client.close();
+  },
+
+  'a writer that was overtaken writes nothing more and fails': async () => {
+    const { client, name, events } = await open({ requestWriter: everybody, retry: { attempts: 9 } });
+    const second = make({ name, requestWriter: everybody });
+    await second.client.open();
+    equal(await encrypt(second.client), 1, 'the second');
+    let transactions = 0;
+    const codes = await withTransactions(
+      () => (transactions += 1),
+      () => Promise.all([codeOf(encrypt(client)), codeOf(encrypt(client))]),
+    );
+    equal([codes, client.state], [['writer-lost', 'writer-lost'], 'failed'], 'the first');
+    equal([transactions, events.includes('writer-lost')], [1, true], 'attempts, event');
+    equal(await codeOf(client.groupInfo(Uint8Array.of(1))), 'writer-lost', 'a later read');
+    equal([await encrypt(second.client), (await dump(name))['counter/01020304']], [2, '0,2'], 'the second goes on');
+    await Promise.all([client.close(), second.client.close()]);
+  },
+
+  'a lock that is stolen ends the client': async () => {
+    const { client, name, events } = await open();
+    await navigator.locks.request(`openmls-wasm writer ${name}`, { steal: true }, () => undefined);
+    await isSettled(Promise.resolve());
+    equal([client.state, await codeOf(encrypt(client))], ['failed', 'writer-lost'], 'state, code');
+    equal(events.filter((event) => event === 'writer-lost').length, 1, 'events');
+    await client.close();
+  },
+
+  'a database of a newer layout is refused': async () => {
+    const name = freshName();
+    await new Promise<void>((resolve) => {
+      const request = indexedDB.open(name, 2);
+      request.onupgradeneeded = () => request.result.createObjectStore('later').put('something', 'key');
+      request.onsuccess = () => {
+        request.result.close();
+        resolve();
+      };
+    });
+    await refuses(name, 'newer-format');
+  },
+
+  'a database of a newer record format is refused': async () => {
+    const name = await prepared();
+    await tamper(name, 'meta', (meta) => meta.put(2, 'format'));
+    await refuses(name, 'newer-format');
+  },
+
+  'a record that the engine cannot read is named': async () => {
+    const name = await prepared();
+    await tamper(name, 'counter', (counter) => counter.put(Uint8Array.of(DAMAGED, 77), '0a0b'));
+    await refuses(name, 'damaged-record');
+    const { client } = make({ name });
+    const error = await client.open().then(() => undefined, (reason: unknown) => reason as Record<string, unknown>);
+    equal([error?.['category'], error?.['key']], ['counter', '0a0b'], 'category, key');
+    equal(String(error?.['message']).includes('77'), false, 'the value is in the message');
+    await client.close();
+  },
+
+  'a record that is not bytes is named': async () => {
+    const name = await prepared();
+    await tamper(name, 'counter', (counter) => counter.put('text', '0c'));
+    await refuses(name, 'damaged-record');
+  },
+
+  'a database of something else is refused': async () => {
+    const name = freshName();
+    await new Promise<void>((resolve) => {
+      const request = indexedDB.open(name, 1);
+      request.onupgradeneeded = () => request.result.createObjectStore('photos').put('a cat', 'key');
+      request.onsuccess = () => {
+        request.result.close();
+        resolve();
+      };
+    });
+    await refuses(name, 'damaged-record');
+  },
+
+  'with mustExist a missing database is not created': async () => {
+    const { client, name } = make({ mustExist: true });
+    equal(await codeOf(client.open()), 'database-missing', 'the code');
+    equal((await indexedDB.databases()).some((info) => info.name === name), false, 'the database exists');
+    await client.close();
+  },
+
+  'without IndexedDB the outcome is typed': async () => {
+    const name = freshName();
+    const persister: Persister = new SteeredPersister({ name });
+    const real = indexedDB.open.bind(indexedDB);
+    IDBFactory.prototype.open = () => {
+      throw new DOMException('denied', 'SecurityError');
+    };
+    const { client } = make({ name, persister });
+    const code = await codeOf(client.open());
+    IDBFactory.prototype.open = real;
+    equal(code, 'indexeddb-unavailable', 'the code');
+  },
+
+  'closing while opening waits, and then closes': async () => {
+    const name = await prepared();
+    const { client } = make({ name });
+    const opened = client.open();
+    const call = encrypt(client);
+    const closed = client.close();
+    equal(await codeOf(encrypt(client)), 'closed', 'a call after close');
+    await Promise.all([opened, closed]);
+    equal([await call, client.state], [2, 'closed'], 'the call before close, state');
+  },
+};

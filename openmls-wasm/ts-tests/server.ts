@@ -1,0 +1,63 @@
+/**
+ * Serves the built package and the page of the tests, as an app with a strict policy would: no inline script, no `eval`,
+ * Trusted Types required.
+ */
+
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+const HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'none'; img-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'",
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cache-Control': 'no-store',
+};
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.wasm': 'application/wasm',
+};
+
+/** What a bundler does for an app: bare names become paths. */
+const BARE_NAMES: readonly [string, string][] = [
+  ["'openmls-wasm'", "'/dist/index.js'"],
+  ["'openmls-wasm/persister-suite'", "'/dist/persister-suite.js'"],
+];
+
+const page = (script: string): string =>
+  `<!doctype html><title>openmls-wasm</title><script type="module" src="/ts-tests/dist/page/${script}.js"></script>`;
+
+/** Starts the server on a free port; `/page/<script>` is a page with that script. */
+export async function startServer(): Promise<{ readonly origin: string; readonly server: Server }> {
+  const server = createServer((request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname));
+    answer(path).then(
+      ({ type, body }) => response.writeHead(200, { ...HEADERS, 'Content-Type': type }).end(body),
+      () => response.writeHead(404, HEADERS).end(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
+}
+
+async function answer(path: string): Promise<{ type: string; body: string | Buffer }> {
+  if (path === '/favicon.ico') {
+    return { type: 'image/x-icon', body: '' };
+  }
+  if (path.startsWith('/page/')) {
+    return { type: TYPES['.html'] ?? '', body: page(path.slice('/page/'.length)) };
+  }
+  const body = await readFile(join(ROOT, path));
+  const type = TYPES[extname(path)] ?? 'application/octet-stream';
+  if (extname(path) !== '.js') {
+    return { type, body };
+  }
+  return { type, body: BARE_NAMES.reduce((text, [from, to]) => text.replaceAll(from, to), body.toString()) };
+}

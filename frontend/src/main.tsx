@@ -1,7 +1,7 @@
 import './app/trusted-types.ts';
 import { createRoot } from 'react-dom/client';
 import { MantineProvider } from '@mantine/core';
-import '@mantine/core/styles.css';
+import './app/mantine.css';
 import './app/base.css';
 import { App } from './app/App.tsx';
 import { theme } from './app/theme.ts';

@@ -123,13 +123,15 @@ export class SyncEngine {
 
   private async save(id: string, conversation: string, text: string, at: number): Promise<void> {
     this.states.save({ id, conversation, text, at });
+    // Before the call: the upload may be answered before its caller is back here.
+    this.states.inOutbox(id, conversation);
     try {
       await this.context.client.sendMessage(fromHex(conversation), encodePayload({ type: 'text', text, at }), id);
     } catch (error) {
+      this.states.settled(id);
       this.states.notSaved(id, codeOf(error) ?? 'unknown');
       return;
     }
-    this.states.inOutbox(id, conversation);
     this.groups.get(conversation)?.kickFresh();
     await this.context.handOver.run();
     this.states.saved(id);

@@ -68,7 +68,6 @@ export class MessageStates {
   }
 
   inOutbox(id: string, conversation: string): void {
-    if (this.taken.has(id)) return;
     this.waiting.set(id, conversation);
     this.changed(conversation);
   }

@@ -1,0 +1,129 @@
+//! Key packages: a one-time one is given out once, the last-resort one when none is left.
+
+use rusqlite::{params, OptionalExtension, Transaction};
+
+use super::clients::Client;
+use crate::auth;
+use crate::error::{Refusal, Result};
+use crate::limits;
+use crate::mls::CheckedKeyPackage;
+
+/// Adds one-time key packages and replaces the last-resort one. One that was uploaded before, given
+/// out or not, is passed over.
+pub fn add(
+    db: &Transaction<'_>,
+    client: &Client,
+    one_time: &[CheckedKeyPackage],
+    last_resort: Option<&CheckedKeyPackage>,
+) -> Result<u64> {
+    db.execute(
+        "DELETE FROM key_packages WHERE not_after < ?1",
+        [auth::now()],
+    )?;
+    for key_package in one_time {
+        insert(db, client, key_package, false)?;
+    }
+    let (available, _) = count(db, client.id)?;
+    if available > limits::KEY_PACKAGES_PER_CLIENT {
+        return Err(Refusal::conflict(
+            "too-many-key-packages",
+            format!(
+                "a client keeps at most {} key packages here",
+                limits::KEY_PACKAGES_PER_CLIENT
+            ),
+        ));
+    }
+    if let Some(last_resort) = last_resort {
+        db.execute(
+            "DELETE FROM key_packages WHERE client = ?1 AND last_resort = 1",
+            [client.id],
+        )?;
+        insert(db, client, last_resort, true)?;
+    }
+    Ok(available)
+}
+
+fn insert(
+    db: &Transaction<'_>,
+    client: &Client,
+    key_package: &CheckedKeyPackage,
+    last_resort: bool,
+) -> Result<()> {
+    db.prepare_cached(
+        "INSERT INTO key_packages (reference, client, message, last_resort, not_after)
+         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (reference) DO NOTHING",
+    )?
+    .execute(params![
+        key_package.reference,
+        client.id,
+        key_package.message,
+        last_resort,
+        // A life beyond what SQLite can count is for ever.
+        i64::try_from(key_package.not_after).unwrap_or(i64::MAX),
+    ])?;
+    Ok(())
+}
+
+/// How many one-time key packages a client has left, and whether it has a last-resort one.
+pub fn count(db: &Transaction<'_>, client: i64) -> Result<(u64, bool)> {
+    Ok(db.query_row(
+        "SELECT count(*) FILTER (WHERE last_resort = 0), count(*) FILTER (WHERE last_resort = 1) > 0
+         FROM key_packages WHERE client = ?1 AND message IS NOT NULL AND not_after >= ?2",
+        params![client, auth::now()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?)
+}
+
+/// Takes one key package for each client of a user except the asking one (a client does not add
+/// itself). All or none: if one client has none left, nothing is used up.
+pub fn claim(db: &Transaction<'_>, by: &Client, user: &str) -> Result<Vec<(String, Vec<u8>)>> {
+    let clients = db
+        .prepare_cached(
+            "SELECT clients.id, clients.name FROM clients JOIN users ON users.id = clients.user
+             WHERE users.name = ?1 ORDER BY clients.id",
+        )?
+        .query_map([user], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
+    if clients.is_empty() {
+        return Err(Refusal::not_found(
+            "unknown-user",
+            "there is no user of that name",
+        ));
+    }
+    let (mut claimed, mut without) = (Vec::new(), Vec::new());
+    for (client, name) in clients.into_iter().filter(|(client, _)| *client != by.id) {
+        match claim_one(db, client)? {
+            Some(message) => claimed.push((name, message)),
+            None => without.push(name),
+        }
+    }
+    if without.is_empty() {
+        return Ok(claimed);
+    }
+    // The error rolls back what the other clients' claims used up.
+    Err(Refusal::conflict(
+        "no-key-package",
+        format!("no key package is left for: {}", without.join(", ")),
+    )
+    .with("clients", without))
+}
+
+fn claim_one(db: &Transaction<'_>, client: i64) -> Result<Option<Vec<u8>>> {
+    let next: Option<(i64, bool, Vec<u8>)> = db
+        .prepare_cached(
+            "SELECT id, last_resort, message FROM key_packages
+             WHERE client = ?1 AND message IS NOT NULL AND not_after >= ?2
+             ORDER BY last_resort, id LIMIT 1",
+        )?
+        .query_row(params![client, auth::now()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((id, last_resort, message)) = next else {
+        return Ok(None);
+    };
+    if !last_resort {
+        db.execute("UPDATE key_packages SET message = NULL WHERE id = ?1", [id])?;
+    }
+    Ok(Some(message))
+}

@@ -58,7 +58,7 @@ export async function createIdentity(profile: Profile, client: CoreCryptoClient,
 
 /** Throws `DeliveryError` when the delivery service cannot be reached: before a name is tied to a new identity. */
 export async function reachDeliveryService(): Promise<void> {
-  const nobody = { user: '', client: '', publicKey: new Uint8Array(), sign: async () => new Uint8Array() };
+  const nobody = { user: '', client: '', publicKey: new Uint8Array(), registered: false, sign: async () => new Uint8Array() };
   await new DeliveryClient(location.origin, nobody).reach();
 }
 
@@ -67,6 +67,7 @@ function candidateOf(profile: Profile, client: CoreCryptoClient, identity: Ident
   const delivery = new DeliveryClient(location.origin, {
     ...own,
     publicKey: identity.signaturePublicKey,
+    registered: profile.registered === true,
     sign: (challenge) => client.signWithLabel(signInLabel, challenge),
   });
   return { profile, client, own, linkCode: toBase64Url(identity.signaturePublicKey), delivery };

@@ -40,13 +40,19 @@ export class DeliveryClient {
   }
 
   private async signIn(): Promise<string> {
+    if (!this.signer.registered) return this.register();
     try {
       return read.text(await this.prove('/v1/sessions', false), 'token');
     } catch (error) {
       // To a client it does not know the service says the same as to a wrong signature.
       if (!(error instanceof DeliveryError) || error.status !== 401) throw error;
-      return read.text(await this.prove('/v1/clients', true), 'token');
+      return this.register();
     }
+  }
+
+  /** Repeating it is harmless: the same client with the same key is registered once. */
+  private async register(): Promise<string> {
+    return read.text(await this.prove('/v1/clients', true), 'token');
   }
 
   private async prove(path: string, withKey: boolean): Promise<unknown> {

@@ -45,5 +45,7 @@ export interface Signer {
   readonly user: string;
   readonly client: string;
   readonly publicKey: Uint8Array;
+  /** Whether the delivery service has accepted this client before. */
+  readonly registered: boolean;
   sign(challenge: Uint8Array): Promise<Uint8Array>;
 }

@@ -1,3 +1,4 @@
+import { isRefused } from '../delivery/errors.ts';
 import type { SyncContext } from './context.ts';
 
 const fewest = 10;
@@ -16,16 +17,26 @@ export class KeyPackages {
   async replenish(): Promise<void> {
     const { client, delivery } = this.context;
     const { available, lastResort } = await delivery.keyPackageCount();
-    if (available < fewest && this.unpublished.length === 0) {
-      this.unpublished = await client.generateKeyPackages(full - available);
+    if (available < fewest) {
+      if (this.unpublished.length === 0) this.unpublished = await client.generateKeyPackages(full - available);
+      await this.publish(this.unpublished, undefined);
+      this.unpublished = [];
     }
-    if (this.unpublishedLastResort === undefined && (!lastResort || (await this.lastResortEnds()))) {
-      this.unpublishedLastResort = await client.generateLastResortKeyPackage();
+    if (!lastResort || (await this.lastResortEnds())) {
+      this.unpublishedLastResort ??= await client.generateLastResortKeyPackage();
+      await this.publish([], this.unpublishedLastResort);
+      this.unpublishedLastResort = undefined;
     }
-    if (this.unpublished.length === 0 && this.unpublishedLastResort === undefined) return;
-    await delivery.publishKeyPackages(this.unpublished, this.unpublishedLastResort);
-    this.unpublished = [];
-    this.unpublishedLastResort = undefined;
+  }
+
+  private async publish(keyPackages: Uint8Array[], lastResort: Uint8Array | undefined): Promise<void> {
+    try {
+      await this.context.delivery.publishKeyPackages(keyPackages, lastResort);
+    } catch (error) {
+      // Refused for what they are: the same ones would be refused for ever.
+      if (!isRefused(error)) throw error;
+      this.context.events.emit('problem', { where: 'key packages', error });
+    }
   }
 
   private async lastResortEnds(): Promise<boolean> {

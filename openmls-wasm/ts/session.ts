@@ -21,14 +21,6 @@ import { requestWebLock, type WriterLock } from './writer-lock.js';
 /** `failed`: opening failed, or the database was taken over. Open a new client. */
 export type ClientState = 'opening' | 'open' | 'closed' | 'failed';
 
-/** Codes of `hydrate` that mean: this record is not what it should be. */
-const DAMAGED: ReadonlySet<string> = new Set([
-  'unknown-category',
-  'malformed-key',
-  'unsupported-format',
-  'damaged-record',
-]);
-
 /** See the module's documentation. */
 export class Session {
   readonly events = new Emitter<CoreCryptoEvents>();
@@ -157,10 +149,10 @@ export class Session {
     try {
       engine.client.hydrate(records);
     } catch (error) {
-      if (!isMlsError(error) || !DAMAGED.has(error.code)) {
+      if (!isMlsError(error)) {
         throw error;
       }
-      const damaged = findRefused(engine, records);
+      const damaged = findRefused(engine, records, error);
       throw new CoreCryptoError(
         'damaged-record',
         `database "${this.#options.name}" cannot be read: ${error.message}; all is left as it is`,
@@ -276,14 +268,15 @@ export class Session {
   }
 }
 
-/** The record that keeps `records` from being hydrated. Hydrating is all or nothing, so nothing is loaded yet. */
-function findRefused(engine: Engine, records: readonly StorageRecord[]): StorageRecord | undefined {
+/** The record for which hydrating was refused. It is all or nothing, so nothing is loaded yet. */
+function findRefused(engine: Engine, records: readonly StorageRecord[], refusal: Error): StorageRecord | undefined {
   return records.find((record) => {
     try {
       engine.client.hydrate([record]);
       return false;
-    } catch {
-      return true;
+    } catch (error) {
+      // A record may be refused alone for want of another; the one we look for is refused for the same reason.
+      return messageOf(error) === refusal.message;
     }
   });
 }

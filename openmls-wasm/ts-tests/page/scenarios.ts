@@ -1,6 +1,6 @@
 /** All scenarios, by group and name. The page offers them to the test runner as `window.scenarios`. */
 
-import { IndexedDbPersister } from 'openmls-wasm';
+import { IndexedDbPersister, type CoreCryptoClient } from 'openmls-wasm';
 import { persisterSuite } from 'openmls-wasm/persister-suite';
 import { incoming } from './incoming.js';
 import { loop } from './loop.js';
@@ -30,6 +30,8 @@ declare global {
   interface Window {
     scenarios: typeof scenarios;
     support: typeof support;
+    /** Of the page that a test works with; see tabs.test.ts. */
+    client: CoreCryptoClient;
   }
 }
 

@@ -1,0 +1,7 @@
+/** The scenarios over the real engine, for the test runner. */
+
+import { real } from './real.js';
+import * as support from './support.js';
+
+window.scenarios = { real };
+window.support = support;

@@ -6,21 +6,20 @@
 //!
 //! MessagePack with field names, because OpenMLS's types gain fields between versions and one of
 //! them (`MlsGroupJoinConfig`) deserializes through an untagged enum, which only a self-describing
-//! format can do. OpenMLS serializes byte vectors as sequences of numbers: `BytesMode::ForceAll`
-//! packs them.
+//! format can do.
 //!
 //! The checksum (XXH64 over category, key and content) finds a record that a disk cut short or
 //! altered, or that stands under another key. It is no protection against someone who wants to
 //! deceive: it needs no secret.
 
-use std::io;
-
-use rmp_serde::config::BytesMode;
 use serde::{de::DeserializeOwned, Serialize};
 use xxhash_rust::xxh64::Xxh64;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-use super::{Category, StorageError};
+use super::{
+    msgpack::{self, Writer},
+    Category, StorageError,
+};
 
 /// The format of values that this version writes.
 pub const FORMAT: u8 = 1;
@@ -34,15 +33,10 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     content: &T,
     size_hint: usize,
 ) -> Result<Zeroizing<Vec<u8>>, StorageError> {
-    let mut writer = ZeroizingWriter::with_capacity(HEADER + size_hint);
+    let mut writer = Writer::with_capacity(HEADER + size_hint);
     writer.append(&[0; HEADER]);
-    let mut serializer = rmp_serde::Serializer::new(&mut writer)
-        .with_struct_map()
-        .with_bytes(BytesMode::ForceAll);
-    content
-        .serialize(&mut serializer)
-        .map_err(|_| StorageError::Encode(category))?;
-    let mut bytes = writer.0;
+    msgpack::to_writer(&mut writer, content).map_err(|_| StorageError::Encode(category))?;
+    let mut bytes = writer.into_bytes();
     let checksum = checksum(category, key, &bytes[HEADER..]).to_le_bytes();
     bytes[0] = FORMAT;
     bytes[1..HEADER].copy_from_slice(&checksum);
@@ -55,11 +49,9 @@ pub(crate) fn decode<T: DeserializeOwned>(
     key: &str,
     bytes: &[u8],
 ) -> Result<T, StorageError> {
-    rmp_serde::from_slice(bytes.get(HEADER..).unwrap_or_default()).map_err(|_| {
-        StorageError::Decode {
-            category,
-            key: key.into(),
-        }
+    msgpack::from_slice(bytes.get(HEADER..).unwrap_or_default()).map_err(|_| StorageError::Decode {
+        category,
+        key: key.into(),
     })
 }
 
@@ -91,37 +83,6 @@ fn checksum(category: Category, key: &str, content: &[u8]) -> u64 {
     hasher.update(&[0]);
     hasher.update(content);
     hasher.digest()
-}
-
-/// A buffer that leaves no copy of its content behind when it grows.
-struct ZeroizingWriter(Zeroizing<Vec<u8>>);
-
-impl ZeroizingWriter {
-    fn with_capacity(capacity: usize) -> Self {
-        Self(Zeroizing::new(Vec::with_capacity(capacity)))
-    }
-
-    fn append(&mut self, bytes: &[u8]) {
-        let needed = self.0.len() + bytes.len();
-        if needed > self.0.capacity() {
-            let mut larger = Vec::with_capacity(needed.max(2 * self.0.capacity()));
-            larger.extend_from_slice(&self.0);
-            self.0.zeroize();
-            *self.0 = larger;
-        }
-        self.0.extend_from_slice(bytes);
-    }
-}
-
-impl io::Write for ZeroizingWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.append(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

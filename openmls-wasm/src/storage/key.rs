@@ -46,7 +46,7 @@ pub fn bytes_key(bytes: &[u8]) -> String {
 
 /// Reads back what [`bytes_key`] wrote.
 pub fn parse_bytes_key(part: &str) -> Option<Vec<u8>> {
-    if part.len() % 2 != 0 {
+    if !part.len().is_multiple_of(2) {
         return None;
     }
     part.as_bytes()
@@ -58,11 +58,11 @@ pub fn parse_bytes_key(part: &str) -> Option<Vec<u8>> {
 /// Whether `key` has the shape that `category` asks for.
 pub(crate) fn is_well_formed(category: Category, key: &str) -> bool {
     let hex = key.split('/').all(|part| {
-        part.len() % 2 == 0 && part.bytes().all(|character| hex_digit(character).is_some())
+        part.len().is_multiple_of(2) && part.bytes().all(|character| hex_digit(character).is_some())
     });
     hex && category
         .key_parts()
-        .map_or(true, |parts| key.split('/').count() == parts)
+        .is_none_or(|parts| key.split('/').count() == parts)
 }
 
 /// The end (exclusive) of the range that starts with the group id part `group`.

@@ -10,7 +10,8 @@
 //! | [`category`] | the one list of object stores: name, scope, shape of the key |
 //! | [`key`] | keys: lower-case hex parts joined by `/` |
 //! | [`codec`] | values: format tag, checksum, MessagePack |
-//! | [`state`] | records, dirty events, batches, savepoints: no MLS in it |
+//! | `msgpack` | MessagePack for serde, thin |
+//! | `state` | records, dirty events, batches, savepoints: no MLS in it |
 //! | [`granular`] | `GranularStorage`, the thread-safe face of `state` |
 //! | [`provider`] | OpenMLS's `StorageProvider<1>` on top of it |
 //! | [`error`] | `StorageError` |
@@ -22,6 +23,7 @@ pub mod codec;
 pub mod error;
 pub mod granular;
 pub mod key;
+mod msgpack;
 mod provider;
 mod state;
 

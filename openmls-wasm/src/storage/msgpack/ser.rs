@@ -1,0 +1,318 @@
+//! serde's `Serializer`: every method is a call into [`Writer`].
+
+use serde::ser::{self, Serialize};
+
+use super::{Malformed, Writer};
+
+type Done = Result<(), Malformed>;
+
+/// What the value written next is.
+#[derive(Clone, Copy, PartialEq)]
+enum Next {
+    /// A value like any other.
+    Value,
+    /// The first element of a list of that length, whose header is not written yet: if it is a
+    /// byte, the whole list is written as bytes.
+    FirstOf(usize),
+    /// A further element of a list of bytes.
+    Byte,
+}
+
+pub(super) struct Serializer<'a> {
+    writer: &'a mut Writer,
+    next: Next,
+    /// Whether the last value was written as an element of a list of bytes.
+    wrote_byte: bool,
+}
+
+impl<'a> Serializer<'a> {
+    pub(super) fn new(writer: &'a mut Writer) -> Self {
+        Self {
+            writer,
+            next: Next::Value,
+            wrote_byte: false,
+        }
+    }
+
+    /// The writer, for a value that is no element of a list of bytes.
+    fn value(&mut self) -> Result<&mut Writer, Malformed> {
+        match std::mem::replace(&mut self.next, Next::Value) {
+            Next::Value => {}
+            Next::FirstOf(length) => self.writer.array_header(length)?,
+            // A list whose elements begin as bytes and go on as something else has no place here.
+            Next::Byte => return Err(Malformed),
+        }
+        self.wrote_byte = false;
+        Ok(self.writer)
+    }
+
+    fn byte(&mut self, byte: u8) -> Done {
+        match self.next {
+            Next::Value => {
+                self.value()?.unsigned(u64::from(byte));
+                return Ok(());
+            }
+            Next::FirstOf(length) => self.writer.bytes_header(length)?,
+            Next::Byte => {}
+        }
+        self.next = Next::Value;
+        self.writer.byte(byte);
+        self.wrote_byte = true;
+        Ok(())
+    }
+
+    fn variant(&mut self, name: &str) -> Done {
+        let writer = self.value()?;
+        writer.map_header(1)?;
+        writer.string(name)
+    }
+}
+
+/// A list under way.
+pub(super) struct List<'a, 'w> {
+    serializer: &'a mut Serializer<'w>,
+    length: usize,
+    written: usize,
+    /// Whether the list is one of bytes: known after its first element.
+    of_bytes: bool,
+}
+
+impl List<'_, '_> {
+    fn before_element(&mut self) {
+        self.serializer.next = match (self.written, self.of_bytes) {
+            (0, _) => Next::FirstOf(self.length),
+            (_, true) => Next::Byte,
+            (_, false) => Next::Value,
+        };
+    }
+
+    fn after_element(&mut self) {
+        if self.written == 0 {
+            self.of_bytes = self.serializer.wrote_byte;
+        }
+        self.written += 1;
+    }
+
+    fn finish(self) -> Done {
+        if self.written != self.length {
+            return Err(Malformed);
+        }
+        if self.length == 0 {
+            // Nobody knows of what; an empty list of bytes reads as either.
+            self.serializer.writer.bytes_header(0)?;
+        }
+        self.serializer.wrote_byte = false;
+        Ok(())
+    }
+}
+
+impl ser::SerializeSeq for List<'_, '_> {
+    type Ok = ();
+    type Error = Malformed;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+        self.before_element();
+        value.serialize(&mut *self.serializer)?;
+        self.after_element();
+        Ok(())
+    }
+
+    fn end(self) -> Done {
+        self.finish()
+    }
+}
+
+impl<'a, 'w> ser::Serializer for &'a mut Serializer<'w> {
+    type Ok = ();
+    type Error = Malformed;
+    type SerializeSeq = List<'a, 'w>;
+    type SerializeTuple = Self;
+    type SerializeTupleStruct = Self;
+    type SerializeTupleVariant = Self;
+    type SerializeMap = Self;
+    type SerializeStruct = Self;
+    type SerializeStructVariant = Self;
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn serialize_bool(self, value: bool) -> Done {
+        self.value()?.bool(value);
+        Ok(())
+    }
+    fn serialize_i8(self, value: i8) -> Done {
+        self.serialize_i64(i64::from(value))
+    }
+    fn serialize_i16(self, value: i16) -> Done {
+        self.serialize_i64(i64::from(value))
+    }
+    fn serialize_i32(self, value: i32) -> Done {
+        self.serialize_i64(i64::from(value))
+    }
+    fn serialize_i64(self, value: i64) -> Done {
+        self.value()?.signed(value);
+        Ok(())
+    }
+    fn serialize_u8(self, value: u8) -> Done {
+        self.byte(value)
+    }
+    fn serialize_u16(self, value: u16) -> Done {
+        self.serialize_u64(u64::from(value))
+    }
+    fn serialize_u32(self, value: u32) -> Done {
+        self.serialize_u64(u64::from(value))
+    }
+    fn serialize_u64(self, value: u64) -> Done {
+        self.value()?.unsigned(value);
+        Ok(())
+    }
+    fn serialize_f32(self, value: f32) -> Done {
+        self.serialize_f64(f64::from(value))
+    }
+    fn serialize_f64(self, value: f64) -> Done {
+        self.value()?.float(value);
+        Ok(())
+    }
+    fn serialize_char(self, value: char) -> Done {
+        self.serialize_str(value.encode_utf8(&mut [0; 4]))
+    }
+    fn serialize_str(self, value: &str) -> Done {
+        self.value()?.string(value)
+    }
+    fn serialize_bytes(self, value: &[u8]) -> Done {
+        let writer = self.value()?;
+        writer.bytes_header(value.len())?;
+        writer.append(value);
+        Ok(())
+    }
+    fn serialize_none(self) -> Done {
+        self.value()?.nil();
+        Ok(())
+    }
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Done {
+        // Inside a list, `Some(byte)` and `None` would otherwise mix.
+        self.value()?;
+        value.serialize(self)
+    }
+    fn serialize_unit(self) -> Done {
+        self.serialize_none()
+    }
+    fn serialize_unit_struct(self, _: &'static str) -> Done {
+        self.serialize_none()
+    }
+    fn serialize_unit_variant(self, _: &'static str, _: u32, name: &'static str) -> Done {
+        self.serialize_str(name)
+    }
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Done {
+        value.serialize(self)
+    }
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+        value: &T,
+    ) -> Done {
+        self.variant(name)?;
+        value.serialize(self)
+    }
+    fn serialize_seq(self, length: Option<usize>) -> Result<List<'a, 'w>, Malformed> {
+        // The header of the list that this one is an element of comes first.
+        self.value()?;
+        Ok(List {
+            serializer: self,
+            length: length.ok_or(Malformed)?,
+            written: 0,
+            of_bytes: false,
+        })
+    }
+    fn serialize_tuple(self, length: usize) -> Result<Self, Malformed> {
+        self.value()?.array_header(length)?;
+        Ok(self)
+    }
+    fn serialize_tuple_struct(self, _: &'static str, length: usize) -> Result<Self, Malformed> {
+        self.serialize_tuple(length)
+    }
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+        length: usize,
+    ) -> Result<Self, Malformed> {
+        self.variant(name)?;
+        self.serialize_tuple(length)
+    }
+    fn serialize_map(self, length: Option<usize>) -> Result<Self, Malformed> {
+        self.value()?.map_header(length.ok_or(Malformed)?)?;
+        Ok(self)
+    }
+    fn serialize_struct(self, _: &'static str, length: usize) -> Result<Self, Malformed> {
+        self.serialize_map(Some(length))
+    }
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        name: &'static str,
+        length: usize,
+    ) -> Result<Self, Malformed> {
+        self.variant(name)?;
+        self.serialize_map(Some(length))
+    }
+}
+
+macro_rules! elements {
+    ($trait:ident, $method:ident) => {
+        impl ser::$trait for &mut Serializer<'_> {
+            type Ok = ();
+            type Error = Malformed;
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+                value.serialize(&mut **self)
+            }
+            fn end(self) -> Done {
+                Ok(())
+            }
+        }
+    };
+}
+elements!(SerializeTuple, serialize_element);
+elements!(SerializeTupleStruct, serialize_field);
+elements!(SerializeTupleVariant, serialize_field);
+
+macro_rules! fields {
+    ($trait:ident) => {
+        impl ser::$trait for &mut Serializer<'_> {
+            type Ok = ();
+            type Error = Malformed;
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                name: &'static str,
+                value: &T,
+            ) -> Done {
+                self.writer.string(name)?;
+                value.serialize(&mut **self)
+            }
+            fn end(self) -> Done {
+                Ok(())
+            }
+        }
+    };
+}
+fields!(SerializeStruct);
+fields!(SerializeStructVariant);
+
+impl ser::SerializeMap for &mut Serializer<'_> {
+    type Ok = ();
+    type Error = Malformed;
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
+        key.serialize(&mut **self)
+    }
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+        value.serialize(&mut **self)
+    }
+    fn end(self) -> Done {
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! Writing MessagePack: markers and bytes.
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::Malformed;
+
+/// A buffer that leaves no copy of its content behind when it grows.
+pub(crate) struct Writer(Zeroizing<Vec<u8>>);
+
+impl Writer {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self(Zeroizing::new(Vec::with_capacity(capacity)))
+    }
+
+    pub(crate) fn into_bytes(self) -> Zeroizing<Vec<u8>> {
+        self.0
+    }
+
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        let needed = self.0.len() + bytes.len();
+        if needed > self.0.capacity() {
+            let mut larger = Vec::with_capacity(needed.max(2 * self.0.capacity()));
+            larger.extend_from_slice(&self.0);
+            self.0.zeroize();
+            *self.0 = larger;
+        }
+        self.0.extend_from_slice(bytes);
+    }
+
+    pub(super) fn byte(&mut self, byte: u8) {
+        self.append(&[byte]);
+    }
+
+    pub(super) fn nil(&mut self) {
+        self.byte(0xc0);
+    }
+
+    pub(super) fn bool(&mut self, value: bool) {
+        self.byte(0xc2 + u8::from(value));
+    }
+
+    pub(super) fn unsigned(&mut self, value: u64) {
+        if let Ok(small) = u8::try_from(value) {
+            if small >= 0x80 {
+                self.byte(0xcc);
+            }
+            self.byte(small);
+        } else if let Ok(value) = u16::try_from(value) {
+            self.byte(0xcd);
+            self.append(&value.to_be_bytes());
+        } else if let Ok(value) = u32::try_from(value) {
+            self.byte(0xce);
+            self.append(&value.to_be_bytes());
+        } else {
+            self.byte(0xcf);
+            self.append(&value.to_be_bytes());
+        }
+    }
+
+    pub(super) fn signed(&mut self, value: i64) {
+        match u64::try_from(value) {
+            Ok(value) => self.unsigned(value),
+            Err(_) => {
+                self.byte(0xd3);
+                self.append(&value.to_be_bytes());
+            }
+        }
+    }
+
+    pub(super) fn float(&mut self, value: f64) {
+        self.byte(0xcb);
+        self.append(&value.to_be_bytes());
+    }
+
+    pub(super) fn string(&mut self, value: &str) -> Result<(), Malformed> {
+        match value.len() {
+            length @ 0..=31 => self.byte(0xa0 | length as u8),
+            length => self.length(length, Some(0xd9), 0xda)?,
+        }
+        self.append(value.as_bytes());
+        Ok(())
+    }
+
+    pub(super) fn bytes_header(&mut self, length: usize) -> Result<(), Malformed> {
+        self.length(length, Some(0xc4), 0xc5)
+    }
+
+    pub(super) fn array_header(&mut self, length: usize) -> Result<(), Malformed> {
+        match length {
+            0..=15 => self.byte(0x90 | length as u8),
+            _ => self.length(length, None, 0xdc)?,
+        }
+        Ok(())
+    }
+
+    pub(super) fn map_header(&mut self, length: usize) -> Result<(), Malformed> {
+        match length {
+            0..=15 => self.byte(0x80 | length as u8),
+            _ => self.length(length, None, 0xde)?,
+        }
+        Ok(())
+    }
+
+    /// A marker for 8 bits of length, if there is one; the next two are for 16 and 32.
+    fn length(&mut self, length: usize, bits8: Option<u8>, bits16: u8) -> Result<(), Malformed> {
+        if let (Ok(length), Some(marker)) = (u8::try_from(length), bits8) {
+            self.append(&[marker, length]);
+        } else if let Ok(length) = u16::try_from(length) {
+            self.byte(bits16);
+            self.append(&length.to_be_bytes());
+        } else {
+            let length = u32::try_from(length).map_err(|_| Malformed)?;
+            self.byte(bits16 + 1);
+            self.append(&length.to_be_bytes());
+        }
+        Ok(())
+    }
+}

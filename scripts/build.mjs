@@ -24,6 +24,7 @@ const flavours = {
 // Glue that openmls-wasm/wrap-glue.mjs turns into a module with a factory: a new instance after a panic, one per client.
 const bindgenFlags = ['--target', 'no-modules', '--no-typescript', '--omit-default-module-path', '--out-name', 'openmls_wasm']
 const wrapGlue = join(packageDir, 'wrap-glue.mjs')
+const glueTypes = join(packageDir, 'ts', 'pkg-types', 'pkg', 'openmls_wasm.d.ts')
 
 // What rustc emits for this target anyway; wasm-opt must be told.
 const wasmFeatures = [
@@ -37,7 +38,7 @@ export async function buildWasm(flavour, tools) {
   // Cargo would see by itself that nothing changed, but both flavours share one output: each would undo the other.
   const inputs = {
     files: [
-      thisScript, wrapGlue, join(root, 'Cargo.toml'), join(root, 'Cargo.lock'), join(packageDir, 'Cargo.toml'),
+      thisScript, wrapGlue, glueTypes, join(root, 'Cargo.toml'), join(root, 'Cargo.lock'), join(packageDir, 'Cargo.toml'),
       join(root, 'node_modules', 'binaryen', 'package.json'),
     ],
     folders: [join(packageDir, 'src')],
@@ -65,6 +66,7 @@ async function compileWasm(flavour, shipped, { wasmBindgen }) {
   const named = readFileSync(module)
   mkdirSync(folder, { recursive: true })
   copyFileSync(join(scratch, 'openmls_wasm.js'), join(folder, 'openmls_wasm.js'))
+  copyFileSync(glueTypes, join(folder, 'openmls_wasm.d.ts'))
   // The test flavour keeps its names: a panic in a test then has a readable stack.
   writeFileSync(shipped, optimize ? withoutCustomSections(named, debugSections) : named)
   if (optimize) reportSize(named)

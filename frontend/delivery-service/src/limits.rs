@@ -45,6 +45,9 @@ pub const GROUP_ID: usize = 255;
 /// Challenges that wait for a signature.
 pub const CHALLENGES: usize = 100_000;
 
+/// Bytes of a refused request's body that are read and dropped before the answer.
+pub const DRAIN: usize = 2 * body::COMMIT;
+
 /// How long a challenge can be signed.
 pub const CHALLENGE_LIFE: Duration = Duration::from_secs(60);
 /// How long a token is good for.

@@ -1,5 +1,6 @@
 //! The HTTP interface: routes, and the layers around them.
 
+mod drain;
 mod extract;
 mod groups;
 mod identity;
@@ -56,6 +57,7 @@ pub fn router(app: Arc<App>, config: &Config) -> Router {
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(body::SMALL))
+        .layer(middleware::from_fn(drain::rest_of_body))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             limits::REQUEST,

@@ -130,6 +130,14 @@ fn oversize_uploads_are_refused() {
     ann.upload_message(&service, &group, &message, "m3")
         .refused(413, "body-too-large");
     assert_eq!(ann.log(&service, &group, 0).len(), 1);
+
+    // A refusal that comes before the body is read reaches the client all the same.
+    let body = json!({ "id": "c1", "commit": encode(&vec![0; 8 * MIB]) });
+    let path = group_path(&group, "commits");
+    for _ in 0..10 {
+        let answer = service.request("POST", &path, Some("expired"), Some(&body));
+        answer.refused(401, "unknown-token");
+    }
 }
 
 #[test]

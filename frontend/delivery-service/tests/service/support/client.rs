@@ -132,7 +132,12 @@ impl Client {
     pub fn key_package(&self, last_resort: bool) -> Vec<u8> {
         let mut builder = KeyPackage::builder();
         if last_resort {
-            builder = builder.mark_as_last_resort();
+            let capabilities = Capabilities::builder()
+                .extensions(vec![ExtensionType::LastResort])
+                .build();
+            builder = builder
+                .mark_as_last_resort()
+                .leaf_node_capabilities(capabilities);
         }
         let bundle = builder
             .build(CIPHERSUITE, &self.provider, &self.keys, self.credential())
@@ -276,12 +281,18 @@ impl Client {
         self.post(service, &group_path(group, "messages"), body)
     }
 
-    pub fn log(&self, service: &Service, group: &MlsGroup, after: u64) -> Vec<Value> {
-        let path = format!("{}?after={after}", group_path(group, "log"));
-        self.get(service, &path).ok()["entries"]
-            .as_array()
-            .unwrap()
-            .clone()
+    /// The log after a position, all pages of it.
+    pub fn log(&self, service: &Service, group: &MlsGroup, mut after: u64) -> Vec<Value> {
+        let mut entries = Vec::new();
+        loop {
+            let path = format!("{}?after={after}", group_path(group, "log"));
+            let mut page = self.get(service, &path).ok();
+            entries.append(page["entries"].as_array_mut().unwrap());
+            if page["more"] == false {
+                return entries;
+            }
+            after = entries.last().unwrap()["position"].as_u64().unwrap();
+        }
     }
 
     /// Joins by the first Welcome on the list. Returns the group and where its log begins.

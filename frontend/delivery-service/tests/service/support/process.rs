@@ -62,10 +62,6 @@ impl Service {
         }
     }
 
-    pub fn process_id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Sends SIGTERM and waits. Returns whether it ended well.
     pub fn stop(&mut self) -> bool {
         let pid = self.child.id().to_string();

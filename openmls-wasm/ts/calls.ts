@@ -1,6 +1,7 @@
 /** The calls that a write-behind loop has in hand, and what becomes of those it cannot serve. */
 
 import { CoreCryptoError, fromMlsError, isMlsError, messageOf } from './errors.js';
+import { PersisterError } from './persister.js';
 
 /** A call whose operation has run, and whose result is not released yet. */
 export interface Call {
@@ -55,4 +56,12 @@ export function lossError(loss: Loss): CoreCryptoError {
         `the database could not be written (${messageOf(loss.cause)}); what the call did was taken back, repeat it once there is storage again`,
         { cause: loss.cause },
       );
+}
+
+/** What a call rejects with that waited for a new engine, when there could be none. */
+export function restartError(error: unknown): CoreCryptoError {
+  if (error instanceof CoreCryptoError) {
+    return error;
+  }
+  return lossError({ code: error instanceof PersisterError ? 'storage-failed' : 'engine-panicked', cause: error });
 }

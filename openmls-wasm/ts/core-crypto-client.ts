@@ -44,7 +44,8 @@ export class CoreCryptoClient {
   }
 
   /**
-   * Opens a client.
+   * Opens a client. Then look into {@link inbox} and {@link outbox}: what the last run left is there. (To hear of what is
+   * processed while opening, make the client with `new`, listen, and call {@link open}.)
    * @throws CoreCryptoError `already-open`, `newer-format`, `damaged-record`, `database-missing`,
    * `indexeddb-unavailable`, `locks-unavailable`, `wasm-unavailable`, `storage-failed`; the database is then as it was
    */

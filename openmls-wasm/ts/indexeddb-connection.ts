@@ -1,159 +1,175 @@
 /**
- * Opening the database: its layout, and the checks before anything is changed in it (promise G6).
+ * A connection to a database that survives being dropped by the browser.
  *
- * Layout, version 1: one object store per category (keys: strings, values: `Uint8Array`), and two of our own.
- *
- * | store      | key                       | value                                |
- * |------------|---------------------------|--------------------------------------|
- * | `meta`     | `'format'`                | format of the records, a number      |
- * | `meta`     | `'writer'`                | fencing number, a number             |
- * | `incoming` | auto-incremented          | `IncomingEntry`                      |
+ * Browsers close connections: when storage is cleared, its process crashes, or a device wakes up. The next transaction
+ * then opens the database again. It must still be there: an empty one in its place would hide a loss (promise G6).
  */
 
-import { CoreCryptoError, messageOf } from './errors.js';
+import { abortError, lostError, openDatabase, type IfMissing } from './indexeddb-layout.js';
 import { PersisterError, type PersisterSchema } from './persister.js';
 
-/** Version of the layout; IndexedDB itself refuses to open a database of a higher one. */
-export const DATABASE_VERSION = 1;
-export const META_STORE = 'meta';
-export const INCOMING_STORE = 'incoming';
-export const FORMAT_KEY = 'format';
-export const WRITER_KEY = 'writer';
+/** Queues requests; must not await anything before the last one is queued. */
+export type QueueRequests = (transaction: IDBTransaction) => void;
 
-/** Whether opening may create the database. Never when opening again: an empty one would then hide a loss. */
-export type IfMissing = 'create' | 'fail';
+/** See the module's documentation. */
+export class IndexedDbConnection {
+  readonly #name: string;
+  readonly #durability: 'strict' | 'relaxed';
+  #schema: PersisterSchema | undefined;
+  #database: IDBDatabase | undefined;
+  #opening: Promise<void> | undefined;
+  #closed = false;
+  /** Transactions that are neither complete nor aborted. */
+  readonly #running = new Set<{ readonly database: IDBDatabase; readonly lost: () => void }>();
+  /** Called when a connection that the browser dropped has been opened again. */
+  onReconnect: (() => void) | undefined;
 
-/**
- * Opens the database `name` and checks that it is one of ours and not of a newer format.
- * @throws CoreCryptoError `newer-format`, `damaged-record`, `database-missing` or `indexeddb-unavailable`
- */
-export async function openDatabase(name: string, schema: PersisterSchema, ifMissing: IfMissing): Promise<IDBDatabase> {
-  const database = await openConnection(name, schema, ifMissing);
-  try {
-    checkStores(database, schema);
-    checkFormat(name, await readFormat(database), schema.format);
-    return database;
-  } catch (error) {
-    database.close();
-    throw error;
+  constructor(name: string, durability: 'strict' | 'relaxed') {
+    this.#name = name;
+    this.#durability = durability;
   }
-}
 
-function openConnection(name: string, schema: PersisterSchema, ifMissing: IfMissing): Promise<IDBDatabase> {
-  return new Promise((resolve, reject) => {
-    let missing = false;
-    let request: IDBOpenDBRequest;
+  /** Opens the database, and creates it unless the schema says that it must exist. */
+  async connect(schema: PersisterSchema): Promise<void> {
+    this.#schema = schema;
+    await this.#open(schema.mustExist === true ? 'fail' : 'create');
+  }
+
+  /**
+   * Queues requests in one transaction; settles when that is complete, rejects when it is aborted.
+   *
+   * If there is a connection the transaction begins in the caller's tick. One that is closing throws when asked for a
+   * transaction; the database is then opened again, once.
+   */
+  transact(stores: readonly string[], mode: 'readonly' | 'readwrite', queue: QueueRequests): Promise<void> {
+    let transaction: IDBTransaction | undefined;
     try {
-      request = indexedDB.open(name, DATABASE_VERSION);
+      transaction = this.#begin(stores, mode);
     } catch (error) {
-      reject(unavailable(name, error));
-      return;
+      return Promise.reject(error);
     }
-    request.onupgradeneeded = () => {
-      if (ifMissing === 'fail') {
-        missing = true;
-        // Aborting the creation leaves no database behind.
-        request.transaction?.abort();
-        return;
-      }
-      createStores(request.result, request.transaction, schema);
-    };
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => {
-      // The abort above is reported as an error as well; it has been told by `missing`.
-      const error = request.error;
-      if (missing) {
-        reject(
-          new CoreCryptoError(
-            'database-missing',
-            `database "${name}" does not exist (any more): it was never created, or was deleted or evicted by the browser`,
-          ),
-        );
-      } else if (error?.name === 'VersionError') {
-        reject(newerFormat(name, 'its layout is of a newer version'));
-      } else {
-        reject(unavailable(name, error));
-      }
-    };
-    // `onblocked` is left alone: version 1 has no older one whose connections could be in the way; opening then waits
-    // for a deletion that is under way, and goes on after it.
-  });
-}
-
-function createStores(database: IDBDatabase, transaction: IDBTransaction | null, schema: PersisterSchema): void {
-  for (const category of schema.categories) {
-    database.createObjectStore(category.name);
+    return transaction === undefined
+      ? this.#open('fail').then(() => this.#transactOnce(stores, mode, queue))
+      : this.#settle(transaction, queue);
   }
-  database.createObjectStore(INCOMING_STORE, { autoIncrement: true });
-  database.createObjectStore(META_STORE);
-  transaction?.objectStore(META_STORE).put(schema.format, FORMAT_KEY);
-}
 
-function checkStores(database: IDBDatabase, schema: PersisterSchema): void {
-  for (const store of [META_STORE, INCOMING_STORE, ...schema.categories.map((category) => category.name)]) {
-    if (!database.objectStoreNames.contains(store)) {
-      throw new CoreCryptoError(
-        'damaged-record',
-        `database "${database.name}" has no object store "${store}"; it is not one of openmls-wasm and is left as it is`,
-        { category: store },
+  /** Closes for good; transactions that are running still come to their end. */
+  close(): void {
+    this.#closed = true;
+    this.#database?.close();
+    this.#database = undefined;
+  }
+
+  /** The error of a call that needs what is not there. */
+  notConnected(how: string): PersisterError {
+    return new PersisterError('not-connected', 'not-committed', `database "${this.#name}" ${how}`);
+  }
+
+  /** Undefined if there is no connection, or if it turns out to be closed. */
+  #begin(stores: readonly string[], mode: IDBTransactionMode): IDBTransaction | undefined {
+    const database = this.#database;
+    if (database === undefined) {
+      return undefined;
+    }
+    try {
+      return database.transaction(stores, mode, { durability: this.#durability });
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'InvalidStateError') {
+        this.#drop(database);
+        return undefined;
+      }
+      throw abortError(this.#name, error instanceof DOMException ? error : null);
+    }
+  }
+
+  async #transactOnce(stores: readonly string[], mode: IDBTransactionMode, queue: QueueRequests): Promise<void> {
+    const transaction = this.#begin(stores, mode);
+    if (transaction === undefined) {
+      throw new PersisterError(
+        'connection-lost',
+        'not-committed',
+        `database "${this.#name}": the browser closes each connection at once`,
       );
     }
+    await this.#settle(transaction, queue);
   }
-}
 
-function readFormat(database: IDBDatabase): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    const request = database.transaction(META_STORE, 'readonly').objectStore(META_STORE).get(FORMAT_KEY);
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(unavailable(database.name, request.error));
-  });
-}
-
-function checkFormat(name: string, stored: unknown, supported: number): void {
-  if (typeof stored !== 'number') {
-    throw new CoreCryptoError(
-      'damaged-record',
-      `database "${name}" does not say its format (${META_STORE}/${FORMAT_KEY}); it is left as it is`,
-      { category: META_STORE, key: FORMAT_KEY },
-    );
+  #settle(transaction: IDBTransaction, queue: QueueRequests): Promise<void> {
+    return new Promise<void>((resolve, reject) => {
+      const running = { database: transaction.db, lost: () => reject(lostError(this.#name)) };
+      this.#running.add(running);
+      transaction.oncomplete = () => {
+        this.#running.delete(running);
+        resolve();
+      };
+      let reason: DOMException | null = null;
+      transaction.onabort = () => {
+        this.#running.delete(running);
+        reject(abortError(this.#name, reason ?? transaction.error));
+      };
+      try {
+        queue(transaction);
+      } catch (error) {
+        // A request that could not even be queued, e.g. a value that cannot be cloned: nothing of it is to be written.
+        reason = error instanceof DOMException ? error : null;
+        transaction.abort();
+      }
+    });
   }
-  if (stored > supported) {
-    throw newerFormat(name, `its records are of format ${stored}, this version of openmls-wasm knows up to ${supported}`);
+
+  /** Opens the database (again) unless it is open. Calls made meanwhile share the attempt. */
+  #open(ifMissing: IfMissing): Promise<void> {
+    const schema = this.#schema;
+    if (this.#closed || schema === undefined) {
+      return Promise.reject(this.notConnected(this.#closed ? 'is closed' : 'is not connected'));
+    }
+    if (this.#database !== undefined) {
+      return Promise.resolve();
+    }
+    this.#opening ??= openDatabase(this.#name, schema, ifMissing)
+      .then((database) => this.#adopt(database))
+      .finally(() => {
+        this.#opening = undefined;
+      });
+    return this.#opening;
   }
-}
 
-function newerFormat(name: string, what: string): CoreCryptoError {
-  return new CoreCryptoError(
-    'newer-format',
-    `database "${name}" was written by a newer openmls-wasm: ${what}; it is left as it is, reload the app to update it`,
-  );
-}
-
-function unavailable(name: string, error: unknown): CoreCryptoError {
-  return new CoreCryptoError(
-    'indexeddb-unavailable',
-    `cannot open database "${name}": ${messageOf(error)}; check that the browser allows this site to store data`,
-    { cause: error },
-  );
-}
-
-/** What an aborted transaction means. `reason` is `transaction.error`: null if a script aborted it. */
-export function abortError(name: string, reason: DOMException | null): PersisterError {
-  if (reason?.name === 'QuotaExceededError') {
-    return new PersisterError(
-      'quota-exceeded',
-      'not-committed',
-      `database "${name}" has no room left: free storage on the device or in this site`,
-      reason,
-    );
+  #adopt(database: IDBDatabase): void {
+    if (this.#closed) {
+      database.close();
+      throw this.notConnected('is closed');
+    }
+    this.#database = database;
+    // Someone wants to delete the database or to give it a newer layout: let them, and see at the next transaction
+    // what has become of it.
+    database.onversionchange = () => {
+      this.#drop(database);
+      database.close();
+    };
+    database.onclose = () => {
+      this.#drop(database);
+      this.#endRunning(database);
+      this.#open('fail').then(
+        () => this.onReconnect?.(),
+        // The next transaction tries again, and reports.
+        () => undefined,
+      );
+    };
   }
-  // Without a reason of its own the transaction was aborted by a script. AbortError and UnknownError are what the browser
-  // says when the connection went away under it.
-  const unknown = reason?.name === 'AbortError' || reason?.name === 'UnknownError';
-  return new PersisterError(
-    unknown ? 'connection-lost' : 'aborted',
-    unknown ? 'unknown' : 'not-committed',
-    `a transaction on database "${name}" was aborted: ${reason?.message || 'by a script'}`,
-    reason,
-  );
+
+  /** Transactions should have had their `abort` by the time of `close`; one that has not must not be waited for. */
+  #endRunning(database: IDBDatabase): void {
+    for (const running of this.#running) {
+      if (running.database === database) {
+        this.#running.delete(running);
+        running.lost();
+      }
+    }
+  }
+
+  #drop(database: IDBDatabase): void {
+    if (this.#database === database) {
+      this.#database = undefined;
+    }
+  }
 }

@@ -7,23 +7,10 @@
  */
 
 import { CoreCryptoError } from './errors.js';
-import {
-  abortError,
-  INCOMING_STORE,
-  META_STORE,
-  openDatabase,
-  WRITER_KEY,
-  type IfMissing,
-} from './indexeddb-connection.js';
+import { IndexedDbConnection, type QueueRequests } from './indexeddb-connection.js';
+import { INCOMING_STORE, META_STORE, WRITER_KEY } from './indexeddb-layout.js';
 import type { Category, StorageRecord } from './mls-types.js';
-import {
-  PersisterError,
-  type IncomingEntry,
-  type Persister,
-  type PersisterSchema,
-  type StoredIncoming,
-  type WriteBatch,
-} from './persister.js';
+import type { IncomingEntry, Persister, PersisterSchema, StoredIncoming, WriteBatch } from './persister.js';
 
 /** Options of the {@link IndexedDbPersister}. */
 export interface IndexedDbPersisterOptions {
@@ -39,31 +26,26 @@ export interface IndexedDbPersisterOptions {
 /** The {@link Persister} of the package. See there for what each method promises. */
 export class IndexedDbPersister implements Persister {
   readonly #name: string;
-  readonly #durability: 'strict' | 'relaxed';
-  #schema: PersisterSchema | undefined;
-  #database: IDBDatabase | undefined;
-  #opening: Promise<IDBDatabase> | undefined;
+  readonly #connection: IndexedDbConnection;
+  #categories: readonly Category[] = [];
   #fence: number | undefined;
-  #closed = false;
-  #onReconnect: (() => void) | undefined;
 
   constructor(options: IndexedDbPersisterOptions) {
     this.#name = options.name;
-    this.#durability = options.durability ?? 'strict';
+    this.#connection = new IndexedDbConnection(options.name, options.durability ?? 'strict');
   }
 
   async connect(schema: PersisterSchema): Promise<void> {
-    this.#schema = schema;
-    await this.#connection(schema.mustExist === true ? 'fail' : 'create');
+    await this.#connection.connect(schema);
+    this.#categories = schema.categories;
   }
 
   async claimWriter(accept: (records: StorageRecord[]) => void): Promise<void> {
-    await this.#connection('fail');
-    const categories = this.#schema?.categories.map((category) => category.name) ?? [];
+    const categories = this.#categories.map((category) => category.name);
     let claimed = 0;
     let refusal: { readonly error: unknown } | undefined;
     try {
-      await this.#transact([META_STORE, ...categories], 'readwrite', (transaction) => {
+      await this.#connection.transact([META_STORE, ...categories], 'readwrite', (transaction) => {
         const found = categories.map((category) => queueLoad(transaction, category, undefined));
         const meta = transaction.objectStore(META_STORE);
         const stored = meta.get(WRITER_KEY);
@@ -98,9 +80,8 @@ export class IndexedDbPersister implements Persister {
     if (keys.length === 0) {
       return [];
     }
-    await this.#connection('fail');
     const requests: IDBRequest<unknown>[] = [];
-    await this.#transact(storesOf(keys), 'readonly', (transaction) => {
+    await this.#connection.transact(storesOf(keys), 'readonly', (transaction) => {
       for (const { category, key } of keys) {
         requests.push(transaction.objectStore(category).get(key));
       }
@@ -132,18 +113,16 @@ export class IndexedDbPersister implements Persister {
   }
 
   async addIncoming(entry: IncomingEntry): Promise<number> {
-    await this.#connection('fail');
     let added: IDBRequest<IDBValidKey> | undefined;
-    await this.#transact([INCOMING_STORE], 'readwrite', (transaction) => {
+    await this.#connection.transact([INCOMING_STORE], 'readwrite', (transaction) => {
       added = transaction.objectStore(INCOMING_STORE).add(entry);
     });
     return Number(added?.result);
   }
 
   async listIncoming(): Promise<StoredIncoming[]> {
-    await this.#connection('fail');
     const queue: { keys?: IDBRequest<IDBValidKey[]>; entries?: IDBRequest<IncomingEntry[]> } = {};
-    await this.#transact([INCOMING_STORE], 'readonly', (transaction) => {
+    await this.#connection.transact([INCOMING_STORE], 'readonly', (transaction) => {
       const store = transaction.objectStore(INCOMING_STORE);
       queue.keys = store.getAllKeys();
       queue.entries = store.getAll();
@@ -162,28 +141,22 @@ export class IndexedDbPersister implements Persister {
   }
 
   onReconnect(listener: () => void): void {
-    this.#onReconnect = listener;
+    this.#connection.onReconnect = listener;
   }
 
   close(): void {
-    this.#closed = true;
-    this.#database?.close();
-    this.#database = undefined;
+    this.#connection.close();
   }
 
   /** A write that counts only while the fencing number is ours. */
-  async #fenced(stores: string[], queue: (transaction: IDBTransaction) => void): Promise<void> {
+  async #fenced(stores: string[], queue: QueueRequests): Promise<void> {
     const fence = this.#fence;
     if (fence === undefined) {
-      throw this.#notConnected('is not the writer');
-    }
-    // No await when connected: the transaction then begins in the caller's tick.
-    if (this.#database === undefined) {
-      await this.#connection('fail');
+      throw this.#connection.notConnected('was not claimed by this client, which cannot write to it');
     }
     let overtaken = false;
     try {
-      await this.#transact([META_STORE, ...stores], 'readwrite', (transaction) => {
+      await this.#connection.transact([META_STORE, ...stores], 'readwrite', (transaction) => {
         const stored = transaction.objectStore(META_STORE).get(WRITER_KEY);
         stored.onsuccess = () => {
           if (stored.result === fence) {
@@ -202,14 +175,13 @@ export class IndexedDbPersister implements Persister {
   }
 
   async #loadRange(scope: Category['scope'], range: IDBKeyRange | undefined): Promise<StorageRecord[]> {
-    await this.#connection('fail');
-    const categories = this.#schema?.categories.filter((category) => category.scope === scope) ?? [];
+    const categories = this.#categories.filter((category) => category.scope === scope);
     if (categories.length === 0) {
       return [];
     }
     const names = categories.map((category) => category.name);
     let found: QueuedLoad[] = [];
-    await this.#transact(names, 'readonly', (transaction) => {
+    await this.#connection.transact(names, 'readonly', (transaction) => {
       found = names.map((category) => queueLoad(transaction, category, range));
     });
     return found.flatMap((loaded) => this.#records(loaded));
@@ -228,120 +200,6 @@ export class IndexedDbPersister implements Persister {
       );
     }
     return { category, key, value };
-  }
-
-  /**
-   * Queues requests in one transaction and settles when it is complete or aborted.
-   *
-   * A connection that is closing throws when a transaction is asked of it; it is then opened again, once.
-   */
-  #transact(
-    stores: string[],
-    mode: 'readonly' | 'readwrite',
-    queue: (transaction: IDBTransaction) => void,
-  ): Promise<void> {
-    const database = this.#database;
-    if (database === undefined) {
-      return Promise.reject(this.#notConnected('is not connected'));
-    }
-    let transaction: IDBTransaction;
-    try {
-      transaction = database.transaction(stores, mode, { durability: this.#durability });
-    } catch (error) {
-      if (error instanceof DOMException && error.name === 'InvalidStateError') {
-        this.#drop(database);
-        return this.#connection('fail').then(() => this.#transactOnce(stores, mode, queue));
-      }
-      return Promise.reject(abortError(this.#name, error instanceof DOMException ? error : null));
-    }
-    return this.#settle(transaction, queue);
-  }
-
-  async #transactOnce(
-    stores: string[],
-    mode: 'readonly' | 'readwrite',
-    queue: (transaction: IDBTransaction) => void,
-  ): Promise<void> {
-    let transaction: IDBTransaction;
-    try {
-      if (this.#database === undefined) {
-        throw this.#notConnected('is not connected');
-      }
-      transaction = this.#database.transaction(stores, mode, { durability: this.#durability });
-    } catch (error) {
-      throw new PersisterError(
-        'connection-lost',
-        'not-committed',
-        `database "${this.#name}": the browser closed the connection`,
-        error,
-      );
-    }
-    await this.#settle(transaction, queue);
-  }
-
-  #settle(transaction: IDBTransaction, queue: (transaction: IDBTransaction) => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      transaction.oncomplete = () => resolve();
-      transaction.onabort = () => reject(abortError(this.#name, transaction.error));
-      try {
-        queue(transaction);
-      } catch (error) {
-        // A request that could not even be queued, e.g. a value that cannot be cloned: nothing of it is to be written.
-        const reason = error instanceof DOMException ? error : null;
-        transaction.onabort = () => reject(abortError(this.#name, reason));
-        transaction.abort();
-      }
-    });
-  }
-
-  /** The connection; opened (again) if there is none. Calls made meanwhile share the attempt. */
-  #connection(ifMissing: IfMissing): Promise<IDBDatabase> {
-    const schema = this.#schema;
-    if (this.#closed || schema === undefined) {
-      return Promise.reject(this.#notConnected(this.#closed ? 'is closed' : 'is not connected'));
-    }
-    if (this.#database !== undefined) {
-      return Promise.resolve(this.#database);
-    }
-    this.#opening ??= openDatabase(this.#name, schema, ifMissing)
-      .then((database) => this.#adopt(database))
-      .finally(() => {
-        this.#opening = undefined;
-      });
-    return this.#opening;
-  }
-
-  #adopt(database: IDBDatabase): IDBDatabase {
-    if (this.#closed) {
-      database.close();
-      throw this.#notConnected('is closed');
-    }
-    this.#database = database;
-    // Someone wants to delete the database or to give it a newer layout: let them, and see at the next transaction
-    // what has become of it.
-    database.onversionchange = () => {
-      this.#drop(database);
-      database.close();
-    };
-    database.onclose = () => {
-      this.#drop(database);
-      this.#connection('fail').then(
-        () => this.#onReconnect?.(),
-        // The next transaction tries again, and reports.
-        () => undefined,
-      );
-    };
-    return database;
-  }
-
-  #drop(database: IDBDatabase): void {
-    if (this.#database === database) {
-      this.#database = undefined;
-    }
-  }
-
-  #notConnected(how: string): PersisterError {
-    return new PersisterError('not-connected', 'not-committed', `database "${this.#name}" ${how}`);
   }
 
   #writerLost(cause: unknown): CoreCryptoError {

@@ -21,7 +21,7 @@
  * absent by default, so that not even a microtask is spent on it.
  */
 
-import { lossError, perform, type Call, type DeferredCall, type Loss } from './calls.js';
+import { lossError, perform, restartError, type Call, type DeferredCall, type Loss } from './calls.js';
 import type { Engine } from './engine.js';
 import { CoreCryptoError, messageOf } from './errors.js';
 import type { CoreCryptoEvents, Emitter } from './events.js';
@@ -54,6 +54,7 @@ export class WriteBehind {
   #uncertain: UncertainWrite[] = [];
   #pumping: Promise<void> | undefined;
   #restarting: Promise<void> | undefined;
+  #loss: Loss = { code: 'engine-panicked', cause: undefined };
   #failed: CoreCryptoError | undefined;
 
   constructor(options: WriteBehindOptions) {
@@ -130,7 +131,7 @@ export class WriteBehind {
     return new Promise<T>((resolve, reject) => {
       this.#deferred.push({ start: () => again().then(resolve, reject), reject });
       // The restart that was under way may have failed: then this call tries again.
-      this.#restarting ??= this.#restart({ code: 'storage-failed', cause: undefined });
+      this.#restarting ??= this.#restart(this.#loss);
     });
   }
 
@@ -210,6 +211,10 @@ export class WriteBehind {
     if (error instanceof PersisterError && error.outcome === 'unknown') {
       this.#uncertain.push(write);
     }
+    if (this.#failed !== undefined) {
+      this.#rejectWaiting(this.#failed);
+      return;
+    }
     if (error instanceof CoreCryptoError && FATAL_CODES.has(error.code)) {
       this.fail(error);
       return;
@@ -279,6 +284,7 @@ export class WriteBehind {
     if (this.#engine !== undefined) {
       this.#discardEngine();
       this.#backoff.wake();
+      this.#loss = loss;
       this.#restarting = this.#restart(loss);
     }
   }
@@ -297,7 +303,12 @@ export class WriteBehind {
       return;
     }
     try {
-      this.#engine = await this.#options.restart();
+      const engine = await this.#options.restart();
+      if (this.#failed !== undefined) {
+        engine.discard();
+        return;
+      }
+      this.#engine = engine;
     } catch (error) {
       this.#restartFailed(error);
       return;
@@ -327,12 +338,7 @@ export class WriteBehind {
   }
 
   #restartFailed(error: unknown): void {
-    const reason =
-      error instanceof CoreCryptoError
-        ? error
-        : error instanceof PersisterError
-          ? lossError({ code: 'storage-failed', cause: error })
-          : lossError({ code: 'engine-panicked', cause: error });
+    const reason = restartError(error);
     if (FATAL_CODES.has(reason.code)) {
       this.fail(reason);
       return;

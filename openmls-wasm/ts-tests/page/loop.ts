@@ -203,6 +203,28 @@ export const loop: Record<string, Scenario> = {
     await client.close();
   },
 
+  'a transaction that gets no answer before its connection closes is not waited for': async () => {
+    const { client, name } = await open({ retry: { firstDelayMs: 1 } });
+    let transactions = 0;
+    const number = await withTransactions(
+      (transaction, database) => {
+        transactions += 1;
+        if (transactions === 1) {
+          const silent = { get: () => null, set: () => undefined };
+          Object.defineProperties(transaction, { oncomplete: silent, onabort: silent });
+          transaction.addEventListener('complete', () => {
+            database.close();
+            database.dispatchEvent(new Event('close'));
+          });
+        }
+      },
+      () => encrypt(client),
+    );
+    equal([number, transactions], [1, 2], 'number, transactions');
+    equal((await dump(name))['counter/01020304'], '0,1', 'the counter in the database');
+    await client.close();
+  },
+
   'a lost write that was committed after all releases its calls, and no others': async () => {
     const { name, persister } = steered();
     const { client, events, host } = await open({ name, persister, retry: { attempts: 2, firstDelayMs: 1 } });

@@ -96,6 +96,37 @@ export const opening: Record<string, Scenario> = {
     await client.close();
   },
 
+  'a client that has lost its lock settles the calls of the write in flight': async () => {
+    for (const commits of [true, false]) {
+      const lock = gate();
+      const name = freshName();
+      const persister = new SteeredPersister({ name });
+      const { client } = await open({
+        name,
+        persister,
+        requestWriter: () => Promise.resolve({ release: () => undefined, lost: lock.opened }),
+      });
+      const hold = gate();
+      const writing = gate();
+      persister.onWrite = async (_, commit) => {
+        writing.open();
+        await (commits ? commit() : undefined);
+        await hold.opened;
+        if (!commits) {
+          throw new Error('no');
+        }
+      };
+      const inFlight = encrypt(client).catch((error: unknown) => (error as { code: string }).code);
+      await writing.opened;
+      const waiting = codeOf(encrypt(client));
+      lock.open();
+      equal(await waiting, 'writer-lost', 'the call that waited');
+      hold.open();
+      equal(await inFlight, commits ? 1 : 'writer-lost', 'the call in flight');
+      await client.close();
+    }
+  },
+
   'a database of a newer layout is refused': async () => {
     const name = freshName();
     await new Promise<void>((resolve) => {

@@ -1,0 +1,167 @@
+/**
+ * Opening the database: its layout, and the checks before anything is changed in it (promise G6).
+ *
+ * Layout, version 1: one object store per category (keys: strings, values: `Uint8Array`), and two of our own.
+ *
+ * | store      | key                       | value                                |
+ * |------------|---------------------------|--------------------------------------|
+ * | `meta`     | `'format'`                | format of the records, a number      |
+ * | `meta`     | `'writer'`                | fencing number, a number             |
+ * | `incoming` | auto-incremented          | `IncomingEntry`                      |
+ */
+
+import { CoreCryptoError, messageOf } from './errors.js';
+import { PersisterError, type PersisterSchema } from './persister.js';
+
+/**
+ * Version of the layout; IndexedDB itself refuses to open a database of a higher one. A category more or less is a new
+ * version, with a step in `onupgradeneeded` from each version before it.
+ */
+export const DATABASE_VERSION = 1;
+export const META_STORE = 'meta';
+export const INCOMING_STORE = 'incoming';
+export const FORMAT_KEY = 'format';
+export const WRITER_KEY = 'writer';
+
+/** Whether opening may create the database. Never when opening again: an empty one would then hide a loss. */
+export type IfMissing = 'create' | 'fail';
+
+/**
+ * Opens the database `name` and checks that it is one of ours and not of a newer format.
+ * @throws CoreCryptoError `newer-format`, `damaged-record`, `database-missing` or `indexeddb-unavailable`
+ */
+export async function openDatabase(name: string, schema: PersisterSchema, ifMissing: IfMissing): Promise<IDBDatabase> {
+  const database = await openConnection(name, schema, ifMissing);
+  try {
+    checkStores(database, schema);
+    checkFormat(name, await readFormat(database), schema.format);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+function openConnection(name: string, schema: PersisterSchema, ifMissing: IfMissing): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    let missing = false;
+    let request: IDBOpenDBRequest;
+    try {
+      request = indexedDB.open(name, DATABASE_VERSION);
+    } catch (error) {
+      reject(unavailable(name, error));
+      return;
+    }
+    request.onupgradeneeded = () => {
+      if (ifMissing === 'fail') {
+        missing = true;
+        // Aborting the creation leaves no database behind.
+        request.transaction?.abort();
+        return;
+      }
+      createStores(request.result, request.transaction, schema);
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => {
+      // The abort above is reported as an error as well; it has been told by `missing`.
+      const error = request.error;
+      if (missing) {
+        reject(
+          new CoreCryptoError(
+            'database-missing',
+            `database "${name}" does not exist (any more): it was never created, or was deleted or evicted by the browser`,
+          ),
+        );
+      } else if (error?.name === 'VersionError') {
+        reject(newerFormat(name, 'its layout is of a newer version'));
+      } else {
+        reject(unavailable(name, error));
+      }
+    };
+    // `onblocked` is left alone: version 1 has no older one whose connections could be in the way; opening then waits
+    // for a deletion that is under way, and goes on after it.
+  });
+}
+
+function createStores(database: IDBDatabase, transaction: IDBTransaction | null, schema: PersisterSchema): void {
+  for (const category of schema.categories) {
+    database.createObjectStore(category.name);
+  }
+  database.createObjectStore(INCOMING_STORE, { autoIncrement: true });
+  database.createObjectStore(META_STORE);
+  transaction?.objectStore(META_STORE).put(schema.format, FORMAT_KEY);
+}
+
+function checkStores(database: IDBDatabase, schema: PersisterSchema): void {
+  for (const store of [META_STORE, INCOMING_STORE, ...schema.categories.map((category) => category.name)]) {
+    if (!database.objectStoreNames.contains(store)) {
+      throw new CoreCryptoError(
+        'damaged-record',
+        `database "${database.name}" has no object store "${store}"; it is not one of openmls-wasm and is left as it is`,
+        { category: store },
+      );
+    }
+  }
+}
+
+function readFormat(database: IDBDatabase): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const request = database.transaction(META_STORE, 'readonly').objectStore(META_STORE).get(FORMAT_KEY);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(unavailable(database.name, request.error));
+  });
+}
+
+function checkFormat(name: string, stored: unknown, supported: number): void {
+  if (typeof stored !== 'number') {
+    throw new CoreCryptoError(
+      'damaged-record',
+      `database "${name}" does not say its format (${META_STORE}/${FORMAT_KEY}); it is left as it is`,
+      { category: META_STORE, key: FORMAT_KEY },
+    );
+  }
+  if (stored > supported) {
+    throw newerFormat(name, `its records are of format ${stored}, this version of openmls-wasm knows up to ${supported}`);
+  }
+}
+
+function newerFormat(name: string, what: string): CoreCryptoError {
+  return new CoreCryptoError(
+    'newer-format',
+    `database "${name}" was written by a newer openmls-wasm: ${what}; it is left as it is, reload the app to update it`,
+  );
+}
+
+function unavailable(name: string, error: unknown): CoreCryptoError {
+  return new CoreCryptoError(
+    'indexeddb-unavailable',
+    `cannot open database "${name}": ${messageOf(error)}; check that the browser allows this site to store data`,
+    { cause: error },
+  );
+}
+
+/** What an aborted transaction means. `reason` is `transaction.error`: null if a script aborted it. */
+export function abortError(name: string, reason: DOMException | null): PersisterError {
+  if (reason?.name === 'QuotaExceededError') {
+    return new PersisterError(
+      'quota-exceeded',
+      'not-committed',
+      `database "${name}" has no room left: free storage on the device or in this site`,
+      reason,
+    );
+  }
+  // Without a reason of its own the transaction was aborted by a script. AbortError and UnknownError are what the browser
+  // says when the connection went away under it.
+  const unknown = reason?.name === 'AbortError' || reason?.name === 'UnknownError';
+  return new PersisterError(
+    unknown ? 'connection-lost' : 'aborted',
+    unknown ? 'unknown' : 'not-committed',
+    `a transaction on database "${name}" was aborted: ${reason?.message || 'by a script'}`,
+    reason,
+  );
+}
+
+/** The connection went away, and the transaction was not even aborted. */
+export function lostError(name: string): PersisterError {
+  return new PersisterError('connection-lost', 'unknown', `the browser closed database "${name}" under a transaction`);
+}

@@ -13,9 +13,7 @@
  * no script made from a string.
  */
 
-// A generated file that may not be there yet when this one is compiled; `Glue` below is its type.
-// @ts-ignore
-import * as generated from '../pkg/openmls_wasm.js';
+import { createGlue } from '../pkg/openmls_wasm.js';
 import { CoreCryptoError, messageOf } from './errors.js';
 import type { Category, MlsClientApi } from './mls-types.js';
 
@@ -47,8 +45,6 @@ interface Glue {
   };
 }
 
-const { createGlue }: { readonly createGlue: () => Glue } = generated;
-
 /** The module of the default file, shared by all clients of the page. */
 let defaultModule: Promise<WebAssembly.Module> | undefined;
 
@@ -64,7 +60,7 @@ export class WasmEngineHost implements EngineHost {
 
   async start(): Promise<Engine> {
     try {
-      const glue = createGlue();
+      const glue = createGlue() as Glue;
       const { memory } = await glue({ module_or_path: await this.#compiled() });
       const client = new glue.MlsClient();
       return {

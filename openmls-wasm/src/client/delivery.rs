@@ -15,7 +15,7 @@ use super::{
     messages::{self, ProcessedContent},
     outbox::{self, OutboxEntry, OutboxKind},
     provider::Provider,
-    welcome, MlsClient, Result,
+    settled, welcome, MlsClient, Result,
 };
 use crate::storage::{key, key::SINGLETON, Category, GranularStorage};
 
@@ -111,50 +111,46 @@ impl MlsClient {
             position: delivered.position,
         })?;
         let sequence = self.next_sequence()?;
-        let storage = self.provider.storage();
-        let savepoint = storage.savepoint()?;
-        let (group_id, content, joined) = match welcome::join(&self.provider, delivered.bytes) {
-            Ok(group) => {
-                let epoch = group.epoch().as_u64();
-                (
-                    group.group_id().to_vec(),
-                    InboxContent::Joined { epoch },
-                    Some(group),
-                )
+        let group_position = delivered.group_position;
+        let savepoint = self.provider.storage().savepoint()?;
+        let joined = welcome::join(&self.provider, delivered.bytes).and_then(|group| {
+            let item = InboxItem {
+                id: id.clone(),
+                sequence,
+                group_id: group.group_id().to_vec(),
+                position: group_position,
+                content: InboxContent::Joined {
+                    epoch: group.epoch().as_u64(),
+                },
+            };
+            if let Some(position) = group_position {
+                put_cursor(self.provider.storage(), &item.group_id, position)?;
             }
+            finish_welcome(&self.provider, delivered.position, &item)?;
+            Ok((item, group))
+        });
+        match settled(savepoint, joined) {
+            Ok((item, group)) => {
+                self.groups.insert(item.group_id.clone(), group);
+                Ok(Some(item))
+            }
+            // A join that failed may have deleted its key package on the way: that is undone by
+            // now. Only the failure itself is noted.
             Err(error) if error.is_permanent_for_message() => {
-                let code = error.code().into();
-                (vec![], InboxContent::Failed { code }, None)
+                let item = InboxItem {
+                    id,
+                    sequence,
+                    group_id: vec![],
+                    position: group_position,
+                    content: InboxContent::Failed {
+                        code: error.code().into(),
+                    },
+                };
+                self.atomically(|provider| finish_welcome(provider, delivered.position, &item))?;
+                Ok(Some(item))
             }
-            Err(error) => return Err(error),
-        };
-        // A join that failed may have deleted its key package on the way: that is undone before
-        // the failure itself is noted.
-        let savepoint = if joined.is_none() {
-            drop(savepoint);
-            storage.savepoint()?
-        } else {
-            savepoint
-        };
-        if let Some(position) = delivered.position {
-            storage.put(Category::WelcomeCursor, SINGLETON, &position)?;
+            Err(error) => Err(error),
         }
-        if let (Some(position), true) = (delivered.group_position, joined.is_some()) {
-            put_cursor(storage, &group_id, position)?;
-        }
-        let item = InboxItem {
-            id,
-            sequence,
-            group_id: group_id.clone(),
-            position: delivered.group_position,
-            content,
-        };
-        inbox::put(storage, &item)?;
-        savepoint.release()?;
-        if let Some(group) = joined {
-            self.groups.insert(group_id, group);
-        }
-        Ok(Some(item))
     }
 
     /// The position up to which the group's log has been processed.
@@ -281,6 +277,16 @@ fn finish(
         inbox::put(storage, item)?;
     }
     Ok(item)
+}
+
+/// Writes the item of a Welcome and moves the cursor; to be called inside a savepoint.
+fn finish_welcome(provider: &Provider, position: Option<u64>, item: &InboxItem) -> Result<()> {
+    if let Some(position) = position {
+        provider
+            .storage()
+            .put(Category::WelcomeCursor, SINGLETON, &position)?;
+    }
+    inbox::put(provider.storage(), item)
 }
 
 fn put_cursor(storage: &GranularStorage, group_id: &[u8], position: u64) -> Result<()> {

@@ -6,7 +6,7 @@ use openmls::prelude::{
 use openmls_traits::OpenMlsProvider;
 use serde::{Deserialize, Serialize};
 
-use super::{provider::Provider, ClientError, MlsClient, Result};
+use super::{provider::Provider, settled, ClientError, MlsClient, Result};
 use crate::storage::{key, Category, Scope};
 
 /// A member of a group.
@@ -88,14 +88,14 @@ impl MlsClient {
             .use_ratchet_tree_extension(true)
             .build();
         let savepoint = self.provider.storage().savepoint()?;
-        let group = MlsGroup::new_with_group_id(
+        let created = MlsGroup::new_with_group_id(
             &self.provider,
             &identity.signer,
             &config,
             group_id.clone(),
             identity.credential_with_key(),
-        )?;
-        savepoint.release()?;
+        );
+        let group = settled(savepoint, created.map_err(ClientError::from))?;
         self.groups.insert(group_id.to_vec(), group);
         Ok(group_id.to_vec())
     }

@@ -1,13 +1,13 @@
 //! Key packages: what others need to add this client to a group (RFC 9420 §10).
 
 use openmls::prelude::{
-    KeyPackage, KeyPackageBundle, KeyPackageIn, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut,
-    ProtocolVersion,
+    Capabilities, ExtensionType, KeyPackage, KeyPackageBundle, KeyPackageIn, MlsMessageBodyIn,
+    MlsMessageIn, MlsMessageOut, ProtocolVersion,
 };
 use openmls_traits::OpenMlsProvider;
 use tls_codec::{DeserializeBytes as _, Serialize as _};
 
-use super::{provider::Provider, ClientError, MlsClient, Result};
+use super::{provider::Provider, settled, ClientError, MlsClient, Result};
 use crate::storage::Category;
 
 /// An own key package whose private keys are stored.
@@ -58,7 +58,14 @@ impl MlsClient {
             .map(|_| {
                 let builder = KeyPackage::builder();
                 let builder = if last_resort {
-                    builder.mark_as_last_resort()
+                    // A key package may only carry extensions that its leaf says it supports
+                    // (RFC 9420 §10.1).
+                    let supported = [ExtensionType::LastResort];
+                    builder.mark_as_last_resort().leaf_node_capabilities(
+                        Capabilities::builder()
+                            .extensions(supported.to_vec())
+                            .build(),
+                    )
                 } else {
                     builder
                 };
@@ -74,9 +81,8 @@ impl MlsClient {
                     .tls_serialize_detached()
                     .map_err(ClientError::internal)
             })
-            .collect::<Result<Vec<_>>>()?;
-        savepoint.release()?;
-        Ok(built)
+            .collect();
+        settled(savepoint, built)
     }
 
     /// The key packages whose private keys are stored, by reference.

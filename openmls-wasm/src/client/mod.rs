@@ -42,7 +42,7 @@ pub use key_packages::KeyPackageInfo;
 pub use messages::{Processed, ProcessedContent};
 pub use outbox::{OutboxEntry, OutboxKind, Party};
 
-use crate::storage::{Batch, GranularStorage, Record};
+use crate::storage::{Batch, GranularStorage, Record, Savepoint};
 use identity::LoadedIdentity;
 use provider::Provider;
 
@@ -128,9 +128,7 @@ impl MlsClient {
     /// Runs an operation that belongs to no loaded group.
     fn atomically<T>(&mut self, operation: impl FnOnce(&Provider) -> Result<T>) -> Result<T> {
         let savepoint = self.provider.storage().savepoint()?;
-        let value = operation(&self.provider)?;
-        savepoint.release()?;
-        Ok(value)
+        settled(savepoint, operation(&self.provider))
     }
 
     /// Runs an operation on a group. The group is out of the map meanwhile: if the operation
@@ -147,8 +145,7 @@ impl MlsClient {
             None => groups::load(&self.provider, group_id)?,
         };
         let savepoint = self.provider.storage().savepoint()?;
-        let value = operation(&self.provider, identity, &mut group)?;
-        savepoint.release()?;
+        let value = settled(savepoint, operation(&self.provider, identity, &mut group))?;
         self.groups.insert(group_id.to_vec(), group);
         Ok(value)
     }
@@ -166,6 +163,17 @@ impl MlsClient {
         self.next_sequence = Some(next + 1);
         Ok(next)
     }
+}
+
+/// Ends an operation: its changes stay if it succeeded, and only then. A failure of the store is
+/// reported as that, even where OpenMLS made something else of it.
+fn settled<T>(savepoint: Savepoint<'_>, result: Result<T>) -> Result<T> {
+    if let Some(failure) = savepoint.failure() {
+        return Err(failure.into());
+    }
+    let value = result?;
+    savepoint.release()?;
+    Ok(value)
 }
 
 /// Fault injection for tests.

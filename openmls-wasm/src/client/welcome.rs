@@ -4,7 +4,7 @@ use openmls::prelude::{MlsMessageBodyIn, MlsMessageIn, StagedWelcome};
 use openmls_traits::OpenMlsProvider;
 use tls_codec::DeserializeBytes as _;
 
-use super::{groups, provider::Provider, ClientError, MlsClient, Result};
+use super::{groups, provider::Provider, settled, ClientError, MlsClient, Result};
 
 impl MlsClient {
     /// Joins the group of a Welcome (an MLSMessage) and returns its id. The key package is deleted
@@ -15,8 +15,7 @@ impl MlsClient {
     /// `invalid-welcome`.
     pub fn join_group(&mut self, welcome: &[u8]) -> Result<Vec<u8>> {
         let savepoint = self.provider.storage().savepoint()?;
-        let group = join(&self.provider, welcome)?;
-        savepoint.release()?;
+        let group = settled(savepoint, join(&self.provider, welcome))?;
         let group_id = group.group_id().to_vec();
         self.groups.insert(group_id.clone(), group);
         Ok(group_id)

@@ -1,6 +1,6 @@
 //! [`GranularStorage`]: the store behind one lock, with its batches and savepoints.
 
-use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::{de::DeserializeOwned, Serialize};
 
@@ -23,6 +23,9 @@ use super::{
 #[derive(Default)]
 pub struct GranularStorage {
     state: RwLock<State>,
+    /// The first failure inside the operation under way. OpenMLS turns some errors of the store
+    /// into its own, and an app must not take a full disk for a forged message.
+    failure: Mutex<Option<StorageError>>,
 }
 
 impl std::fmt::Debug for GranularStorage {
@@ -93,6 +96,7 @@ impl GranularStorage {
     /// [`SavepointActive`](StorageError::SavepointActive) if an operation is under way already.
     pub fn savepoint(&self) -> Result<Savepoint<'_>, StorageError> {
         self.write_state()?.begin_savepoint()?;
+        *self.failure.lock().map_err(|_| StorageError::Poisoned)? = None;
         Ok(Savepoint { storage: self })
     }
 
@@ -132,11 +136,22 @@ pub struct Savepoint<'a> {
 }
 
 impl Savepoint<'_> {
+    /// The first error the store returned since the operation began, whatever became of it.
+    pub fn failure(&self) -> Option<StorageError> {
+        match self.storage.failure.lock() {
+            Ok(failure) => failure.clone(),
+            Err(_) => Some(StorageError::Poisoned),
+        }
+    }
+
     /// The operation succeeded: its changes stay.
     ///
     /// # Errors
-    /// [`Poisoned`](StorageError::Poisoned) if another thread panicked meanwhile.
+    /// The [`failure`](Self::failure) of the operation, if there was one: its changes do not stay.
     pub fn release(self) -> Result<(), StorageError> {
+        if let Some(failure) = self.failure() {
+            return Err(failure);
+        }
         self.storage.write_state()?.release_savepoint();
         std::mem::forget(self);
         Ok(())
@@ -162,8 +177,9 @@ impl GranularStorage {
         let mut state = self.write_state()?;
         // A record is mostly rewritten with about the same size.
         let expected = state.get(category, key).map_or(256, |old| old.len() + 64);
-        let value = codec::encode(category, key, content, expected)?;
-        state.set(category, key, Some(Arc::new(value)))
+        let written = codec::encode(category, key, content, expected)
+            .and_then(|value| state.set(category, key, Some(Arc::new(value))));
+        self.noted(written)
     }
 
     pub(crate) fn get<T: DeserializeOwned>(
@@ -171,10 +187,12 @@ impl GranularStorage {
         category: Category,
         key: &str,
     ) -> Result<Option<T>, StorageError> {
-        self.read_state()?
+        let read = self
+            .read_state()?
             .get(category, key)
             .map(|value| codec::decode(category, key, value))
-            .transpose()
+            .transpose();
+        self.noted(read)
     }
 
     pub(crate) fn contains(&self, category: Category, key: &str) -> Result<bool, StorageError> {
@@ -182,7 +200,8 @@ impl GranularStorage {
     }
 
     pub(crate) fn delete(&self, category: Category, key: &str) -> Result<(), StorageError> {
-        self.write_state()?.set(category, key, None)
+        let deleted = self.write_state()?.set(category, key, None);
+        self.noted(deleted)
     }
 
     /// The records under `group`, decoded, in key order.
@@ -191,10 +210,12 @@ impl GranularStorage {
         category: Category,
         group: &str,
     ) -> Result<Vec<T>, StorageError> {
-        self.read_state()?
+        let read = self
+            .read_state()?
             .range(category, group)
             .map(|(key, value)| codec::decode(category, key, value))
-            .collect()
+            .collect();
+        self.noted(read)
     }
 
     /// Every record of a category, decoded, in key order.
@@ -248,6 +269,13 @@ impl GranularStorage {
         key::key_of(category, parts)
     }
 
+    fn noted<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+        if let (Err(error), Ok(mut failure)) = (&result, self.failure.lock()) {
+            failure.get_or_insert_with(|| error.clone());
+        }
+        result
+    }
+
     fn read_state(&self) -> Result<RwLockReadGuard<'_, State>, StorageError> {
         self.state.read().map_err(|_| StorageError::Poisoned)
     }
@@ -260,7 +288,7 @@ impl GranularStorage {
 /// Fault injection for tests.
 #[cfg(feature = "test-hooks")]
 impl GranularStorage {
-    /// From now on, every write after the next `writes` fails; `None` stops that.
+    /// The write after the next `writes` fails, once; `None` calls that off.
     pub fn fail_after(&self, writes: Option<u64>) -> Result<(), StorageError> {
         self.write_state()?.writes_until_failure = writes;
         Ok(())

@@ -288,13 +288,13 @@ impl State {
 
     #[cfg(feature = "test-hooks")]
     fn fail_if_asked(&mut self) -> Result<(), StorageError> {
-        match &mut self.writes_until_failure {
-            Some(0) => Err(StorageError::Injected),
-            Some(left) => {
-                *left -= 1;
-                Ok(())
+        self.writes_until_failure = match self.writes_until_failure {
+            Some(0) => {
+                self.writes_until_failure = None;
+                return Err(StorageError::Injected);
             }
-            None => Ok(()),
-        }
+            left => left.map(|left| left - 1),
+        };
+        Ok(())
     }
 }

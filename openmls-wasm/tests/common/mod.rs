@@ -1,0 +1,314 @@
+//! A device as the tests see it: a client, a database that may or may not get its batches, and a
+//! delivery service that orders messages. Everything real but the network and the disk.
+
+#![allow(dead_code)] // each test file uses its own part
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use openmls_wasm::{
+    client::{
+        Delivered, DeliveredWelcome, GroupInfo, InboxContent, InboxItem, OutboxEntry, OutboxKind,
+    },
+    storage::{Batch, Category, Record},
+    ClientError, MlsClient,
+};
+use zeroize::Zeroizing;
+
+/// What is stored: changes only by whole batches.
+#[derive(Clone, Default, PartialEq, Debug)]
+pub struct Database(BTreeMap<(Category, String), Vec<u8>>);
+
+impl Database {
+    pub fn write(&mut self, batch: &Batch) {
+        for event in &batch.events {
+            let id = (event.category, event.key.clone());
+            match &event.value {
+                Some(value) => self.0.insert(id, value.to_vec()),
+                None => self.0.remove(&id),
+            };
+        }
+    }
+
+    pub fn records(&self) -> Vec<Record> {
+        let record = |((category, key), value): (&(Category, String), &Vec<u8>)| Record {
+            category: *category,
+            key: key.clone(),
+            value: Arc::new(Zeroizing::new(value.clone())),
+        };
+        self.0.iter().map(record).collect()
+    }
+
+    pub fn count(&self, category: Category) -> usize {
+        self.0.keys().filter(|(of, _)| *of == category).count()
+    }
+
+    /// The records of a client's memory, for comparison.
+    pub fn of(client: &MlsClient) -> Self {
+        let records = client.storage().records().unwrap();
+        let entry = |record: Record| ((record.category, record.key), record.value.to_vec());
+        Self(records.into_iter().map(entry).collect())
+    }
+}
+
+/// A delivery service: one log per group; a commit is stored only if it is the first of its epoch.
+#[derive(Default, Clone)]
+pub struct Service {
+    log: Vec<Logged>,
+    epoch: u64,
+    welcomes: Vec<(Vec<u8>, u64)>,
+}
+
+#[derive(Clone)]
+pub struct Logged {
+    pub id: String,
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Debug, PartialEq)]
+pub enum Upload {
+    Accepted,
+    PastEpoch,
+}
+
+impl Service {
+    pub fn upload(&mut self, entry: &OutboxEntry) -> Upload {
+        let bytes = entry
+            .bytes
+            .clone()
+            .expect("only encrypted entries are uploaded");
+        if let Some(known) = self.log.iter().find(|logged| logged.id == entry.id) {
+            assert_eq!(
+                known.bytes, bytes,
+                "an id stands for the same bytes for ever"
+            );
+            return Upload::Accepted;
+        }
+        if entry.epoch != self.epoch {
+            return Upload::PastEpoch;
+        }
+        self.log.push(Logged {
+            id: entry.id.clone(),
+            bytes,
+        });
+        if entry.kind == OutboxKind::Commit {
+            self.epoch += 1;
+            if let Some(welcome) = &entry.welcome {
+                self.welcomes.push((welcome.clone(), self.log.len() as u64));
+            }
+        }
+        Upload::Accepted
+    }
+
+    pub fn log(&self) -> &[Logged] {
+        &self.log
+    }
+}
+
+/// A client with its database and the history its app keeps.
+pub struct Device {
+    pub client: MlsClient,
+    pub database: Database,
+    /// What the app saved: id → plaintext. Saving an id twice with another text is a failure.
+    pub history: Vec<(String, Vec<u8>)>,
+}
+
+impl Device {
+    pub fn new(name: &str) -> Self {
+        let mut client = MlsClient::new();
+        client.create_identity(name.as_bytes(), 1).unwrap();
+        let mut device = Self {
+            client,
+            database: Database::default(),
+            history: vec![],
+        };
+        device.save();
+        device
+    }
+
+    /// Writes what changed and confirms it.
+    pub fn save(&mut self) {
+        while let Some(batch) = self.client.drain_storage_events().unwrap() {
+            self.database.write(&batch);
+            self.client.confirm_batch(batch.sequence).unwrap();
+        }
+        assert_eq!(
+            Database::of(&self.client),
+            self.database,
+            "memory and database differ"
+        );
+    }
+
+    /// The process dies: memory is gone, the database stays.
+    pub fn crash(&mut self) {
+        let mut client = MlsClient::new();
+        client.hydrate(self.database.records()).unwrap();
+        assert!(!client.storage().has_unconfirmed().unwrap());
+        self.client = client;
+    }
+
+    /// The process dies after its batch was written, and before it heard of that.
+    pub fn crash_unconfirmed(&mut self) {
+        if let Some(batch) = self.client.drain_storage_events().unwrap() {
+            self.database.write(&batch);
+        }
+        self.crash();
+    }
+
+    pub fn info(&mut self, group: &[u8]) -> GroupInfo {
+        self.client.group_info(group).unwrap()
+    }
+
+    /// Takes over what the client hands over, saves it, and acknowledges it.
+    pub fn take_over(&mut self) {
+        let items = self.client.inbox().unwrap();
+        let mut ids = vec![];
+        for InboxItem { id, content, .. } in items {
+            if let InboxContent::Message { plaintext, .. } | InboxContent::Sent { plaintext, .. } =
+                content
+            {
+                match self.history.iter().find(|(known, _)| *known == id) {
+                    Some((_, known)) => assert_eq!(*known, plaintext, "one id, two texts"),
+                    None => self.history.push((id.clone(), plaintext)),
+                }
+            }
+            ids.push(id);
+        }
+        self.client.acknowledge_inbox(&ids).unwrap();
+        self.save();
+    }
+
+    pub fn receive_welcomes(&mut self, service: &Service) {
+        for (index, (welcome, group_position)) in service.welcomes.iter().enumerate() {
+            self.client
+                .receive_welcome(DeliveredWelcome {
+                    bytes: welcome,
+                    id: None,
+                    position: Some(index as u64 + 1),
+                    group_position: Some(*group_position),
+                })
+                .unwrap();
+        }
+    }
+
+    /// Processes the log from the cursor on.
+    pub fn receive_log(&mut self, service: &Service, group: &[u8]) -> Result<(), ClientError> {
+        let from = self.client.delivery_cursor(group)?.unwrap_or(0) as usize;
+        for (index, logged) in service.log.iter().enumerate().skip(from) {
+            self.client.receive_message(Delivered {
+                bytes: &logged.bytes,
+                id: Some(&logged.id),
+                position: Some(index as u64 + 1),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What an app does whenever it is online, as often as it needs: catch up, upload, catch up.
+    pub fn sync(&mut self, service: &mut Service, group: &[u8]) {
+        for _ in 0..20 {
+            self.receive_welcomes(service);
+            if self
+                .client
+                .list_groups()
+                .unwrap()
+                .iter()
+                .any(|id| id == group)
+            {
+                self.receive_log(service, group).unwrap();
+            }
+            self.save();
+            self.take_over();
+            if !self.upload(service, group) {
+                return;
+            }
+        }
+        panic!("the device does not come to rest");
+    }
+
+    /// Uploads the outbox. Returns whether there was something to do.
+    fn upload(&mut self, service: &mut Service, group: &[u8]) -> bool {
+        let entries = self.client.outbox().unwrap();
+        let active = self
+            .client
+            .group_info(group)
+            .is_ok_and(|info| info.is_active);
+        if entries.is_empty() {
+            let info = self.client.group_info(group);
+            if active && info.is_ok_and(|info| info.pending_proposals > 0) {
+                // One of the remaining members commits what others proposed.
+                if self.client.commit_pending_proposals(group, None).is_ok() {
+                    self.save();
+                    return true;
+                }
+            }
+            return false;
+        }
+        if !active {
+            return false;
+        }
+        for entry in entries {
+            let result = match &entry.bytes {
+                Some(_) => service.upload(&entry),
+                None => Upload::PastEpoch,
+            };
+            match (result, entry.kind) {
+                (Upload::Accepted, _) => {}
+                (Upload::PastEpoch, OutboxKind::Message) => {
+                    self.receive_log(service, group).unwrap();
+                    if self.client.group_info(group).unwrap().pending_proposals > 0 {
+                        let _ = self.client.commit_pending_proposals(group, None);
+                    } else if self
+                        .client
+                        .outbox()
+                        .unwrap()
+                        .iter()
+                        .any(|e| e.id == entry.id)
+                    {
+                        self.client.renew_outbox(&entry.id).unwrap();
+                    }
+                }
+                (Upload::PastEpoch, OutboxKind::Commit) => {
+                    // Processing the winner's commit drops the loser.
+                    self.receive_log(service, group).unwrap();
+                }
+                (Upload::PastEpoch, OutboxKind::Proposal) => {
+                    self.client.acknowledge_outbox(&entry.id).unwrap();
+                }
+            }
+            self.save();
+        }
+        true
+    }
+}
+
+/// Two devices in a group, in step with the service.
+pub fn pair() -> (Device, Device, Service, Vec<u8>) {
+    let (mut alice, mut bob) = (Device::new("alice"), Device::new("bob"));
+    let mut service = Service::default();
+    let group = alice.client.create_group(None).unwrap();
+    let key_packages = bob.client.generate_key_packages(2).unwrap();
+    bob.save();
+    alice
+        .client
+        .add_members(&group, &key_packages[..1], None)
+        .unwrap();
+    alice.sync(&mut service, &group);
+    bob.sync(&mut service, &group);
+    assert_in_step(&mut alice, &mut bob, &group);
+    (alice, bob, service, group)
+}
+
+pub fn assert_in_step(one: &mut Device, other: &mut Device, group: &[u8]) {
+    let (one, other) = (one.info(group), other.info(group));
+    assert_eq!(one.epoch, other.epoch);
+    assert_eq!(one.epoch_authenticator, other.epoch_authenticator);
+    assert_eq!(one.members, other.members);
+}
+
+pub fn texts(device: &Device) -> Vec<String> {
+    device
+        .history
+        .iter()
+        .map(|(_, text)| String::from_utf8(text.clone()).unwrap())
+        .collect()
+}

@@ -464,10 +464,10 @@ fn a_deleted_group_leaves_nothing_behind() {
         .iter()
         .map(|record| record.category)
         .collect();
-    use Category::{Identity, SignatureKeyPair, WelcomeCursor};
+    use Category::{Identity, SignatureKeyPair};
     assert_eq!(
         left,
-        [Identity, SignatureKeyPair, WelcomeCursor],
+        [Identity, SignatureKeyPair],
         "what belongs to the client"
     );
 }

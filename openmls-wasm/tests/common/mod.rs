@@ -3,7 +3,7 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cell::Cell, collections::BTreeMap, rc::Rc, sync::Arc};
 
 use openmls_wasm::{
     client::{
@@ -55,7 +55,14 @@ impl Database {
 pub struct Service {
     log: Vec<Logged>,
     epoch: u64,
-    welcomes: Vec<(Vec<u8>, u64)>,
+    welcomes: Vec<Addressed>,
+}
+
+#[derive(Clone)]
+struct Addressed {
+    to: Vec<Vec<u8>>,
+    welcome: Vec<u8>,
+    group_position: u64,
 }
 
 #[derive(Clone)]
@@ -93,7 +100,15 @@ impl Service {
         if entry.kind == OutboxKind::Commit {
             self.epoch += 1;
             if let Some(welcome) = &entry.welcome {
-                self.welcomes.push((welcome.clone(), self.log.len() as u64));
+                self.welcomes.push(Addressed {
+                    to: entry
+                        .added
+                        .iter()
+                        .map(|party| party.identity.clone())
+                        .collect(),
+                    welcome: welcome.clone(),
+                    group_position: self.log.len() as u64,
+                });
             }
         }
         Upload::Accepted
@@ -104,31 +119,66 @@ impl Service {
     }
 }
 
+/// When a process dies: at which batch, counted over all devices, and on which side of the write.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Crash {
+    /// The batch was not written.
+    Before,
+    /// The batch was written, and nobody heard of it.
+    After,
+}
+
+#[derive(Default)]
+pub struct Plan {
+    pub batches: Cell<usize>,
+    pub crash_at: Cell<Option<(usize, Crash)>>,
+}
+
 /// A client with its database and the history its app keeps.
 pub struct Device {
     pub client: MlsClient,
     pub database: Database,
     /// What the app saved: id → plaintext. Saving an id twice with another text is a failure.
     pub history: Vec<(String, Vec<u8>)>,
+    /// The codes of what could not be processed.
+    pub failures: Vec<String>,
+    pub plan: Rc<Plan>,
 }
 
 impl Device {
     pub fn new(name: &str) -> Self {
         let mut client = MlsClient::new();
         client.create_identity(name.as_bytes(), 1).unwrap();
-        let mut device = Self {
-            client,
-            database: Database::default(),
-            history: vec![],
-        };
+        let mut device = Self::with(client, Rc::default());
         device.save();
         device
     }
 
-    /// Writes what changed and confirms it.
-    pub fn save(&mut self) {
-        while let Some(batch) = self.client.drain_storage_events().unwrap() {
-            self.database.write(&batch);
+    pub fn with(client: MlsClient, plan: Rc<Plan>) -> Self {
+        Self {
+            client,
+            database: Database::default(),
+            history: vec![],
+            failures: vec![],
+            plan,
+        }
+    }
+
+    /// Writes what changed and confirms it. Returns false if the process died instead: then
+    /// nothing that came before may be released.
+    pub fn save(&mut self) -> bool {
+        if let Some(batch) = self.client.drain_storage_events().unwrap() {
+            let number = self.plan.batches.get();
+            self.plan.batches.set(number + 1);
+            let crash = self.plan.crash_at.get();
+            let crash = crash.and_then(|(at, crash)| (at == number).then_some(crash));
+            if crash != Some(Crash::Before) {
+                self.database.write(&batch);
+            }
+            if crash.is_some() {
+                self.crash();
+                return false;
+            }
             self.client.confirm_batch(batch.sequence).unwrap();
         }
         assert_eq!(
@@ -136,6 +186,7 @@ impl Device {
             self.database,
             "memory and database differ"
         );
+        true
     }
 
     /// The process dies: memory is gone, the database stays.
@@ -144,14 +195,6 @@ impl Device {
         client.hydrate(self.database.records()).unwrap();
         assert!(!client.storage().has_unconfirmed().unwrap());
         self.client = client;
-    }
-
-    /// The process dies after its batch was written, and before it heard of that.
-    pub fn crash_unconfirmed(&mut self) {
-        if let Some(batch) = self.client.drain_storage_events().unwrap() {
-            self.database.write(&batch);
-        }
-        self.crash();
     }
 
     pub fn info(&mut self, group: &[u8]) -> GroupInfo {
@@ -163,6 +206,9 @@ impl Device {
         let items = self.client.inbox().unwrap();
         let mut ids = vec![];
         for InboxItem { id, content, .. } in items {
+            if let InboxContent::Failed { code } = &content {
+                self.failures.push(code.clone());
+            }
             if let InboxContent::Message { plaintext, .. } | InboxContent::Sent { plaintext, .. } =
                 content
             {
@@ -177,14 +223,21 @@ impl Device {
         self.save();
     }
 
+    /// Receives the Welcomes addressed to this device.
     pub fn receive_welcomes(&mut self, service: &Service) {
-        for (index, (welcome, group_position)) in service.welcomes.iter().enumerate() {
+        let Some(own) = self.client.identity().unwrap() else {
+            return;
+        };
+        for (index, addressed) in service.welcomes.iter().enumerate() {
+            if !addressed.to.contains(&own.identity) {
+                continue;
+            }
             self.client
                 .receive_welcome(DeliveredWelcome {
-                    bytes: welcome,
+                    bytes: &addressed.welcome,
                     id: None,
                     position: Some(index as u64 + 1),
-                    group_position: Some(*group_position),
+                    group_position: Some(addressed.group_position),
                 })
                 .unwrap();
         }
@@ -194,6 +247,10 @@ impl Device {
     pub fn receive_log(&mut self, service: &Service, group: &[u8]) -> Result<(), ClientError> {
         let from = self.client.delivery_cursor(group)?.unwrap_or(0) as usize;
         for (index, logged) in service.log.iter().enumerate().skip(from) {
+            // What comes after the own removal is not handed out.
+            if !self.client.group_info(group)?.is_active {
+                break;
+            }
             self.client.receive_message(Delivered {
                 bytes: &logged.bytes,
                 id: Some(&logged.id),
@@ -205,7 +262,7 @@ impl Device {
 
     /// What an app does whenever it is online, as often as it needs: catch up, upload, catch up.
     pub fn sync(&mut self, service: &mut Service, group: &[u8]) {
-        for _ in 0..20 {
+        for _ in 0..40 {
             self.receive_welcomes(service);
             if self
                 .client
@@ -216,7 +273,9 @@ impl Device {
             {
                 self.receive_log(service, group).unwrap();
             }
-            self.save();
+            if !self.save() {
+                continue;
+            }
             self.take_over();
             if !self.upload(service, group) {
                 return;
@@ -275,7 +334,9 @@ impl Device {
                     self.client.acknowledge_outbox(&entry.id).unwrap();
                 }
             }
-            self.save();
+            if !self.save() {
+                return true;
+            }
         }
         true
     }

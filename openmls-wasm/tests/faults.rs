@@ -1,0 +1,269 @@
+//! Every operation, with a storage error at its n-th write, for every n: records, dirty events and
+//! epoch authenticator are what they were, the error says that the store failed, and the operation
+//! succeeds when it is tried again.
+
+#![cfg(feature = "test-hooks")]
+
+mod common;
+
+use common::{pair, Database, Device};
+use openmls_wasm::{
+    client::{Delivered, DeliveredWelcome},
+    storage::StorageEvent,
+    ClientError, MlsClient,
+};
+
+/// The events a drain would hand over, without answering it for good.
+fn dirty_events(client: &MlsClient) -> Vec<StorageEvent> {
+    match client.drain_storage_events().unwrap() {
+        Some(batch) => {
+            client.put_back_batch(batch.sequence).unwrap();
+            batch.events
+        }
+        None => vec![],
+    }
+}
+
+fn authenticators(client: &mut MlsClient) -> Vec<(Vec<u8>, u64, Vec<u8>)> {
+    let groups = client.list_groups().unwrap();
+    let describe = |group: Vec<u8>| {
+        let info = client.group_info(&group).unwrap();
+        (group, info.epoch, info.epoch_authenticator)
+    };
+    groups.into_iter().map(describe).collect()
+}
+
+/// Fails `operation` at each of its writes. Returns how many there are.
+fn fail_at_every_write(
+    name: &str,
+    device: &mut Device,
+    operation: impl Fn(&mut MlsClient) -> Result<(), ClientError>,
+) -> u64 {
+    // Something of another operation is dirty already: it must stay so.
+    device.client.create_group(Some(b"bystander")).unwrap();
+    let client = &mut device.client;
+    let records = Database::of(client);
+    let events = dirty_events(client);
+    let epochs = authenticators(client);
+    for writes in 0.. {
+        client.storage().fail_after(Some(writes)).unwrap();
+        let result = operation(client);
+        client.storage().fail_after(None).unwrap();
+        let Err(error) = result else {
+            assert_ne!(dirty_events(client), events, "{name} changed something");
+            return writes;
+        };
+        assert_eq!(error.code(), "storage", "{name}, write {writes}: {error}");
+        assert_eq!(
+            Database::of(client),
+            records,
+            "{name}, write {writes}: records"
+        );
+        assert_eq!(
+            dirty_events(client),
+            events,
+            "{name}, write {writes}: dirty events"
+        );
+        assert_eq!(
+            authenticators(client),
+            epochs,
+            "{name}, write {writes}: epochs"
+        );
+        assert!(client.inbox().unwrap().is_empty() && client.outbox().unwrap().is_empty());
+    }
+    unreachable!()
+}
+
+/// The same, for an operation that works on a group of two; and afterwards the peers still talk.
+fn in_a_pair(
+    name: &str,
+    prepare: impl Fn(&mut Device, &mut Device, &[u8]) -> Vec<u8>,
+    operation: impl Fn(&mut MlsClient, &[u8], &[u8]) -> Result<(), ClientError>,
+) {
+    let (mut alice, mut bob, _, group) = pair();
+    let input = prepare(&mut alice, &mut bob, &group);
+    alice.save();
+    let writes = fail_at_every_write(name, &mut alice, |client| operation(client, &group, &input));
+    assert!(writes > 0, "{name} writes");
+    println!("{name}: {writes} writes");
+    alice.save();
+    alice.crash();
+    alice.client.group_info(&group).unwrap();
+}
+
+fn nothing(_: &mut Device, _: &mut Device, _: &[u8]) -> Vec<u8> {
+    vec![]
+}
+
+#[test]
+fn identity_and_key_packages() {
+    let mut device = Device::new("alice");
+    device.client = MlsClient::new();
+    device.database = Database::default();
+    for writes in 0.. {
+        device.client.storage().fail_after(Some(writes)).unwrap();
+        let result = device.client.create_identity(b"alice", 1);
+        device.client.storage().fail_after(None).unwrap();
+        if result.is_ok() {
+            break;
+        }
+        assert_eq!(Database::of(&device.client), Database::default());
+        assert_eq!(device.client.identity().unwrap(), None);
+    }
+    fail_at_every_write("key packages", &mut device, |client| {
+        client.generate_key_packages(3).map(drop)
+    });
+    fail_at_every_write("last resort", &mut Device::new("x"), |client| {
+        client.generate_last_resort_key_package().map(drop)
+    });
+    fail_at_every_write("create group", &mut Device::new("x"), |client| {
+        client.create_group(Some(b"g")).map(drop)
+    });
+}
+
+#[test]
+fn encrypt_and_send() {
+    in_a_pair("encrypt", nothing, |client, group, _| {
+        client.encrypt_message(group, b"text").map(drop)
+    });
+    in_a_pair("send", nothing, |client, group, _| {
+        client.send_message(group, b"text", None).map(drop)
+    });
+}
+
+#[test]
+fn commits() {
+    in_a_pair("self-update", nothing, |client, group, _| {
+        client.self_update(group, None).map(drop)
+    });
+    in_a_pair("remove", nothing, |client, group, _| {
+        client.remove_members(group, &[1], None).map(drop)
+    });
+    in_a_pair("leave", nothing, |client, group, _| {
+        client.leave_group(group, None).map(drop)
+    });
+    in_a_pair(
+        "add",
+        |_, _, _| {
+            Device::new("carol")
+                .client
+                .generate_key_packages(1)
+                .unwrap()
+                .remove(0)
+        },
+        |client, group, package| {
+            client
+                .add_members(group, &[package.to_vec()], None)
+                .map(drop)
+        },
+    );
+    in_a_pair(
+        "commit proposals",
+        |alice, bob, group| {
+            let leave = bob.client.leave_group(group, None).unwrap();
+            alice.client.process_message(&leave.bytes.unwrap()).unwrap();
+            vec![]
+        },
+        |client, group, _| client.commit_pending_proposals(group, None).map(drop),
+    );
+}
+
+/// A commit whose entry is not in the outbox, so that the outbox is empty before and after.
+fn pending_without_entry(alice: &mut Device, group: &[u8]) {
+    let entry = alice.client.self_update(group, None).unwrap();
+    alice.client.storage().fail_after(None).unwrap();
+    let key: String = entry.id.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let records = alice.client.storage().records().unwrap();
+    let others = records
+        .into_iter()
+        .filter(|record| record.key != key)
+        .collect();
+    alice.client = MlsClient::new();
+    alice.client.hydrate(others).unwrap();
+    alice.database = Database::of(&alice.client);
+}
+
+#[test]
+fn merging_and_clearing() {
+    let prepare = |alice: &mut Device, _: &mut Device, group: &[u8]| {
+        pending_without_entry(alice, group);
+        vec![]
+    };
+    in_a_pair("merge", prepare, |client, group, _| {
+        client.merge_pending_commit(group)
+    });
+    in_a_pair("clear", prepare, |client, group, _| {
+        client.clear_pending_commit(group)
+    });
+}
+
+#[test]
+fn processing_what_comes_in() {
+    type Peer = fn(&mut MlsClient, &[u8]) -> Vec<u8>;
+    let incoming: [(&str, Peer); 4] = [
+        ("message", |bob, group| {
+            bob.encrypt_message(group, b"text").unwrap()
+        }),
+        ("proposal", |bob, group| {
+            bob.leave_group(group, None).unwrap().bytes.unwrap()
+        }),
+        ("update", |bob, group| {
+            bob.self_update(group, None).unwrap().bytes.unwrap()
+        }),
+        ("own removal", |bob, group| {
+            bob.remove_members(group, &[0], None)
+                .unwrap()
+                .bytes
+                .unwrap()
+        }),
+    ];
+    for (name, make) in incoming {
+        let prepare = |_: &mut Device, bob: &mut Device, group: &[u8]| make(&mut bob.client, group);
+        in_a_pair(&format!("process {name}"), prepare, |client, _, bytes| {
+            client.process_message(bytes).map(drop)
+        });
+        in_a_pair(&format!("receive {name}"), prepare, |client, _, bytes| {
+            let delivered = Delivered {
+                bytes,
+                id: Some("id"),
+                position: Some(2),
+            };
+            client.receive_message(delivered).map(drop)
+        });
+    }
+}
+
+#[test]
+fn deleting_a_group() {
+    let (mut alice, _, _, group) = pair();
+    fail_at_every_write("delete group", &mut alice, |client| {
+        client.delete_group(&group)
+    });
+    assert_eq!(alice.client.list_groups().unwrap(), [b"bystander"]);
+}
+
+#[test]
+fn joining() {
+    for receive in [false, true] {
+        let (mut alice, mut bob) = (Device::new("alice"), Device::new("bob"));
+        let package = bob.client.generate_key_packages(1).unwrap();
+        bob.save();
+        let group = alice.client.create_group(None).unwrap();
+        let entry = alice.client.add_members(&group, &package, None).unwrap();
+        alice.client.merge_pending_commit(&group).unwrap();
+        let bytes = entry.welcome.unwrap();
+        fail_at_every_write("join", &mut bob, |client| {
+            if !receive {
+                return client.join_group(&bytes).map(drop);
+            }
+            let delivered = DeliveredWelcome {
+                bytes: &bytes,
+                id: None,
+                position: Some(1),
+                group_position: Some(1),
+            };
+            client.receive_welcome(delivered).map(drop)
+        });
+        common::assert_in_step(&mut alice, &mut bob, &group);
+    }
+}

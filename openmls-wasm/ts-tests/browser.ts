@@ -21,7 +21,7 @@ export interface Pages {
   readonly errors: string[];
   context(): Promise<BrowserContext>;
   /** A page with `script` of the folder `page`, loaded; in a context of its own unless one is given. */
-  open(script: string, context?: BrowserContext): Promise<Page>;
+  open(script: string, context?: BrowserContext, prefix?: '/test-hooks'): Promise<Page>;
 }
 
 /** Starts browser and server before the tests of this file, stops them afterwards. */
@@ -49,7 +49,7 @@ export function usePages(): Pages {
       }
       return browser.newContext();
     },
-    open: async (script, context) => {
+    open: async (script, context, prefix = undefined) => {
       const page = await (context ?? (await pages.context())).newPage();
       page.on('pageerror', (error) => pages.errors.push(error.message));
       page.on('console', (message) => {
@@ -57,7 +57,7 @@ export function usePages(): Pages {
           pages.errors.push(message.text());
         }
       });
-      await page.goto(`${origin}/page/${script}`, { waitUntil: 'load' });
+      await page.goto(`${origin}${prefix ?? ''}/page/${script}`, { waitUntil: 'load' });
       return page;
     },
   };

@@ -5,8 +5,14 @@ import type { TestContext } from 'node:test';
 import type { Page } from 'playwright-core';
 import type { Pages } from './browser.js';
 
-/** Fails if there are fewer than `atLeast` scenarios, or if the page reported an error that no scenario expects. */
-export async function runScenarios(t: TestContext, pages: Pages, page: Page, atLeast: number): Promise<void> {
+/** Fails if there are fewer than `atLeast` scenarios, or if the page reported an error that is `unexpected`. */
+export async function runScenarios(
+  t: TestContext,
+  pages: Pages,
+  page: Page,
+  atLeast: number,
+  unexpected: (error: string) => boolean = () => true,
+): Promise<void> {
   const names = await page.evaluate(() =>
     Object.entries(window.scenarios).flatMap(([group, all]) => Object.keys(all).map((name) => [group, name] as const)),
   );
@@ -16,5 +22,5 @@ export async function runScenarios(t: TestContext, pages: Pages, page: Page, atL
       await page.evaluate(([inGroup, named]) => window.scenarios[inGroup]?.[named]?.(), [group, name] as const);
     });
   }
-  assert.deepEqual(pages.errors, []);
+  assert.deepEqual(pages.errors.filter(unexpected), []);
 }

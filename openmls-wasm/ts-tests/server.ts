@@ -27,14 +27,20 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** What a bundler does for an app: bare names become paths. */
 const BARE_NAMES: readonly [string, string][] = [
-  ["'openmls-wasm'", "'/dist/index.js'"],
-  ["'openmls-wasm/persister-suite'", "'/dist/persister-suite.js'"],
+  ['openmls-wasm', '/dist/index.js'],
+  ['openmls-wasm/persister-suite', '/dist/persister-suite.js'],
 ];
 
-const page = (script: string): string =>
-  `<!doctype html><title>openmls-wasm</title><script type="module" src="/ts-tests/dist/page/${script}.js"></script>`;
+/** Everything once more, with the wasm that can be made to panic. */
+const WITH_TEST_HOOKS = '/test-hooks';
 
-/** Starts the server on a free port; `/page/<script>` is a page with that script. */
+const page = (prefix: string, script: string): string =>
+  `<!doctype html><title>openmls-wasm</title><script type="module" src="${prefix}/ts-tests/dist/page/${script}.js"></script>`;
+
+/**
+ * Starts the server on a free port. `/page/<script>` is a page with that script; `/test-hooks/page/<script>` the same with
+ * the wasm of `pkg-test`.
+ */
 export async function startServer(): Promise<{ readonly origin: string; readonly server: Server }> {
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname));
@@ -47,17 +53,26 @@ export async function startServer(): Promise<{ readonly origin: string; readonly
   return { origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
 }
 
-async function answer(path: string): Promise<{ type: string; body: string | Buffer }> {
+async function answer(requested: string): Promise<{ type: string; body: string | Buffer }> {
+  const prefix = requested.startsWith(`${WITH_TEST_HOOKS}/`) ? WITH_TEST_HOOKS : '';
+  let path = requested.slice(prefix.length);
   if (path === '/favicon.ico') {
     return { type: 'image/x-icon', body: '' };
   }
   if (path.startsWith('/page/')) {
-    return { type: TYPES['.html'] ?? '', body: page(path.slice('/page/'.length)) };
+    return { type: TYPES['.html'] ?? '', body: page(prefix, path.slice('/page/'.length)) };
+  }
+  if (prefix !== '') {
+    path = path.replace(/^\/pkg\//, '/pkg-test/');
   }
   const body = await readFile(join(ROOT, path));
   const type = TYPES[extname(path)] ?? 'application/octet-stream';
   if (extname(path) !== '.js') {
     return { type, body };
   }
-  return { type, body: BARE_NAMES.reduce((text, [from, to]) => text.replaceAll(from, to), body.toString()) };
+  const resolved = BARE_NAMES.reduce(
+    (text, [name, to]) => text.replaceAll(`'${name}'`, `'${prefix}${to}'`),
+    body.toString(),
+  );
+  return { type, body: resolved };
 }

@@ -276,6 +276,76 @@ fn a_bad_message_does_not_hold_up_those_behind_it() {
 }
 
 #[test]
+fn a_message_that_overtakes_another_does_not_make_it_disappear() {
+    let (mut alice, mut bob, _, group) = pair();
+    let [first, second] = ["1", "2"].map(|text| {
+        alice
+            .client
+            .encrypt_message(&group, text.as_bytes())
+            .unwrap()
+    });
+    let at = |bytes, position| Delivered {
+        bytes,
+        id: None,
+        position: Some(position),
+    };
+    assert_eq!(
+        code(bob.client.receive_message(at(&second, 3))),
+        "position-gap"
+    );
+    assert!(bob.client.receive_message(at(&first, 2)).unwrap().is_some());
+    assert!(bob
+        .client
+        .receive_message(at(&second, 3))
+        .unwrap()
+        .is_some());
+    assert_eq!(
+        code(bob.client.receive_welcome(welcome(b"whatever", 3, 1))),
+        "position-gap"
+    );
+}
+
+#[test]
+fn whoever_was_removed_can_be_added_again() {
+    let (mut alice, mut bob, mut service, group) = pair();
+    alice.client.remove_members(&group, &[1], None).unwrap();
+    alice.sync(&mut service, &group);
+    bob.sync(&mut service, &group);
+    assert!(!bob.info(&group).is_active);
+    let package = bob.client.generate_key_packages(1).unwrap();
+    bob.save();
+    alice
+        .client
+        .send_message(&group, b"not for bob", None)
+        .unwrap();
+    alice.client.add_members(&group, &package, None).unwrap();
+    alice.sync(&mut service, &group);
+    alice
+        .client
+        .send_message(&group, b"welcome back", None)
+        .unwrap();
+    alice.sync(&mut service, &group);
+    bob.sync(&mut service, &group);
+    assert_in_step(&mut alice, &mut bob, &group);
+    assert_eq!(texts(&bob), ["welcome back"]);
+    assert!(bob.failures.is_empty());
+    // A Welcome to a group one is in is refused, and deletes nothing.
+    let again = bob.client.generate_key_packages(1).unwrap();
+    let other = {
+        let mut mallory = Device::new("mallory");
+        mallory.client.create_group(Some(&group)).unwrap();
+        mallory
+            .client
+            .add_members(&group, &again, None)
+            .unwrap()
+            .welcome
+            .unwrap()
+    };
+    assert_eq!(code(bob.client.join_group(&other)), "group-exists");
+    assert_in_step(&mut alice, &mut bob, &group);
+}
+
+#[test]
 fn an_id_that_another_item_has_does_not_overwrite_it() {
     let (mut alice, mut bob, _, group) = pair();
     for (text, position) in [("one", 2), ("two", 3)] {

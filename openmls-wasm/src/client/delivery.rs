@@ -2,8 +2,9 @@
 //! been processed, and the keys the message used up are one batch (G2, G10).
 //!
 //! A message is identified by its position in the group's log: one that was processed before is a
-//! duplicate, whatever its bytes. So a crash between the batch and the delivery service's hearing
-//! of it cannot make a message appear twice.
+//! duplicate, whatever its bytes, and one that leaves a gap is refused. So a crash between the batch
+//! and the delivery service's hearing of it cannot make a message appear twice, and a message that
+//! overtakes another cannot make that one disappear.
 
 use openmls_traits::OpenMlsProvider;
 
@@ -26,7 +27,7 @@ pub struct Delivered<'a> {
     pub bytes: &'a [u8],
     /// The id it was uploaded under; without one, the position or the content names it.
     pub id: Option<&'a str>,
-    /// Its position in the log of its group, counted from 1; positions only grow.
+    /// Its position in the log of its group: that of the message before it plus one.
     pub position: Option<u64>,
 }
 
@@ -37,7 +38,7 @@ pub struct DeliveredWelcome<'a> {
     pub bytes: &'a [u8],
     /// The id it was uploaded under.
     pub id: Option<&'a str>,
-    /// Its position among the Welcomes of this client.
+    /// Its position among the Welcomes of this client: that of the one before it plus one.
     pub position: Option<u64>,
     /// The position of its commit in the log of the group: what comes after is for this client.
     pub group_position: Option<u64>,
@@ -53,12 +54,13 @@ impl MlsClient {
     /// hold up those behind it.
     ///
     /// # Errors
-    /// `group-not-found`, `future-epoch` (fetch what lies between and try again), storage errors.
+    /// `group-not-found`, `malformed-message`, `position-gap` and `future-epoch` (fetch what lies
+    /// between and try again), storage errors.
     pub fn receive_message(&mut self, delivered: Delivered<'_>) -> Result<Option<InboxItem>> {
         // Without a header there is no group whose cursor could move on: that is an error.
         let message = messages::parse(delivered.bytes)?;
         let group_id = message.group_id().to_vec();
-        if self.is_duplicate(&group_id, delivered.position)? {
+        if is_duplicate(self.delivery_cursor(&group_id)?, delivered.position)? {
             return Ok(None);
         }
         let own = self.own_entry(&delivered)?;
@@ -95,14 +97,12 @@ impl MlsClient {
     /// that can never be joined), or `None` for a duplicate.
     ///
     /// # Errors
-    /// Storage errors.
+    /// `position-gap` (fetch the Welcomes before it first), storage errors.
     pub fn receive_welcome(
         &mut self,
         delivered: DeliveredWelcome<'_>,
     ) -> Result<Option<InboxItem>> {
-        let cursor = self.welcome_cursor()?;
-        if matches!((delivered.position, cursor), (Some(position), Some(cursor)) if position <= cursor)
-        {
+        if is_duplicate(self.welcome_cursor()?, delivered.position)? {
             return Ok(None);
         }
         let id = self.item_id(&Delivered {
@@ -165,15 +165,6 @@ impl MlsClient {
         Ok(self.storage().get(Category::WelcomeCursor, SINGLETON)?)
     }
 
-    fn is_duplicate(&self, group_id: &[u8], position: Option<u64>) -> Result<bool> {
-        let Some(position) = position else {
-            return Ok(false);
-        };
-        Ok(self
-            .delivery_cursor(group_id)?
-            .is_some_and(|cursor| position <= cursor))
-    }
-
     /// The outbox entry that came back, if it is one: same id (where there is one) and same bytes.
     fn own_entry(&self, delivered: &Delivered<'_>) -> Result<Option<OutboxEntry>> {
         let same = |entry: &OutboxEntry| entry.bytes.as_deref() == Some(delivered.bytes);
@@ -203,6 +194,18 @@ impl MlsClient {
             .hash(HashType::Sha2_256, delivered.bytes)
             .map_err(ClientError::internal)?;
         Ok(key::bytes_key(&hash))
+    }
+}
+
+/// Whether the position has been processed already. One that leaves a gap is refused: moving the
+/// cursor over messages that were never seen would lose them silently.
+fn is_duplicate(cursor: Option<u64>, position: Option<u64>) -> Result<bool> {
+    match (cursor, position) {
+        (Some(cursor), Some(position)) if position > cursor.saturating_add(1) => {
+            Err(ClientError::PositionGap { position, cursor })
+        }
+        (Some(cursor), Some(position)) => Ok(position <= cursor),
+        _ => Ok(false),
     }
 }
 

@@ -89,6 +89,14 @@ pub enum ClientError {
         /// The epoch of the group.
         group: u64,
     },
+    /// Messages that come before this one have not been received yet.
+    #[error("position {position} does not follow position {cursor}: fetch what lies between")]
+    PositionGap {
+        /// The position of the message.
+        position: u64,
+        /// The position up to which everything has been processed.
+        cursor: u64,
+    },
     /// The keys of this message were used already: it was processed before, or is forged.
     #[error("a message of that sender and generation was processed before")]
     DuplicateMessage,
@@ -147,6 +155,7 @@ impl ClientError {
             Self::WrongKind(_) => "wrong-kind",
             Self::PastEpoch { .. } => "past-epoch",
             Self::FutureEpoch { .. } => "future-epoch",
+            Self::PositionGap { .. } => "position-gap",
             Self::DuplicateMessage => "duplicate-message",
             Self::TooFarOutOfOrder => "too-far-out-of-order",
             Self::Undecryptable => "undecryptable",

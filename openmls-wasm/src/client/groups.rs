@@ -53,6 +53,26 @@ pub(super) fn load(provider: &Provider, group_id: &[u8]) -> Result<MlsGroup> {
         .ok_or_else(|| ClientError::GroupNotFound(group_id.to_vec()))
 }
 
+/// Deletes what is left of a group that this client was removed from, so that it can be added to it
+/// again. A group it is still in is not touched: joining that one fails.
+pub(super) fn forget_former_membership(provider: &Provider, group_id: &[u8]) -> Result<()> {
+    let id = GroupId::from_slice(group_id);
+    match MlsGroup::load(provider.storage(), &id)? {
+        Some(group) if !group.is_active() => delete_records(provider, group_id),
+        _ => Ok(()),
+    }
+}
+
+/// Deletes every record whose key begins with the group id.
+fn delete_records(provider: &Provider, group_id: &[u8]) -> Result<()> {
+    let group = key::bytes_key(group_id);
+    Category::ALL
+        .iter()
+        .filter(|category| category.scope() == Scope::Group)
+        .try_for_each(|category| provider.storage().delete_range(*category, &group))?;
+    Ok(())
+}
+
 pub(super) fn members(group: &MlsGroup) -> Vec<Member> {
     group.members().map(Member::from).collect()
 }
@@ -140,14 +160,9 @@ impl MlsClient {
         }
         let outbox = self.outbox()?;
         self.atomically(|provider| {
-            let storage = provider.storage();
-            for category in Category::ALL {
-                if category.scope() == Scope::Group {
-                    storage.delete_range(*category, &group)?;
-                }
-            }
+            delete_records(provider, group_id)?;
             for entry in outbox.iter().filter(|entry| entry.group_id == group_id) {
-                super::outbox::remove(storage, &entry.id)?;
+                super::outbox::remove(provider.storage(), &entry.id)?;
             }
             Ok(())
         })?;

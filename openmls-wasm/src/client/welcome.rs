@@ -30,5 +30,16 @@ pub(super) fn join(provider: &Provider, welcome: &[u8]) -> Result<openmls::group
         return Err(ClientError::WrongKind("not a Welcome"));
     };
     let config = groups::join_config();
-    Ok(StagedWelcome::new_from_welcome(provider, &config, welcome, None)?.into_group(provider)?)
+    let builder = StagedWelcome::build_from_welcome(provider, &config, welcome)?
+        // The key package of a member that has never updated its leaf expires while the member
+        // stays (RFC 9420 §7.3 asks for the check where a leaf is added). A group must not become
+        // impossible to join because one of its members was away for three months.
+        .skip_lifetime_validation();
+    let group_id = builder
+        .processed_welcome()
+        .unverified_group_info()
+        .group_id()
+        .to_vec();
+    groups::forget_former_membership(provider, &group_id)?;
+    Ok(builder.build()?.into_group(provider)?)
 }

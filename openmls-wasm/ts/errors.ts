@@ -59,6 +59,7 @@ export const MLS_ERROR_CODES = [
   'wrong-kind',
   'past-epoch',
   'future-epoch',
+  'position-gap',
   'duplicate-message',
   'too-far-out-of-order',
   'undecryptable',

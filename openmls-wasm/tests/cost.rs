@@ -1,0 +1,45 @@
+//! What an operation writes, in bytes: cost follows the change (G9).
+
+mod common;
+
+use common::{pair, Device};
+use openmls_wasm::storage::{Batch, Scope};
+
+/// The bytes of MLS values in a batch: records of groups, not those of outbox, inbox and cursor.
+fn mls_bytes(batch: &Batch) -> usize {
+    let mls = batch.events.iter().filter(|event| {
+        event.category.scope() == Scope::Group && event.category.name() != "delivery_cursor"
+    });
+    mls.map(|event| event.value.as_ref().map_or(0, |value| value.len()))
+        .sum()
+}
+
+fn drained(device: &mut Device) -> Batch {
+    let batch = device.client.drain_storage_events().unwrap().unwrap();
+    device.client.confirm_batch(batch.sequence).unwrap();
+    batch
+}
+
+#[test]
+fn a_message_between_two_writes_at_most_1000_bytes_however_many_there_were() {
+    let (mut alice, mut bob, _, group) = pair();
+    for round in 0..200 {
+        let message = alice.client.encrypt_message(&group, &[7; 256]).unwrap();
+        let encrypted = drained(&mut alice);
+        bob.client.process_message(&message).unwrap();
+        let decrypted = drained(&mut bob);
+        std::mem::swap(&mut alice, &mut bob);
+        for (what, batch) in [("encrypt", encrypted), ("decrypt", decrypted)] {
+            assert_eq!(
+                batch.events.len(),
+                1,
+                "{what} writes message_secrets and nothing else"
+            );
+            let bytes = mls_bytes(&batch);
+            assert!(bytes <= 1000, "{what} {round} wrote {bytes} bytes");
+            if round == 199 {
+                println!("{what}: {bytes} bytes");
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+// The page of the tests: a person with the npm package, the chat's sync engine and its history, but no views.
+// Everything that matters is reported to the test, which lives outside of the browser and survives its death.
+import { CoreCryptoClient } from 'openmls-wasm'
+import { fromHex, identityBytes, parseIdentity, toBase64Url, toHex } from '../../frontend/src/delivery/bytes.ts'
+import { DeliveryClient } from '../../frontend/src/delivery/client.ts'
+import { History } from '../../frontend/src/history/history.ts'
+import { decodePayload } from '../../frontend/src/history/payload.ts'
+import { SyncEngine } from '../../frontend/src/sync/engine.ts'
+import { faults } from './faults.js'
+import { reportingClient, reportingFetch, reportingHistory, report } from './reports.js'
+import { SwallowingPersister } from './swallowing-persister.js'
+
+const databaseOf = (user) => `openmls-wasm ${user}`
+const all = Number.MAX_SAFE_INTEGER
+
+class Person {
+  static async open({ user, retry, swallowAfter }) {
+    const name = databaseOf(user)
+    const client = new CoreCryptoClient({
+      name,
+      ...(retry && { retry }),
+      ...(swallowAfter !== undefined && { persister: new SwallowingPersister({ name }, swallowAfter) }),
+    })
+    await client.open()
+    return new Person(user, client)
+  }
+
+  constructor(user, client) {
+    this.user = user
+    this.raw = client
+    this.client = reportingClient(client)
+    this.clientEvents = []
+    for (const event of ['storage-error', 'storage-recovered', 'rolled-back', 'engine-restarted', 'writer-lost', 'incoming-failed']) {
+      client.on(event, () => this.clientEvents.push(event))
+    }
+    this.problems = []
+    this.changed = () => {}
+  }
+
+  /** Makes the identity if there is none, and reaches for the delivery service. */
+  async start() {
+    const identity = (await this.client.identity()) ?? (await this.client.createIdentity(identityBytes({ user: this.user, client: 'browser' })))
+    const own = parseIdentity(identity.identity)
+    this.delivery = new DeliveryClient(location.origin, {
+      ...own,
+      publicKey: identity.signaturePublicKey,
+      registered: false,
+      sign: (challenge) => this.client.signWithLabel('openmls-wasm sign-in', challenge),
+    }, reportingFetch)
+    this.history = reportingHistory(await History.open(`chat ${this.user}`, own))
+    this.engine = new SyncEngine({ client: this.client, delivery: this.delivery, history: this.history, own })
+    for (const event of ['conversations', 'lines', 'members', 'status', 'history-error']) {
+      this.engine.events.on(event, () => this.changed())
+    }
+    this.engine.events.on('problem', ({ where, error }) => this.problems.push(`${where}: ${error?.code ?? error?.message ?? error}`))
+    await this.engine.start()
+  }
+
+  /** Settles when `check` is fulfilled: asked again whenever something has changed. */
+  async until(check) {
+    for (;;) {
+      const change = new Promise((resolve) => { this.changed = resolve })
+      const found = await check()
+      if (found) return found
+      await change
+    }
+  }
+
+  online() {
+    return this.until(() => this.engine.status === 'online')
+  }
+
+  /** Others can invite this one. */
+  async invitable() {
+    await this.online()
+    await this.engine.keyPackages.run()
+  }
+
+  /** Makes a group with all of these; its id when they have been added. */
+  async createGroup(users) {
+    const conversation = await this.engine.createConversation('tests', users)
+    await this.members(conversation, users.length + 1)
+    await this.until(async () => (await this.engine.intentions(conversation)).length === 0)
+    return conversation
+  }
+
+  members(conversation, count) {
+    return this.until(async () => (await this.history.conversation(conversation))?.members.length === count)
+  }
+
+  /** The first group this one is in, once it is. */
+  async group() {
+    const { id } = await this.until(async () => (await this.history.conversations())[0])
+    return id
+  }
+
+  async position(conversation) {
+    return (await this.client.deliveryCursor(fromHex(conversation))) ?? 0
+  }
+
+  /** Sends without a pause: the next as soon as the promise of the one before has settled. */
+  async sendInALoop(conversation, words, count) {
+    this.stopped = false
+    for (let number = 0; number < count && !this.stopped; number += 1) {
+      const settled = this.client.nextSend()
+      void this.engine.sendText(conversation, `${words} ${number}`)
+      await settled
+    }
+  }
+
+  stop() {
+    this.stopped = true
+  }
+
+  send(conversation, text) {
+    return this.engine.sendText(conversation, text)
+  }
+
+  /** Nothing left to upload, nothing left to hand over, the log read up to `position`. */
+  async rest(conversation, position = 0) {
+    await this.until(async () =>
+      (await this.client.outbox()).length === 0 &&
+      (await this.client.inbox()).length === 0 &&
+      (await this.position(conversation)) >= position)
+  }
+
+  /** The history: texts by position, and whatever else should not be there. */
+  async lines(conversation) {
+    const { lines } = await this.history.lines(conversation, all)
+    return lines
+      .sort((a, b) => (a.position ?? Infinity) - (b.position ?? Infinity) || a.order - b.order)
+      .map(({ id, position, kind, text, own, event }) => ({ id, position, kind, text, own, event: event?.type }))
+  }
+
+  async texts(conversation) {
+    return (await this.lines(conversation)).filter(({ kind }) => kind === 'text').map(({ text }) => text)
+  }
+
+  async info(conversation) {
+    const { epoch, epochAuthenticator, members } = await this.client.groupInfo(fromHex(conversation))
+    return { epoch: String(epoch), authenticator: toHex(epochAuthenticator), members: members.length }
+  }
+
+  async close() {
+    this.engine?.stop()
+    this.history?.close()
+    await this.raw.close()
+  }
+}
+
+/** A short word for an inbox item. */
+function word(item) {
+  if (item === undefined) return 'nothing'
+  if (item.kind !== 'message' && item.kind !== 'sent') return item.kind
+  return decodePayload(item.plaintext)?.text ?? new TextDecoder().decode(item.plaintext)
+}
+
+Object.assign(window, { CoreCryptoClient, Person, faults, report, databaseOf, toBase64Url, toHex, fromHex, word })

@@ -1,0 +1,31 @@
+// Builds the page of the tests, as an app would be built: by Vite, without configuration for the package.
+import { join } from 'node:path'
+import { build } from 'vite'
+import { root } from '../../scripts/lib/paths.mjs'
+
+/**
+ * @param {'release' | 'test-hooks'} flavour of the wasm
+ * @returns {Promise<string>} the folder with the built page
+ */
+export async function buildPage(flavour = 'release') {
+  const outDir = join(root, 'tests', 'dist', flavour)
+  await build({
+    root: join(root, 'tests', 'page'),
+    configFile: false,
+    logLevel: 'warn',
+    plugins: flavour === 'test-hooks' ? [withTestHooks()] : [],
+    build: { outDir, emptyOutDir: true, target: 'es2022', minify: false, modulePreload: false },
+  })
+  return outDir
+}
+
+/** The package over `pkg-test`, the wasm that can be made to panic. */
+function withTestHooks() {
+  return {
+    name: 'test-hooks',
+    enforce: 'pre',
+    transform(code, id) {
+      return id.endsWith('/openmls-wasm/dist/engine.js') ? code.replaceAll('../pkg/', '../pkg-test/') : undefined
+    },
+  }
+}

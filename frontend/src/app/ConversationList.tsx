@@ -92,7 +92,7 @@ function Item({ conversation, title, selected, onSelect }: ItemProps): React.JSX
       <Avatar name={title} color="initials" size={42} aria-hidden />
       <div className={styles.grow}>
         <div className={styles.itemRow}>
-          <Text fw={unread > 0 ? 700 : 600} truncate className={styles.grow ?? ''}>
+          <Text fw={unread > 0 ? 700 : 500} truncate className={styles.grow ?? ''}>
             {title}
           </Text>
           <Text size="xs" c="dimmed" component="time" dateTime={new Date(changedAt).toISOString()}>

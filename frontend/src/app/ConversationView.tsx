@@ -5,7 +5,7 @@ import type { Conversation } from '../history/types.ts';
 import chat from './chat.module.css';
 import { Composer } from './Composer.tsx';
 import styles from './conversation.module.css';
-import { useIntentions, useSession } from './hooks.ts';
+import { useIntentions, useSession, useStatus } from './hooks.ts';
 import { MembersDrawer } from './MembersDrawer.tsx';
 import { MessageLog } from './MessageLog.tsx';
 import { titleOf, usersOf } from './naming.ts';
@@ -23,7 +23,8 @@ export function ConversationView({ conversation, onBack }: { conversation: Conve
   const intentions = useIntentions(conversation.id);
   const title = titleOf(conversation, own.user);
   const inviting = (intentions ?? []).filter((intention) => intention.kind === 'add' && intention.failure === undefined);
-  const failed = (intentions ?? []).some((intention) => intention.failure !== undefined);
+  const failed = conversation.standing === 'member' && (intentions ?? []).some((intention) => intention.failure !== undefined);
+  const status = useStatus();
 
   return (
     <>
@@ -37,6 +38,11 @@ export function ConversationView({ conversation, onBack }: { conversation: Conve
             {title}
           </Title>
           <Text size="xs" c="dimmed" truncate data-testid="conversation-members">
+            {status !== 'online' && (
+              <span className={chat.narrow} data-testid="conversation-connection">
+                {status === 'offline' ? 'Offline · ' : 'Connecting… · '}
+              </span>
+            )}
             {subtitle(conversation, own.user, inviting.length)}
           </Text>
         </div>

@@ -114,7 +114,12 @@ function Devices(): React.JSX.Element {
       })
       .catch((error: unknown) => setProblem(refusalText(codeOf(error) ?? 'unknown')));
   }, [delivery, own.user]);
-  useEffect(load, [load]);
+  useEffect(() => {
+    load();
+    // While the drawer is open: a device that was just linked appears by itself.
+    const timer = setInterval(load, 5000);
+    return () => clearInterval(timer);
+  }, [load]);
 
   const addEverywhere = async (): Promise<void> => {
     load();
@@ -131,14 +136,9 @@ function Devices(): React.JSX.Element {
 
   return (
     <section>
-      <Group justify="space-between">
-        <Title order={2} size="h5">
-          Your devices
-        </Title>
-        <Button size="compact-xs" variant="subtle" onClick={load}>
-          Refresh
-        </Button>
-      </Group>
+      <Title order={2} size="h5">
+        Your devices
+      </Title>
       {problem !== undefined && (
         <Text size="sm" c="red">
           {problem}

@@ -16,6 +16,8 @@ export function eventText(event: ChatEvent): string {
       return `${who(event.by, event.own)} named the conversation “${event.name}”`;
     case 'added':
       return `${who(event.by, event.own)} added ${listNames(event.users, 6)}`;
+    case 'device-added':
+      return event.own ? 'You added a device' : `${event.user} added a device`;
     case 'removed':
       return `${who(event.by, event.own)} removed ${listNames(event.users, 6)}`;
     case 'left':

@@ -48,7 +48,7 @@ const errorPages: Record<string, ErrorText> = {
   },
   'damaged-record': {
     title: 'Stored data is damaged',
-    text: 'A record in this browser’s storage cannot be read. Nothing was changed or deleted, so that a copy of the profile can still help. Closing the browser completely and opening it again sometimes does.',
+    text: 'A record in this browser’s storage cannot be read. Nothing was changed or deleted. Keep a copy of the browser profile before you try anything else: it holds what can still be read.',
     again: 'Try again',
   },
   'database-missing': {

@@ -70,9 +70,9 @@ async function lineOf(
     case 'sent':
       return messageLine(item.plaintext, context.own.user, true, conversation, context);
     case 'message': {
-      const { user, client } = parseIdentity(item.sender.identity);
-      const own = user === context.own.user && client === context.own.client;
-      return messageLine(item.plaintext, user, own, conversation, context);
+      const { user } = parseIdentity(item.sender.identity);
+      // What was written on another device of this user is theirs as well.
+      return messageLine(item.plaintext, user, user === context.own.user, conversation, context);
     }
     case 'joined':
       // Joining again after having left: the conversation comes back to life.
@@ -146,8 +146,13 @@ async function commitEvent(
     };
     await tx.objectStore('intentions').put(intention);
   }
-  const users = [...new Set(added.map(userOf))];
-  if (users.length > 0) return { type: 'added', by, own: by === context.own.user, users };
+  if (added.length > 0) {
+    const users = [...new Set(added.map(userOf))];
+    const news = users.filter((user) => !stay.some((member) => userOf(member) === user));
+    const own = by === context.own.user;
+    if (news.length > 0) return { type: 'added', by, own, users: news };
+    return { type: 'device-added', user: users[0] ?? by, own };
+  }
   // A user is gone when none of their devices is left.
   const gone = [...new Set(removed.map(userOf))].filter((user) => !conversation.members.some((m) => userOf(m) === user));
   if (gone.length === 0) return undefined;

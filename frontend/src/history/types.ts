@@ -46,6 +46,7 @@ export type ChatEvent =
   | { type: 'joined' }
   | { type: 'named'; by: string; own: boolean; name: string }
   | { type: 'added'; by: string; own: boolean; users: string[] }
+  | { type: 'device-added'; user: string; own: boolean }
   | { type: 'removed'; by: string; own: boolean; users: string[] }
   | { type: 'left'; users: string[] }
   | { type: 'you-removed'; by: string }
@@ -54,7 +55,12 @@ export type ChatEvent =
 
 /** Something the user wants done to a group, kept until it is done: the commit for it may lose its epoch. */
 export type Intention = { id: string; conversation: string; attempts: number; failure?: string } & (
-  | { kind: 'add'; user: string }
+  | {
+      kind: 'add';
+      user: string;
+      /** Messages up to this sequence of the outbox were written before the invitation; -1: none was. */
+      after: number;
+    }
   | { kind: 'leave' }
   /** Tells the group its name: after it was chosen, and again for whoever joined since. */
   | { kind: 'name'; name: string }

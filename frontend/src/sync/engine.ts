@@ -141,7 +141,7 @@ export class SyncEngine {
   async createConversation(name: string, users: readonly string[]): Promise<string> {
     const groupId = await this.context.client.createGroup();
     const conversation = toHex(groupId);
-    const invitations = users.map((user): Intention => ({ id: newId(), conversation, attempts: 0, kind: 'add', user }));
+    const invitations = users.map((user): Intention => ({ id: newId(), conversation, attempts: 0, kind: 'add', user, after: -1 }));
     await this.context.history.createConversation(conversation, [this.context.ownAddress], invitations);
     await this.context.history.updateConversation(conversation, (record) => {
       record.name = name;
@@ -153,7 +153,8 @@ export class SyncEngine {
 
   /** Invites all devices of a user. What becomes of it shows in `intentions`. */
   async invite(conversation: string, user: string): Promise<string> {
-    return this.intend({ id: newId(), conversation, attempts: 0, kind: 'add', user });
+    const sequences = (await this.context.client.outbox()).map(({ sequence }) => sequence);
+    return this.intend({ id: newId(), conversation, attempts: 0, kind: 'add', user, after: Math.max(-1, ...sequences) });
   }
 
   async rename(conversation: string, name: string): Promise<void> {

@@ -105,15 +105,17 @@ export class GroupSync {
       await this.context.client.commitPendingProposals(this.groupId);
       return true;
     }
+    const barrier = await this.intentions.barrier();
+    const ready = outbox.filter(({ kind, sequence }) => kind !== 'message' || sequence <= barrier);
     if (info.pendingProposals === 0) {
-      const stale = outbox.find((entry) => isStale(entry, info.epoch));
+      const stale = ready.find((entry) => isStale(entry, info.epoch));
       if (stale !== undefined) {
         // After reading the log to its end: what is still in the outbox was not taken in its own epoch.
         await this.context.client.renewOutbox(stale.id);
         return true;
       }
     }
-    const due = outbox.find((entry) => entry.bytes !== null && !isStale(entry, info.epoch));
+    const due = ready.find((entry) => entry.bytes !== null && !isStale(entry, info.epoch));
     if (due !== undefined) {
       await this.uploads.upload(due);
       return true;
@@ -153,7 +155,7 @@ export class GroupSync {
       if (record.standing === 'leaving') record.standing = 'left';
       else if (record.standing === 'member') record.standing = standing;
     });
-    for (const intention of await this.intentions.open()) await history.dropIntention(intention.id);
+    for (const intention of await this.intentions.all()) await history.dropIntention(intention.id);
     await client.deleteGroup(this.groupId);
     const left = (await client.outbox()).filter((entry) => unsent.some(({ id }) => id === entry.id));
     for (const { id, kind } of left) if (kind !== 'commit') await client.acknowledgeOutbox(id);

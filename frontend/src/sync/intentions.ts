@@ -24,9 +24,23 @@ export class Intentions {
     this.conversation = toHex(groupId);
   }
 
+  /** Those of this group, failed ones included. */
+  async all(): Promise<Intention[]> {
+    return (await this.context.history.intentions()).filter(({ conversation }) => conversation === this.conversation);
+  }
+
+  /** Those still to be carried out. */
   async open(): Promise<Intention[]> {
-    const all = await this.context.history.intentions();
-    return all.filter((intention) => intention.conversation === this.conversation && intention.failure === undefined);
+    return (await this.all()).filter(({ failure }) => failure === undefined);
+  }
+
+  /**
+   * Up to which sequence messages of the outbox may be uploaded. Those written after an invitation wait for it, so
+   * that whoever was invited can read them, also when all of it happened offline.
+   */
+  async barrier(): Promise<number> {
+    const invitations = (await this.open()).flatMap((intention) => (intention.kind === 'add' ? [intention.after] : []));
+    return Math.min(Infinity, ...invitations);
   }
 
   /** Does one thing; `true` when the group should be looked at again. Only with no commit pending. */
@@ -34,7 +48,7 @@ export class Intentions {
     const open = await this.open();
     const leave = open.find((intention) => intention.kind === 'leave');
     if (leave !== undefined) return this.leave(info);
-    const [next] = open;
+    const [next] = open.sort((a, b) => (place(a) < place(b) ? -1 : 1));
     if (next === undefined) return false;
     if (next.kind === 'name') return this.announceName(next.id, next.name);
     return next.kind === 'add' ? this.add(next, info) : false;
@@ -145,6 +159,11 @@ export class Intentions {
     const outbox = await this.context.client.outbox();
     return outbox.some((entry) => entry.kind === 'proposal' && toHex(entry.groupId) === this.conversation);
   }
+}
+
+/** Invitations in the order in which they were made, and then the name, once for all of them. */
+function place(intention: Intention): number {
+  return intention.kind === 'add' ? intention.after : Infinity;
 }
 
 function isBadKeyPackage(error: unknown): boolean {

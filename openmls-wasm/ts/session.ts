@@ -224,7 +224,8 @@ export class Session {
     this.#lock = undefined;
     lock?.release();
     if (this.#loop === undefined) {
-      await this.#connected?.then(
+      // Not awaited: who is refused need not wait for the download of the wasm.
+      this.#connected?.then(
         (engine) => engine.discard(),
         () => undefined,
       );

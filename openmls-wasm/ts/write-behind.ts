@@ -226,16 +226,18 @@ export class WriteBehind {
       return;
     }
     const retryInMs = this.#backoff.failed();
+    // The wait begins before the event, so that a listener can end it with `flush`.
+    const waited = retryInMs === undefined ? undefined : this.#backoff.sleep(retryInMs);
     this.#options.events.emit('storage-error', {
       reason: error instanceof PersisterError ? error.reason : error instanceof CoreCryptoError ? error.code : 'unknown',
       message: messageOf(error),
       attempt: this.#backoff.failures,
       retryInMs,
     });
-    if (retryInMs === undefined) {
+    if (waited === undefined) {
       this.#giveUp(engine, error);
     } else {
-      await this.#backoff.sleep(retryInMs);
+      await waited;
     }
   }
 
@@ -357,6 +359,7 @@ export class WriteBehind {
     }
     this.#failed = error;
     this.#discardEngine();
+    this.#backoff.wake();
     const calls: readonly { readonly reject: (error: CoreCryptoError) => void }[] = [
       ...this.#waiting,
       ...this.#deferred,

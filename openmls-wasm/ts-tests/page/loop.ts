@@ -154,6 +154,27 @@ export const loop: Record<string, Scenario> = {
     await client.close();
   },
 
+  'a listener that flushes has the write repeated at once': async () => {
+    const { client } = await open({ retry: { firstDelayMs: NEVER_MS, maxDelayMs: NEVER_MS } });
+    let flushed: Promise<void> | undefined;
+    client.on('storage-error', () => {
+      flushed = client.flush();
+    });
+    let transactions = 0;
+    const number = await withTransactions(
+      (transaction) => {
+        transactions += 1;
+        if (transactions === 1) {
+          abortSoon(transaction);
+        }
+      },
+      () => encrypt(client),
+    );
+    await flushed;
+    equal([number, transactions], [1, 2], 'number, transactions');
+    await client.close();
+  },
+
   'after the last attempt all is rolled back, then all calls reject, and the client goes on': async () => {
     const { client, events, name, host } = await open({ retry: { attempts: 2, firstDelayMs: 1 } });
     equal(await encrypt(client), 1, 'the number before');

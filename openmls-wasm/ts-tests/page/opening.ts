@@ -153,7 +153,7 @@ export const opening: Record<string, Scenario> = {
     const { client } = make({ name });
     const error = await client.open().then(() => undefined, (reason: unknown) => reason as Record<string, unknown>);
     equal([error?.['category'], error?.['key']], ['counter', '0a0b'], 'category, key');
-    equal(String(error?.['message']).includes('77'), false, 'the value is in the message');
+    equal(String(error?.['message']).replaceAll(name, '').includes('77'), false, 'the value is in the message');
     await client.close();
   },
 

@@ -31,7 +31,7 @@ class Person {
     this.client = reportingClient(client)
     this.clientEvents = []
     for (const event of ['storage-error', 'storage-recovered', 'rolled-back', 'engine-restarted', 'writer-lost', 'incoming-failed']) {
-      client.on(event, () => this.clientEvents.push(event))
+      client.on(event, () => { this.clientEvents.push(event); this.changed() })
     }
     this.problems = []
     this.changed = () => {}

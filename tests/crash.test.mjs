@@ -1,0 +1,159 @@
+// Must-show 6: nothing is lost, nothing is handed over twice, no generation is used twice, whenever the browser dies.
+//
+// Two browsers with a profile on the disk each talk through the delivery service. One sends in a loop, each message as soon
+// as the promise of the one before has settled; the other receives, saves to its history and acknowledges. One of the two is
+// killed with SIGKILL and started again. What had happened before is known from reports that left the browser before the kill.
+//
+// CRASH_SEED=<seed of a round> runs that round alone; CRASH_ROUNDS=<n> runs another number of rounds.
+import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
+import { Ledger } from './support/ledger.mjs'
+import { buildPage } from './support/page.mjs'
+import { seeded } from './support/random.mjs'
+import { startService } from './support/service.mjs'
+import { User } from './support/user.mjs'
+import { Witness } from './support/witness.mjs'
+
+const rounds = Number(process.env.CRASH_ROUNDS ?? 20)
+const onlySeed = process.env.CRASH_SEED === undefined ? undefined : Number(process.env.CRASH_SEED)
+/** More than is sent before the browser is killed, mostly: the point of the kill is in the middle of the loop. */
+const endless = 150
+/** Of which reports to count, and up to how many, until the kill. Uploads and what follows them are slower than the sends. */
+const killPoints = {
+  sender: [['released', 120], ['upload', 20]],
+  receiver: [['received', 20], ['handed', 10], ['acknowledged', 10]],
+}
+
+/** Two people and two witnesses in one group: one witness reads the log, the other every ciphertext ever released. */
+async function room(url) {
+  const ledger = new Ledger()
+  const users = [new User('anna', ledger), new User('ben', ledger)]
+  await Promise.all(users.map(async (user) => {
+    await user.start(url)
+    await user.run(() => me.invitable())
+  }))
+  const [reader, decrypter] = [await Witness.join(url, 'reader'), await Witness.join(url, 'decrypter')]
+  const conversation = await users[0].run(() => me.createGroup(['ben', 'reader', 'decrypter']))
+  await reader.joinGroup()
+  await decrypter.joinGroup()
+  ledger.witnessedBy(decrypter)
+  await users[1].run((group) => me.members(group, 4), conversation)
+  return { users, ledger, reader, conversation, remove: () => Promise.all(users.map((user) => user.remove())) }
+}
+
+/** One side sends, one of the two is killed. */
+async function round(here, url, seed) {
+  const { users, ledger, conversation } = here
+  const random = seeded(seed)
+  const sender = users[random.between(0, 1)]
+  const victim = users[random.between(0, 1)]
+  const other = users.find((user) => user !== victim)
+  const points = killPoints[victim === sender ? 'sender' : 'receiver']
+  const [kind, most] = points[random.between(0, points.length - 1)]
+  const count = random.between(1, most)
+  const delay = random.between(0, 6)
+  const before = ledger.settled()
+  const due = ledger.nth(victim.name, kind, count)
+  const sending = sender.run(
+    ([group, words, most]) => me.sendInALoop(group, words, most), [conversation, `round ${seed}:`, endless],
+  ).catch((error) => { if (victim !== sender) throw error })
+  await due
+  // Where in its work the victim is hit, not what the test waits for.
+  await new Promise((resolve) => { setTimeout(resolve, delay) })
+  await victim.kill()
+  if (victim !== sender) await sender.run(() => me.stop())
+  await sending
+  const sent = ledger.settled() - before
+  await victim.start(url)
+  await Promise.all(users.map((user) => user.run(() => me.online())))
+  await other.run((group) => me.rest(group), conversation)
+  await victim.run((group) => me.rest(group), conversation)
+  return { sender: sender.name, victim: victim.name, kind, count, delay, sent }
+}
+
+/** All that must be true now that everything is at rest. @returns {Promise<string[]>} what is not */
+async function findings({ users, ledger, reader, conversation }) {
+  const end = await reader.readLog()
+  for (const user of users) await user.run(([group, position]) => me.rest(group, position), [conversation, end])
+  const found = [...ledger.findings(reader.log)]
+  const logged = reader.log.filter(({ text }) => text !== undefined).map(({ text }) => text)
+  for (const entry of reader.log) {
+    if (entry.item?.kind === 'failed') found.push(`the witness cannot read position ${entry.position}: ${entry.item.code}`)
+  }
+  for (const user of users) {
+    const lines = await user.run((group) => me.lines(group), conversation)
+    const texts = lines.filter(({ kind }) => kind === 'text').map(({ text }) => text)
+    found.push(...differences(`${user.name}'s history`, texts, logged))
+    for (const { event, position } of lines) {
+      if (event === 'unreadable') found.push(`${user.name} cannot read position ${position}`)
+    }
+    for (const problem of await user.run(() => me.problems)) {
+      if (!/: network$/.test(problem)) found.push(`${user.name}: ${problem}`)
+    }
+    for (const error of user.profile.errors) found.push(`${user.name}: uncaught ${error}`)
+  }
+  const states = [reader.info(), ...(await Promise.all(users.map((user) => user.run((group) => me.info(group), conversation))))]
+  if (new Set(states.map((state) => JSON.stringify(state))).size !== 1) found.push(`states differ: ${JSON.stringify(states)}`)
+  return found
+}
+
+/** Every text once, in the same order. */
+function differences(whose, found, wanted) {
+  if (found.length === wanted.length && found.every((text, at) => text === wanted[at])) return []
+  const missing = wanted.filter((text) => !found.includes(text))
+  const extra = found.filter((text) => !wanted.includes(text))
+  const twice = found.filter((text, at) => found.indexOf(text) !== at)
+  return [`${whose}: missing [${missing}], unknown [${extra}], twice [${twice}]${missing.length + extra.length + twice.length === 0 ? ', in another order' : ''}`]
+}
+
+describe('a browser killed while it sends or receives', () => {
+  let service
+  let here
+  before(async () => {
+    service = await startService(await buildPage())
+    here = await room(service.url)
+  })
+  after(async () => {
+    await here?.remove()
+    await service?.stop()
+  })
+
+  const seeds = onlySeed === undefined ? Array.from({ length: rounds }, () => randomInt(2 ** 32)) : [onlySeed]
+  for (const [at, seed] of seeds.entries()) {
+    test(`round ${at + 1}, CRASH_SEED=${seed}`, { timeout: 90_000 }, async (t) => {
+      const { sender, victim, kind, count, delay, sent } = await round(here, service.url, seed)
+      t.diagnostic(`${sender} sends, ${victim} is killed ${delay} ms after "${kind}" number ${count}; ${sent} sends had settled`)
+      assert.deepEqual(await findings(here), [])
+    })
+  }
+})
+
+// The control: were it so, would the rounds above have seen it?
+test('a client that releases what is not durable is found out', { timeout: 90_000 }, async () => {
+  const service = await startService(await buildPage())
+  const here = await room(service.url)
+  try {
+    const [anna] = here.users
+    await anna.run((group) => me.rest(group), here.conversation)
+    await anna.run(() => me.close())
+    await anna.run(async () => {
+      window.me = await Person.open({ user: 'anna', swallowAfter: 6 })
+      await me.start()
+    })
+    const due = here.ledger.nth('anna', 'released', 10)
+    void anna.run((group) => me.sendInALoop(group, 'before', 10), here.conversation).catch(() => undefined)
+    await due
+    await anna.kill()
+    await anna.start(service.url)
+    await anna.run(([group]) => me.sendInALoop(group, 'after', 10), [here.conversation])
+    await anna.run((group) => me.rest(group), here.conversation)
+    await here.reader.readLog()
+    const found = here.ledger.findings(here.reader.log).join('\n')
+    assert.match(found, /"before \d" was sent, and is not in the log/)
+    assert.match(found, /generation is used twice/)
+  } finally {
+    await here.remove()
+    await service.stop()
+  }
+})

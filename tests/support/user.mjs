@@ -1,0 +1,89 @@
+// A person in a browser of their own, on the page of the tests.
+import { Profile } from './browser.mjs'
+
+export class User {
+  profile = new Profile()
+  /** Reports of the page, oldest first; see page/reports.js. */
+  reports = []
+
+  /** @param {import('./ledger.mjs').Ledger} [ledger] is told what the page reports */
+  constructor(name, ledger) {
+    this.name = name
+    this.ledger = ledger
+  }
+
+  /** Starts the browser, and in it the client and all that carries its messages. */
+  async start(url, options = {}) {
+    await this.browse(url)
+    await this.begin(options)
+    return this
+  }
+
+  /** Starts the browser with the page in it, and no client yet. */
+  async browse(url) {
+    await this.profile.start()
+    await this.visit(url)
+    return this
+  }
+
+  async visit(url) {
+    this.page = await this.profile.page(url, (page) =>
+      page.exposeFunction('reportToTest', (report) => {
+        this.reports.push(report)
+        this.ledger?.add(this.name, report)
+      }))
+  }
+
+  /** Opens the client. */
+  async begin(options = {}) {
+    await this.run(async ({ user, options }) => {
+      window.me = await Person.open({ user, ...options })
+      await me.start()
+    }, { user: this.name, options })
+  }
+
+  /** Reloads the page without closing the client first, as users do, and opens it again. */
+  async reload(options = {}) {
+    await this.page.reload()
+    await this.begin(options)
+    await this.run(() => me.online())
+  }
+
+  run(work, argument) {
+    return this.page.evaluate(work, argument)
+  }
+
+  async kill() {
+    await this.profile.kill()
+    this.ledger?.killed(this.name)
+  }
+
+  remove() {
+    return this.profile.remove()
+  }
+}
+
+/** Two people in one group, at rest. */
+export async function twoUsers(url, options = {}) {
+  const users = [new User('anna'), new User('ben')]
+  await Promise.all(users.map(async (user) => {
+    await user.start(url, options)
+    await user.run(() => me.invitable())
+  }))
+  const [anna, ben] = users
+  const conversation = await anna.run(() => me.createGroup(['ben']))
+  await ben.run((group) => me.members(group, 2), conversation)
+  await settle(users, conversation)
+  return { anna, ben, users, conversation, remove: () => Promise.all(users.map((user) => user.remove())) }
+}
+
+/** Waits until everything that was sent has arrived everywhere. @returns the position of the end of the log */
+export async function settle(users, conversation) {
+  let end = 0
+  for (const user of users) {
+    await user.run((group) => me.rest(group), conversation)
+    end = Math.max(end, await user.run((group) => me.position(group), conversation))
+  }
+  for (const user of users) await user.run(([group, position]) => me.rest(group, position), [conversation, end])
+  return end
+}

@@ -2,7 +2,7 @@ import { CoreCryptoClient, type Identity } from 'openmls-wasm';
 import { identityBytes, parseIdentity, toBase64Url, type Address } from '../delivery/bytes.ts';
 import { DeliveryClient } from '../delivery/client.ts';
 import { History } from '../history/history.ts';
-import { newId } from '../sync/context.ts';
+import { codeOf, newId } from '../sync/context.ts';
 import { SyncEngine } from '../sync/engine.ts';
 import { cryptoDatabase, historyDatabase, newProfile, saveProfile, type Profile } from './profile.ts';
 
@@ -88,8 +88,7 @@ export async function startSession(candidate: Candidate): Promise<Session> {
   const history = await History.open(historyDatabase(profile), own);
   const engine = new SyncEngine({ client, delivery, history, own });
   engine.events.on('problem', ({ where, error }) => {
-    const { code, message } = error as { code?: string; message?: string };
-    console.warn(`sync: ${where}: ${code ?? message ?? 'unknown'}`);
+    console.warn(`sync: ${where}: ${codeOf(error) ?? (error as Error | undefined)?.name ?? 'unknown'}`);
   });
   await engine.start();
   return { own, linkCode, client, delivery, history, engine };

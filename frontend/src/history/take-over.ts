@@ -128,7 +128,8 @@ async function commitEvent(
   const removed = addresses(item.removed);
   const leavers = new Set(conversation.proposers);
   conversation.proposers = []; // A proposal is good for its epoch only.
-  const stay = conversation.members.filter((member) => !removed.includes(member));
+  // The list may be of a later epoch already: whoever this commit adds was not there before.
+  const stay = conversation.members.filter((member) => !removed.includes(member) && !added.includes(member));
   conversation.members = [...new Set([...stay, ...added])];
   if (item.selfRemoved) {
     const left = conversation.standing === 'leaving' || by === context.own.user;

@@ -34,6 +34,11 @@ export interface SyncContext {
   readonly ownAddress: string;
   readonly events: Emitter<SyncEvents>;
   readonly states: MessageStates;
+  /**
+   * Waits for a write of the history that only the views need. Its failure is reported; it does not hold up the
+   * group, whose messages go on being sent and received.
+   */
+  forViews<T>(write: Promise<T>): Promise<T | undefined>;
   /** Takes the crypto client's inbox over into the history. */
   readonly handOver: Lane;
 }

@@ -1,5 +1,6 @@
 import type { CoreCryptoClient } from 'openmls-wasm';
 import { fromHex, toHex, type Address } from '../delivery/bytes.ts';
+import { Backoff } from '../delivery/backoff.ts';
 import type { DeliveryClient } from '../delivery/client.ts';
 import { LiveConnection } from '../delivery/live.ts';
 import type { LiveEvent } from '../delivery/types.ts';
@@ -40,8 +41,15 @@ export class SyncEngine {
   private historyFails = false;
 
   constructor({ client, delivery, history, own }: SyncEngineOptions) {
-    const handOver = new Lane(() => this.takeOverInbox(), worthRetrying);
-    this.context = sharedContext({ client, delivery, history, own, events: this.events, states: this.states, handOver });
+    const forViews = <T>(write: Promise<T>): Promise<T | undefined> =>
+      write.catch((error: unknown) => {
+        this.reportHistory(error);
+        handOver.kick();
+        return undefined;
+      });
+    // The disk, not the network: somebody who has made room looks at the screen and waits.
+    const handOver = new Lane(() => this.takeOverInbox(), worthRetrying, new Backoff(250, 4000));
+    this.context = sharedContext({ client, delivery, history, own, events: this.events, states: this.states, handOver, forViews });
     const keyPackages = new KeyPackages(this.context);
     this.keyPackages = new Lane(() => keyPackages.replenish(), worthRetrying);
     this.welcomes = new Lane(() => this.takeWelcomes(), worthRetrying);
@@ -271,7 +279,7 @@ export class SyncEngine {
     const { client, history } = this.context;
     for (;;) {
       const items = await client.inbox();
-      if (items.length === 0) return;
+      if (items.length === 0 && !this.historyFails) return;
       try {
         await history.takeOver(items, this.visibleNow());
       } catch (error) {
@@ -279,6 +287,7 @@ export class SyncEngine {
         throw error;
       }
       this.reportHistory(undefined);
+      if (items.length === 0) return;
       await client.acknowledgeInbox(items.map(({ id }) => id));
       for (const conversation of new Set(items.map(({ groupId }) => toHex(groupId)))) {
         this.events.emit('lines', conversation);

@@ -75,10 +75,10 @@ export class GroupLog {
   }
 
   private async process(entry: LogEntry): Promise<void> {
-    const { client, history, states, ownAddress, handOver, events } = this.context;
+    const { client, history, states, ownAddress, handOver, events, forViews } = this.context;
     const own = entry.sender === ownAddress;
     // Before the cursor moves: after a crash in between, the entry is read again.
-    if (own) await history.placeLine(entry.id, entry.position);
+    if (own) await forViews(history.placeLine(entry.id, entry.position));
     const item = await client.receiveMessage({
       bytes: entry.message,
       // Not another sender's id: a member could choose one that stands for another line of this history.

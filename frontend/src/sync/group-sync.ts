@@ -87,9 +87,11 @@ export class GroupSync {
     const conversation = await this.context.history.conversation(this.conversation);
     if (conversation === undefined || conversation.registered) return;
     await this.context.delivery.registerGroup(this.groupId);
-    await this.context.history.updateConversation(this.conversation, (record) => {
+    const { history, forViews } = this.context;
+    const registered = history.updateConversation(this.conversation, (record) => {
       record.registered = true;
     });
+    await forViews(registered); // Registering once more is harmless.
   }
 
   /** Does the next thing that is due; `false` when there is nothing. */
@@ -134,10 +136,11 @@ export class GroupSync {
   private async showMembers(info: GroupInfo): Promise<void> {
     if (!info.isActive) return;
     const members = info.members.map(({ identity }) => addressText(parseIdentity(identity)));
-    const changed = await this.context.history.updateConversation(this.conversation, (record) => {
+    const { history, forViews } = this.context;
+    const update = history.updateConversation(this.conversation, (record) => {
       record.members = members;
     });
-    if (!changed) return;
+    if ((await forViews(update)) !== true) return;
     this.context.events.emit('members', this.conversation);
     this.context.events.emit('conversations', undefined);
   }

@@ -1,0 +1,143 @@
+// What is measured, and how it is interleaved. Every function returns raw samples: judging them is done outside.
+import { bareClient, countingPersister, forget, groupOf, plaintext, rawDatabase, storedClient, writeRaw } from './people.js'
+
+/** Runs the arms in blocks, in turn forwards and backwards, so that a machine that slows down slows down all alike. */
+async function interleave(arms, { blocks, warmUp }) {
+  const names = Object.keys(arms)
+  const results = Object.fromEntries(names.map((name) => [name, []]))
+  for (let block = -warmUp; block < blocks; block += 1) {
+    for (const name of block % 2 === 0 ? names : [...names].reverse()) {
+      const samples = await arms[name]()
+      if (block >= 0) results[name].push(samples)
+    }
+  }
+  return results
+}
+
+/** `count` times: the milliseconds that `work` says it took. */
+async function repeat(count, work) {
+  const samples = []
+  for (let n = 0; n < count; n += 1) samples.push(await work())
+  return samples
+}
+
+/** (a) One encrypt, awaited until it is durable, against the same encrypt in memory and one raw transaction. */
+async function awaited({ durability, blocks, warmUp, perBlock }) {
+  const stored = await storedClient(`awaited-${durability}`, durability)
+  const { groupId } = await groupOf(stored)
+  const engine = await bareClient('baseline')
+  const bare = engine.client
+  const { groupId: bareGroup } = await groupOf(bare)
+  forget(bare)
+  const database = await rawDatabase(`raw-${durability}`, engine.categories)
+  const results = await interleave(
+    {
+      measured: () =>
+        repeat(perBlock, async () => {
+          const started = performance.now()
+          await stored.encryptMessage(groupId, plaintext)
+          return performance.now() - started
+        }),
+      baseline: () =>
+        repeat(perBlock, async () => {
+          const started = performance.now()
+          bare.encryptMessage(bareGroup, plaintext)
+          const encrypted = performance.now()
+          // To learn what records there are to put costs the measured side, and the baseline nothing.
+          const events = forget(bare)
+          const begun = performance.now()
+          await writeRaw(database, events, durability)
+          return performance.now() - begun + (encrypted - started)
+        }),
+    },
+    { blocks, warmUp },
+  )
+  database.close()
+  await stored.close()
+  return results
+}
+
+/** (b) Many calls at once, all durable, against as many by MlsClient alone, in memory and one after the other. */
+async function inFlight({ durability, blocks, warmUp, calls }) {
+  const stored = await storedClient(`in-flight-${durability}`, durability)
+  const { groupId } = await groupOf(stored)
+  const bare = (await bareClient('baseline')).client
+  const { groupId: bareGroup } = await groupOf(bare)
+  forget(bare)
+  const transactions = []
+  let since = 0
+  stored.on('saved', () => (since += 1))
+  const atOnce = async (call) => {
+    since = 0
+    const started = performance.now()
+    await Promise.all(Array.from({ length: calls }, call))
+    const took = performance.now() - started
+    transactions.push(since)
+    return [took]
+  }
+  const alone = (call) => {
+    const started = performance.now()
+    Array.from({ length: calls }, call)
+    return [performance.now() - started]
+  }
+  const results = await interleave(
+    {
+      encrypt: () => atOnce(() => stored.encryptMessage(groupId, plaintext)),
+      aloneEncrypt: () => {
+        const samples = alone(() => bare.encryptMessage(bareGroup, plaintext))
+        forget(bare)
+        return samples
+      },
+      send: async () => {
+        const samples = await atOnce(() => stored.sendMessage(groupId, plaintext))
+        await acknowledge(stored)
+        return samples
+      },
+      aloneSend: async () => {
+        const samples = alone(() => bare.sendMessage(bareGroup, plaintext))
+        await acknowledge(bare)
+        forget(bare)
+        return samples
+      },
+    },
+    { blocks, warmUp },
+  )
+  await stored.close()
+  return { results, transactions }
+}
+
+/** The delivery service has accepted it all, and the app has saved it: the next block begins with empty boxes. */
+async function acknowledge(client) {
+  const [outbox, inbox] = [await client.outbox(), await client.inbox()]
+  await Promise.all(outbox.map((entry) => client.acknowledgeOutbox(entry.id)))
+  await client.acknowledgeInbox(inbox.map((item) => item.id))
+}
+
+/** (c) Bytes of values written per call, in order, both members speaking in turn. */
+async function bytesWritten({ rounds }) {
+  const { persister, take } = countingPersister('bytes')
+  const stored = await storedClient('bytes', 'relaxed', persister)
+  const { groupId, bob } = await groupOf(stored)
+  const calls = { encryptMessage: [], processMessage: [], sendMessage: [], receiveMessage: [] }
+  const count = async (name, call) => {
+    take()
+    const result = await call()
+    calls[name].push(take())
+    return result
+  }
+  for (let round = 0; round < rounds; round += 1) {
+    bob.processMessage(await count('encryptMessage', () => stored.encryptMessage(groupId, plaintext)))
+    const answer = bob.encryptMessage(groupId, plaintext)
+    await count('processMessage', () => stored.processMessage(answer))
+  }
+  for (let round = 0; round < rounds; round += 1) {
+    bob.processMessage((await count('sendMessage', () => stored.sendMessage(groupId, plaintext))).bytes)
+    const bytes = bob.encryptMessage(groupId, plaintext)
+    await count('receiveMessage', () => stored.receiveMessage({ bytes }))
+    await acknowledge(stored)
+  }
+  await stored.close()
+  return calls
+}
+
+window.bench = { awaited, inFlight, bytesWritten }

@@ -12,18 +12,20 @@ import { Ledger } from './support/ledger.mjs'
 import { buildPage } from './support/page.mjs'
 import { seeded } from './support/random.mjs'
 import { startService } from './support/service.mjs'
-import { User } from './support/user.mjs'
+import { settle, User } from './support/user.mjs'
 import { Witness } from './support/witness.mjs'
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 20)
 const onlySeed = process.env.CRASH_SEED === undefined ? undefined : Number(process.env.CRASH_SEED)
-/** More than is sent before the browser is killed, mostly: the point of the kill is in the middle of the loop. */
-const endless = 150
-/** Of which reports to count, and up to how many, until the kill. Uploads and what follows them are slower than the sends. */
+/**
+ * Of which reports to count, and up to how many, until the kill. A sender who is to be killed goes on until it is: one message
+ * is uploaded in the time in which some twenty are made. A receiver is to be killed while a hundred messages come in.
+ */
 const killPoints = {
-  sender: [['released', 120], ['upload', 20]],
-  receiver: [['received', 20], ['handed', 10], ['acknowledged', 10]],
+  sender: [['released', 100], ['upload', 4]],
+  receiver: [['received', 90], ['handed', 15], ['acknowledged', 15]],
 }
+const messagesToReceive = 100
 
 /** Two people and two witnesses in one group: one witness reads the log, the other every ciphertext ever released. */
 async function room(url) {
@@ -56,13 +58,15 @@ async function round(here, url, seed) {
   const before = ledger.settled()
   const due = ledger.nth(victim.name, kind, count)
   const sending = sender.run(
-    ([group, words, most]) => me.sendInALoop(group, words, most), [conversation, `round ${seed}:`, endless],
+    ([group, words, messages]) => me.sendInALoop(group, words, messages ?? Infinity),
+    [conversation, `round ${seed}:`, victim === sender ? null : messagesToReceive],
   ).catch((error) => { if (victim !== sender) throw error })
-  await due
+  const allSent = sending.then(() => victim !== sender && settle(users, conversation)).catch(() => undefined)
+  // It may take several at a time; then there is nothing left to come that could be counted.
+  await (victim === sender ? due : Promise.race([due, allSent]))
   // Where in its work the victim is hit, not what the test waits for.
   await new Promise((resolve) => { setTimeout(resolve, delay) })
   await victim.kill()
-  if (victim !== sender) await sender.run(() => me.stop())
   await sending
   const sent = ledger.settled() - before
   await victim.start(url)

@@ -1,11 +1,12 @@
 // The page of the tests: a person with the npm package, the chat's sync engine and its history, but no views.
 // Everything that matters is reported to the test, which lives outside of the browser and survives its death.
-import { CoreCryptoClient } from 'openmls-wasm'
+import { CoreCryptoClient, CoreCryptoError } from 'openmls-wasm'
 import { fromHex, identityBytes, parseIdentity, toBase64Url, toHex } from '../../frontend/src/delivery/bytes.ts'
 import { DeliveryClient } from '../../frontend/src/delivery/client.ts'
 import { History } from '../../frontend/src/history/history.ts'
 import { decodePayload } from '../../frontend/src/history/payload.ts'
 import { SyncEngine } from '../../frontend/src/sync/engine.ts'
+import { databases } from './databases.js'
 import { faults } from './faults.js'
 import { reportingClient, reportingFetch, reportingHistory, report } from './reports.js'
 import { SwallowingPersister } from './swallowing-persister.js'
@@ -155,4 +156,4 @@ function word(item) {
   return decodePayload(item.plaintext)?.text ?? new TextDecoder().decode(item.plaintext)
 }
 
-Object.assign(window, { CoreCryptoClient, Person, faults, report, databaseOf, toBase64Url, toHex, fromHex, word })
+Object.assign(window, { CoreCryptoClient, CoreCryptoError, Person, databases, faults, report, databaseOf, toBase64Url, toHex, fromHex, word })

@@ -29,6 +29,11 @@ const args = [
   ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
 ]
 
+/** Process groups that run. They outlive this process if it is ended, and nobody else knows them. */
+const running = new Set()
+process.on('exit', () => { for (const pid of running) signalGroup(pid, 'SIGKILL') })
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+
 /** One user's browser. `start` after `kill` or `close` is the same user coming back. */
 export class Profile {
   #folder = mkdtempSync(join(tmpdir(), 'openmls-wasm-profile-'))
@@ -45,6 +50,7 @@ export class Profile {
       stdio: ['ignore', 'ignore', 'pipe'],
     })
     this.#child = child
+    running.add(child.pid)
     this.#exited = new Promise((done) => child.once('exit', done))
     const endpoint = await new Promise((found, failed) => {
       const output = []
@@ -96,6 +102,7 @@ export class Profile {
     await this.#exited
     // The processes it started are of its group; they hold the database until they are gone.
     signalGroup(this.#child.pid, 'SIGKILL')
+    running.delete(this.#child.pid)
     await this.#browser?.close().catch(() => undefined)
     this.#child = undefined
     this.#browser = undefined

@@ -90,8 +90,8 @@ export class Ledger {
 
   #decryptAll() {
     for (const { user, id, bytes } of this.#queue.splice(0)) {
-      const outcome = this.#decrypter?.decrypt(bytes)
-      if (outcome?.failed) this.#findings.push(`${user}: ${id} cannot be decrypted, its generation is used twice? ${outcome.failed}`)
+      const failure = this.#decrypter?.decrypt(bytes)
+      if (failure !== undefined) this.#findings.push(`${user}: ${id} cannot be decrypted, its generation is used twice? ${failure}`)
     }
   }
 }

@@ -15,6 +15,7 @@ export async function startService(staticFolder) {
   const child = spawn(process.env.DELIVERY_SERVICE_BINARY ?? serviceBinary, [
     '--listen', '127.0.0.1:0', '--database', join(scratch, 'service.sqlite'), '--static', staticFolder,
   ], { stdio: ['ignore', 'pipe', 'pipe'] })
+  process.on('exit', () => child.kill('SIGKILL'))
   const exited = new Promise((done) => child.once('exit', done))
   const url = await new Promise((found, failed) => {
     const output = []

@@ -75,18 +75,17 @@ export class Witness {
 
   /**
    * Decrypts one ciphertext, whatever became of it. Two that share a ratchet generation cannot both be decrypted.
-   * @returns {{sender: string, text: string} | {failed: string} | undefined} undefined: of an epoch before this one joined
+   * @returns {string | undefined} why it cannot be; undefined too if it is of an epoch before this one joined
    */
   decrypt(ciphertext) {
     const bytes = bytesOf(ciphertext)
     if (epochOf(bytes) < this.#client.groupInfo(this.groupId).epoch) return undefined
-    let item
     try {
-      item = this.#client.processMessage(bytes)
+      const item = this.#client.processMessage(bytes)
+      return item.kind === 'failed' ? item.code : undefined
     } catch (error) {
-      return { failed: `${error.code}: ${error.message}` }
+      return `${error.code}: ${error.message}`
     }
-    return item.kind === 'message' ? { text: textOf(item) } : { failed: item.code ?? item.kind }
   }
 
   async request(method, path, body) {

@@ -16,17 +16,23 @@ function storageKey(): string {
   return selected === null || selected === '' ? 'chat-profile' : `chat-profile:${selected}`;
 }
 
+/** A profile that cannot be read is not replaced: it is the way to databases that hold keys. */
+export class ProfileError extends Error {
+  readonly code = 'damaged-profile';
+}
+
+/** The profile of this page; a new one where there is none yet. Throws `ProfileError`. */
 export function loadProfile(): Profile {
   const stored = localStorage.getItem(storageKey());
-  if (stored !== null) {
-    try {
-      const profile = JSON.parse(stored) as Profile;
-      if (typeof profile.id === 'string') return profile;
-    } catch {
-      // Not ours to repair: fall through to a new profile, the databases stay where they are.
-    }
+  if (stored === null) return newProfile();
+  let profile: Partial<Profile> | null;
+  try {
+    profile = JSON.parse(stored) as Partial<Profile> | null;
+  } catch {
+    throw new ProfileError();
   }
-  return newProfile();
+  if (typeof profile?.id !== 'string') throw new ProfileError();
+  return { ...profile, id: profile.id };
 }
 
 export function newProfile(): Profile {

@@ -51,6 +51,11 @@ const errorPages: Record<string, ErrorText> = {
     text: 'A record in this browser’s storage cannot be read. Nothing was changed or deleted. Keep a copy of the browser profile before you try anything else: it holds what can still be read.',
     again: 'Try again',
   },
+  'damaged-profile': {
+    title: 'This profile cannot be read',
+    text: 'The note in which this browser keeps the name of your database (localStorage, “chat-profile”) is damaged. The database itself was left untouched.',
+    again: 'Try again',
+  },
   'database-missing': {
     title: 'The stored keys are gone',
     text: 'This browser had an identity here, but its database is missing: the browser may have cleared it. The chat does not quietly start afresh. If you have a backup of the browser profile, restore it and try again.',

@@ -46,7 +46,7 @@ pub fn last_resort_key_package_stays<S: Subject>(new: New<S>) {
     let package = bob.build_key_package(KeyPackage::builder().mark_as_last_resort());
     for name in [b"one", b"two"] {
         let id = alice.create(name);
-        let (_, welcome) = alice.add(&id, &[package.clone()]);
+        let (_, welcome) = alice.add(&id, std::slice::from_ref(&package));
         assert_eq!(bob.try_join(&welcome), Some(id));
         bob.reopen();
         assert!(bob.holds(&package));

@@ -190,7 +190,7 @@ impl Sample {
                 Variant::Tuple(255, u64::MAX),
                 Variant::Named { value: 7 },
             ],
-            policy: if label.len() % 2 == 0 {
+            policy: if label.len().is_multiple_of(2) {
                 Policy::KeepAll { keep_all: true }
             } else {
                 Policy::Epochs(5)

@@ -1,4 +1,8 @@
-// npm run bench: builds the release wasm and runs the benchmark of tests/ in a browser.
+// npm run bench [-- --check]: builds the release wasm and the npm package, and runs the benchmark of tests/ in a browser.
+import { buildPackage, buildWasm } from './build.mjs'
 import { runInTests } from './lib/run-in-tests.mjs'
 
-runInTests('bench')
+runInTests('bench', async (tools) => {
+  await buildWasm('release', tools)
+  await buildPackage()
+})

@@ -68,10 +68,15 @@ async function serve(port) {
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop)
   process.on('exit', () => service.kill('SIGKILL'))
+  // Stopping npm by a signal stops npm and its shell, and leaves us behind: notice that we have a new parent.
+  const parent = process.ppid
+  if (process.env.npm_lifecycle_event) setInterval(() => { if (process.ppid !== parent && !stopping) stop() }, 500).unref()
 
   const url = `http://${host}:${port}/`
-  const outcome = await Promise.race([ended, answers(url)])
-  if (outcome === true && !stopping) say(`\nThe chat app: ${url}\n  Two people on one machine: open it in two browser profiles. Ctrl-C stops it.\n`)
+  const waiting = new AbortController()
+  const answered = await Promise.race([ended.then(() => false), answers(url, waiting.signal)])
+  waiting.abort()
+  if (answered && !stopping) say(`\nThe chat app: ${url}\n  Two people on one machine: open it in two browser profiles. Ctrl-C stops it.\n`)
   const { error, code, signal } = await ended
   if (error) throw new Problem(`The delivery service could not be started: ${error.message}`)
   if (!stopping) throw new Problem(`The delivery service ended by itself (${signal ?? `exit code ${code}`}).`, 'See its last lines above.')
@@ -79,13 +84,15 @@ async function serve(port) {
   process.exit(0)
 }
 
-async function answers(url) {
-  for (;;) {
+/** True as soon as the service answers; false when `signal` says not to wait any longer. */
+async function answers(url, signal) {
+  while (!signal.aborted) {
     try {
-      if ((await fetch(new URL('v1/health', url))).ok) return true
+      if ((await fetch(new URL('v1/health', url), { signal })).ok) return true
     } catch {
       // Not listening yet.
     }
     await new Promise((settle) => setTimeout(settle, 50))
   }
+  return false
 }

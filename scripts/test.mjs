@@ -128,7 +128,7 @@ async function endToEnd() {
 
 async function testEnvironment() {
   const { browser: path, chromedriver } = await browser()
-  return { CHROME: path, ...(chromedriver && { CHROMEDRIVER: chromedriver }), DELIVERY_SERVICE_BINARY: serviceBinary }
+  return { CHROME: path, CHROMIUM: path, ...(chromedriver && { CHROMEDRIVER: chromedriver }), DELIVERY_SERVICE_BINARY: serviceBinary }
 }
 
 /** Chromium refuses to run as root with its sandbox, as in a container; elsewhere it keeps it. */

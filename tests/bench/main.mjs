@@ -55,7 +55,7 @@ async function measureAll(context, origin) {
   }
   for (const durability of durabilities) {
     const measured = await step(`${calls} calls at once, ${durability}`, '1 min', () =>
-      measure(context, origin, 'inFlight', { durability, blocks: times(20), warmUp: 2, calls }))
+      measure(context, origin, 'inFlight', { durability, blocks: times(40), blocksOfSends: times(12), warmUp: 3, calls }))
     samples.inFlight[durability] = { ...measured, calls }
   }
   samples.bytes = await step('Bytes written', '5 s', () => measure(context, origin, 'bytesWritten', { rounds: times(300) }))
@@ -102,6 +102,7 @@ function report(list, samples, browser) {
   writeFileSync(join(resultsDir, 'latest.json'), JSON.stringify({ machine, rows: list, samples }))
   say(`\n2 members, 256-byte messages; ${machine.browser}, ${machine.processors} × ${machine.processor}, load ${machine.load.toFixed(1)}\n`)
   say(table(list))
+  if (machine.load > machine.processors) say('\nOther processes kept the machine busy: see how far apart the quartiles are, and repeat.')
   const missed = list.filter((one) => one.pass === false)
   const limited = list.filter((one) => one.pass !== undefined)
   say(`\n${limited.length - missed.length} of ${limited.length} limits kept. Samples: ${file}`)

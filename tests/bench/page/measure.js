@@ -21,7 +21,10 @@ async function repeat(count, work) {
   return samples
 }
 
-/** (a) One encrypt, awaited until it is durable, against the same encrypt in memory and one raw transaction. */
+/**
+ * (a) One encrypt, awaited until it is durable, against the same encrypt in memory and one raw transaction. Beside them, one
+ * `sendMessage`: what a chat awaits, with its records of inbox and outbox.
+ */
 async function awaited({ durability, blocks, warmUp, perBlock }) {
   const stored = await storedClient(`awaited-${durability}`, durability)
   const { groupId } = await groupOf(stored)
@@ -49,6 +52,15 @@ async function awaited({ durability, blocks, warmUp, perBlock }) {
           await writeRaw(database, events, durability)
           return performance.now() - begun + (encrypted - started)
         }),
+      send: async () => {
+        const samples = await repeat(perBlock, async () => {
+          const started = performance.now()
+          await stored.sendMessage(groupId, plaintext)
+          return performance.now() - started
+        })
+        await acknowledge(stored)
+        return samples
+      },
     },
     { blocks, warmUp },
   )
@@ -57,13 +69,18 @@ async function awaited({ durability, blocks, warmUp, perBlock }) {
   return results
 }
 
-/** (b) Many calls at once, all durable, against as many by MlsClient alone, in memory and one after the other. */
-async function inFlight({ durability, blocks, warmUp, calls }) {
+/**
+ * (b) Many calls at once, all durable, against as many by MlsClient alone, in memory and one after the other: without
+ * records of inbox and outbox (`encryptMessage`), then with them (`sendMessage`).
+ */
+async function inFlight({ durability, blocks, blocksOfSends, warmUp, calls }) {
   const stored = await storedClient(`in-flight-${durability}`, durability)
   const { groupId } = await groupOf(stored)
-  const bare = (await bareClient('baseline')).client
+  const engine = await bareClient('baseline')
+  const bare = engine.client
   const { groupId: bareGroup } = await groupOf(bare)
   forget(bare)
+  const database = await rawDatabase(`raw-in-flight-${durability}`, engine.categories)
   const transactions = []
   let since = 0
   stored.on('saved', () => (since += 1))
@@ -78,30 +95,39 @@ async function inFlight({ durability, blocks, warmUp, calls }) {
   const alone = (call) => {
     const started = performance.now()
     Array.from({ length: calls }, call)
-    return [performance.now() - started]
+    return performance.now() - started
   }
-  const results = await interleave(
-    {
-      encrypt: () => atOnce(() => stored.encryptMessage(groupId, plaintext)),
-      aloneEncrypt: () => {
-        const samples = alone(() => bare.encryptMessage(bareGroup, plaintext))
-        forget(bare)
-        return samples
-      },
-      send: async () => {
-        const samples = await atOnce(() => stored.sendMessage(groupId, plaintext))
-        await acknowledge(stored)
-        return samples
-      },
-      aloneSend: async () => {
-        const samples = alone(() => bare.sendMessage(bareGroup, plaintext))
-        await acknowledge(bare)
-        forget(bare)
-        return samples
-      },
+  const encrypts = {
+    encrypt: () => atOnce(() => stored.encryptMessage(groupId, plaintext)),
+    aloneEncrypt: () => {
+      const took = alone(() => bare.encryptMessage(bareGroup, plaintext))
+      forget(bare)
+      return [took]
     },
-    { blocks, warmUp },
-  )
+  }
+  const sends = {
+    encrypt: encrypts.encrypt,
+    send: async () => {
+      const samples = await atOnce(() => stored.sendMessage(groupId, plaintext))
+      await acknowledge(stored)
+      return samples
+    },
+    rawSend: async () => {
+      const took = alone(() => bare.sendMessage(bareGroup, plaintext))
+      const events = forget(bare)
+      const begun = performance.now()
+      await writeRaw(database, events, durability)
+      const written = performance.now() - begun
+      await acknowledge(bare)
+      forget(bare)
+      return [took + written]
+    },
+  }
+  const results = {
+    encrypts: await interleave(encrypts, { blocks, warmUp }),
+    sends: await interleave(sends, { blocks: blocksOfSends, warmUp: 1 }),
+  }
+  database.close()
   await stored.close()
   return { results, transactions }
 }

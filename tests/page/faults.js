@@ -40,7 +40,8 @@ export const faults = {
   met: 0,
   complete: 0,
   aborted: 0,
-  changed: () => {},
+  waiting: [],
+  changed: () => { for (const wake of faults.waiting.splice(0)) wake() },
 
   begin(kind, after = 0) {
     Object.assign(faults, { kind, after, met: 0 })
@@ -53,12 +54,12 @@ export const faults = {
 
   /** Settles when `count` transactions have met the fault. */
   async meets(count) {
-    while (faults.met < count) await new Promise((resolve) => { faults.changed = resolve })
+    while (faults.met < count) await new Promise((resolve) => faults.waiting.push(resolve))
   },
 
   /** Settles when at least `count` transactions were aborted since the page was loaded. */
   async aborts(count) {
-    while (faults.aborted < count) await new Promise((resolve) => { faults.changed = resolve })
+    while (faults.aborted < count) await new Promise((resolve) => faults.waiting.push(resolve))
   },
 }
 

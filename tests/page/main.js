@@ -35,7 +35,8 @@ class Person {
       client.on(event, () => { this.clientEvents.push(event); this.changed() })
     }
     this.problems = []
-    this.changed = () => {}
+    this.waiting = []
+    this.changed = () => { for (const wake of this.waiting.splice(0)) wake() }
   }
 
   /** Makes the identity if there is none, and reaches for the delivery service. */
@@ -60,7 +61,7 @@ class Person {
   /** Settles when `check` is fulfilled: asked again whenever something has changed. */
   async until(check) {
     for (;;) {
-      const change = new Promise((resolve) => { this.changed = resolve })
+      const change = new Promise((resolve) => this.waiting.push(resolve))
       const found = await check()
       if (found) return found
       await change
@@ -140,6 +141,20 @@ class Person {
   async info(conversation) {
     const { epoch, epochAuthenticator, members } = await this.client.groupInfo(fromHex(conversation))
     return { epoch: String(epoch), authenticator: toHex(epochAuthenticator), members: members.length }
+  }
+
+  /** For a test that comes to no end: where everything is. */
+  async whereabouts() {
+    const { id } = (await this.history.conversations())[0]
+    return {
+      status: this.engine.status,
+      outbox: (await this.raw.outbox()).map(({ kind, epoch }) => `${kind} of epoch ${epoch}`).slice(0, 3),
+      inbox: (await this.raw.inbox()).map(word).slice(0, 3),
+      position: await this.position(id),
+      lines: (await this.lines(id)).length,
+      problems: this.problems.slice(-5),
+      events: this.clientEvents.slice(-5),
+    }
   }
 
   async close() {

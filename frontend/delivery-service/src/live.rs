@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
@@ -19,8 +19,9 @@ use crate::limits;
 pub enum Event {
     /// A log entry, as the frame that all its readers get.
     Entry(Utf8Bytes),
-    /// A Welcome, and its position in this client's list.
-    Welcome(u64, Arc<WelcomeFrame>),
+    /// A Welcome at this position of the client's list. A signal only: the list has the Welcome, which
+    /// may be large, once, however many hear of it.
+    Welcome(u64),
 }
 
 /// A log entry as a frame.
@@ -37,20 +38,6 @@ pub struct EntryFrame<'a> {
     pub sender: &'a str,
     /// The MLSMessage.
     pub message: &'a Base64,
-}
-
-/// The part of a Welcome's frame that is the same for all clients it is for.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct WelcomeFrame {
-    /// The id of the commit it came with.
-    pub id: String,
-    /// The group it leads into.
-    pub group_id: Base64,
-    /// Position of that commit in the group's log.
-    pub group_position: u64,
-    /// The MLSMessage.
-    pub welcome: Base64,
 }
 
 /// All live connections.

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::bytes::Base64;
 use crate::error::{Refusal, Result};
 use crate::limits;
-use crate::live::{EntryFrame, Event, WelcomeFrame};
+use crate::live::{EntryFrame, Event};
 use crate::mls::{self, Header};
 use crate::names;
 use crate::store::clients::Client;
@@ -225,9 +225,8 @@ fn publish(app: &App, sender: &Client, upload: &Upload, appended: &Appended) {
     if appended.readers.is_empty() {
         return;
     }
-    let group_id = Base64(upload.header.group_id.clone());
     let frame = EntryFrame {
-        group_id: &group_id,
+        group_id: &Base64(upload.header.group_id.clone()),
         position: appended.position,
         id: &upload.id,
         sender: &sender.identity,
@@ -241,22 +240,8 @@ fn publish(app: &App, sender: &Client, upload: &Upload, appended: &Appended) {
     for client in &appended.readers {
         app.hub.publish(*client, &event);
     }
-    let Some(welcome) = upload
-        .commit
-        .as_ref()
-        .and_then(|commit| commit.welcome.as_ref())
-    else {
-        return;
-    };
-    let frame = Arc::new(WelcomeFrame {
-        id: upload.id.clone(),
-        group_id,
-        group_position: appended.position,
-        welcome: Base64(welcome.clone()),
-    });
     for (client, position) in &appended.welcomes {
-        app.hub
-            .publish(*client, &Event::Welcome(*position, Arc::clone(&frame)));
+        app.hub.publish(*client, &Event::Welcome(*position));
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use axum::extract::ws::{close_code, CloseFrame, Message, WebSocket};
 use axum::extract::{State, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{interval_at, sleep, timeout, Instant};
 
@@ -18,7 +19,7 @@ use crate::app::App;
 use crate::auth;
 use crate::error::Refusal;
 use crate::limits;
-use crate::live::{Event, WelcomeFrame};
+use crate::live::Event;
 use crate::store::clients::Client;
 
 /// Close code for a wrong token: from the range that RFC 6455 §7.4.2 leaves to applications.
@@ -28,14 +29,6 @@ const UNAUTHENTICATED: u16 = 4401;
 #[serde(tag = "type", rename_all = "kebab-case")]
 enum First {
     Authenticate { token: String },
-}
-
-#[derive(Serialize)]
-struct Welcome<'a> {
-    r#type: &'static str,
-    position: u64,
-    #[serde(flatten)]
-    rest: &'a WelcomeFrame,
 }
 
 /// `GET /v1/live`
@@ -108,10 +101,9 @@ async fn deliver(
         let message = tokio::select! {
             event = events.recv() => match event {
                 Some(Event::Entry(text)) => Message::Text(text),
-                Some(Event::Welcome(position, rest)) => match welcome_frame(position, &rest) {
-                    Some(text) => Message::text(text),
-                    None => return (close_code::ERROR, "internal"),
-                },
+                Some(Event::Welcome(position)) => {
+                    Message::text(json!({ "type": "welcome", "position": position }).to_string())
+                }
                 None => return (close_code::AGAIN, "too-slow-or-too-many"),
             },
             received = socket.recv() => match received {
@@ -140,15 +132,6 @@ async fn deliver(
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // An error means that the service is gone, which is the same. What is returned holds a lock.
     let _ = stopping.wait_for(|stopping| *stopping).await;
-}
-
-fn welcome_frame(position: u64, rest: &WelcomeFrame) -> Option<String> {
-    let frame = Welcome {
-        r#type: "welcome",
-        position,
-        rest,
-    };
-    serde_json::to_string(&frame).ok()
 }
 
 /// Sends one frame; `None` if the connection is gone or does not take it.

@@ -17,9 +17,9 @@ let said = []
 let service
 let here
 
-async function together(retry) {
-  service = await startService(await buildPage())
-  here = { ...(await twoUsers(service.url, { retry })), retry }
+async function together(options, flavour) {
+  service = await startService(await buildPage(flavour))
+  here = { ...(await twoUsers(service.url, options)), options }
   said = []
 }
 
@@ -37,7 +37,7 @@ async function bothHaveAll() {
       assert.deepEqual(await user.run((group) => me.texts(group), conversation), said, `${user.name}'s history ${visit} a reload`)
     }
     assert.deepEqual(await anna.run((group) => me.info(group), conversation), await ben.run((group) => me.info(group), conversation))
-    if (visit === 'before') await Promise.all(users.map((user) => user.reload({ retry: here.retry })))
+    if (visit === 'before') await Promise.all(users.map((user) => user.reload(here.options)))
   }
   for (const [from, text] of [[anna, 'and on'], [ben, 'and on and on']]) {
     await say(from, text)
@@ -78,7 +78,7 @@ const outcome = (user) => user.run(async () => { await watching; return watched.
 const outcomeSoFar = (user) => user.run(() => watched.settled)
 
 describe('a write fails for a while, then works again', () => {
-  before(() => together(patient))
+  before(() => together({ retry: patient }))
   after(apart)
   afterEach(bothHaveAll)
 
@@ -125,7 +125,7 @@ describe('a write fails for a while, then works again', () => {
 })
 
 describe('a write fails until it is given up', () => {
-  before(() => together(impatient))
+  before(() => together({ retry: impatient }))
   after(apart)
   afterEach(bothHaveAll)
 
@@ -154,4 +154,49 @@ describe('a write fails until it is given up', () => {
       await mend(ben)
     })
   }
+})
+
+describe('a panic in wasm', () => {
+  before(() => together({ retry: patient, panics: true }, 'test-hooks'))
+  after(apart)
+  afterEach(bothHaveAll)
+
+  test('while sending', { timeout }, async () => {
+    const { anna } = here
+    await anna.run(() => host.panicIn('sendMessage'))
+    await watchedSend(anna, 'panicked', 'lost in a panic')
+    assert.equal((await outcome(anna)).code, 'engine-panicked')
+    await say(anna, 'the next after a panic')
+    assert.deepEqual(await anna.run(() => me.clientEvents), ['engine-restarted'])
+    assert.deepEqual([reported(anna, 'released'), reported(anna, 'upload')].flat().filter((report) => report.id === 'panicked'), [])
+  })
+
+  test('while sending, with others in the same transaction and in the next', { timeout }, async () => {
+    const { anna } = here
+    const settled = await anna.run(async (group) => {
+      const send = (text) => {
+        const payload = new TextEncoder().encode(JSON.stringify({ type: 'text', text, at: 1 }))
+        return me.client.sendMessage(fromHex(group), payload).then(() => 'sent', (error) => error.code)
+      }
+      faults.begin('hold')
+      const first = send('in a write when wasm panics')
+      await faults.meets(1)
+      const second = send('waits for that write')
+      host.panicIn('sendMessage')
+      const third = send('panics')
+      faults.end()
+      const fourth = send('called while the engine restarts')
+      return Promise.all([first, second, third, fourth])
+    }, here.conversation)
+    assert.deepEqual(settled, ['sent', 'engine-panicked', 'engine-panicked', 'sent'])
+    said.push('in a write when wasm panics', 'called while the engine restarts')
+    await say(anna, 'after all of these')
+  })
+
+  test('while receiving', { timeout }, async () => {
+    const { anna, ben } = here
+    await ben.run(() => host.panicIn('receiveMessage'))
+    await say(anna, 'panics ben')
+    await ben.run(() => me.until(() => me.clientEvents.includes('engine-restarted')))
+  })
 })

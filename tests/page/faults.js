@@ -21,11 +21,13 @@ const kinds = {
     database.close()
     database.dispatchEvent(new Event('close'))
   }),
-  /** It never ends, as on a disk that hangs. */
+  /** It does not end until released, as on a disk that hangs. */
   hold: (transaction) => {
     transaction.commit = () => {
       const store = transaction.objectStore(transaction.objectStoreNames[0])
-      const again = () => { store.count().onsuccess = again }
+      const again = () => {
+        if (faults.kind === 'hold') store.count().onsuccess = again
+      }
       again()
     }
   },
@@ -47,7 +49,7 @@ export const faults = {
     Object.assign(faults, { kind, after, met: 0 })
   },
 
-  /** Ends the fault; what met it has to cope. */
+  /** Ends the fault; what met it has to cope. A transaction that was held is committed. */
   end() {
     faults.kind = undefined
   },

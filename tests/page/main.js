@@ -1,13 +1,14 @@
 // The page of the tests: a person with the npm package, the chat's sync engine and its history, but no views.
 // Everything that matters is reported to the test, which lives outside of the browser and survives its death.
 import { CoreCryptoClient, CoreCryptoError } from 'openmls-wasm'
-import { fromHex, identityBytes, parseIdentity, toBase64Url, toHex } from '../../frontend/src/delivery/bytes.ts'
+import { fromBase64Url, fromHex, identityBytes, parseIdentity, toBase64Url, toHex } from '../../frontend/src/delivery/bytes.ts'
 import { DeliveryClient } from '../../frontend/src/delivery/client.ts'
 import { History } from '../../frontend/src/history/history.ts'
 import { decodePayload } from '../../frontend/src/history/payload.ts'
 import { SyncEngine } from '../../frontend/src/sync/engine.ts'
 import { databases } from './databases.js'
 import { faults } from './faults.js'
+import { PanickingHost } from './panics.js'
 import { reportingClient, reportingFetch, reportingHistory, report } from './reports.js'
 import { SwallowingPersister } from './swallowing-persister.js'
 
@@ -15,11 +16,13 @@ const databaseOf = (user) => `openmls-wasm ${user}`
 const all = Number.MAX_SAFE_INTEGER
 
 class Person {
-  static async open({ user, retry, swallowAfter }) {
+  static async open({ user, retry, swallowAfter, panics }) {
     const name = databaseOf(user)
+    const engine = panics && (window.host = new PanickingHost())
     const client = new CoreCryptoClient({
       name,
       ...(retry && { retry }),
+      ...(engine && { engine }),
       ...(swallowAfter !== undefined && { persister: new SwallowingPersister({ name }, swallowAfter) }),
     })
     await client.open()
@@ -168,7 +171,8 @@ class Person {
 function word(item) {
   if (item === undefined) return 'nothing'
   if (item.kind !== 'message' && item.kind !== 'sent') return item.kind
-  return decodePayload(item.plaintext)?.text ?? new TextDecoder().decode(item.plaintext)
+  const payload = decodePayload(item.plaintext)
+  return payload?.text ?? payload?.name ?? 'unknown'
 }
 
-Object.assign(window, { CoreCryptoClient, CoreCryptoError, Person, databases, faults, report, databaseOf, toBase64Url, toHex, fromHex, word })
+Object.assign(window, { CoreCryptoClient, CoreCryptoError, Person, databases, faults, report, databaseOf, toBase64Url, fromBase64Url, toHex, fromHex, word, PanickingHost })

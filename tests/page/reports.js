@@ -20,8 +20,11 @@ export function reportingClient(client) {
       if (releases.has(name)) {
         return async (...args) => {
           const entry = await value.apply(client, args)
-          const { id, kind, bytes, plaintext } = entry
-          void report('released', { id, message: kind, bytes: bytes && toBase64Url(bytes), text: plaintext && decodePayload(plaintext)?.text })
+          const { id, kind, bytes, plaintext, welcome } = entry
+          void report('released', {
+            id, message: kind, bytes: bytes && toBase64Url(bytes), text: plaintext && decodePayload(plaintext)?.text,
+            ...(welcome && { welcome: toBase64Url(welcome) }),
+          })
           if (name === 'sendMessage') sent()
           return entry
         }

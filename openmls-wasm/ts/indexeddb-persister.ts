@@ -67,7 +67,7 @@ export class IndexedDbPersister implements Persister {
     this.#fence = claimed;
   }
 
-  load(scope: Category['scope']): Promise<StorageRecord[]> {
+  load(scope?: Category['scope']): Promise<StorageRecord[]> {
     return this.#loadRange(scope, undefined);
   }
 
@@ -81,7 +81,7 @@ export class IndexedDbPersister implements Persister {
       return [];
     }
     const requests: IDBRequest<unknown>[] = [];
-    await this.#connection.transact(storesOf(keys), 'readonly', (transaction) => {
+    await this.#view(storesOf(keys), (transaction) => {
       for (const { category, key } of keys) {
         requests.push(transaction.objectStore(category).get(key));
       }
@@ -174,14 +174,26 @@ export class IndexedDbPersister implements Persister {
     }
   }
 
-  async #loadRange(scope: Category['scope'], range: IDBKeyRange | undefined): Promise<StorageRecord[]> {
-    const categories = this.#categories.filter((category) => category.scope === scope);
+  /** A consistent view; once we are the writer, one that counts only while the fencing number is ours. */
+  async #view(stores: string[], queue: QueueRequests): Promise<void> {
+    let stored: IDBRequest<unknown> | undefined;
+    await this.#connection.transact([META_STORE, ...stores], 'readonly', (transaction) => {
+      stored = transaction.objectStore(META_STORE).get(WRITER_KEY);
+      queue(transaction);
+    });
+    if (this.#fence !== undefined && stored?.result !== this.#fence) {
+      throw this.#writerLost(undefined);
+    }
+  }
+
+  async #loadRange(scope: Category['scope'] | undefined, range: IDBKeyRange | undefined): Promise<StorageRecord[]> {
+    const categories = this.#categories.filter((category) => scope === undefined || category.scope === scope);
     if (categories.length === 0) {
       return [];
     }
     const names = categories.map((category) => category.name);
     let found: QueuedLoad[] = [];
-    await this.#connection.transact(names, 'readonly', (transaction) => {
+    await this.#view(names, (transaction) => {
       found = names.map((category) => queueLoad(transaction, category, range));
     });
     return found.flatMap((loaded) => this.#records(loaded));

@@ -88,6 +88,7 @@ export const persisterSuite: readonly PersisterTest[] = [
     await write(persister, { 'identity/a': [1], 'tree/0a': [2] });
     equal(shown(await persister.load('client')), { 'identity/a': [1] }, 'the client scope');
     equal(shown(await persister.load('group')), { 'tree/0a': [2] }, 'the group scope');
+    equal(shown(await persister.load()), { 'identity/a': [1], 'tree/0a': [2] }, 'both scopes');
   }),
 
   test('load of a group is by its key range', async (factory, database) => {
@@ -132,6 +133,9 @@ export const persisterSuite: readonly PersisterTest[] = [
     const late = await writer(factory, database);
     await rejects(write(early, { 'tree/0a': [2], 'tree/0b': [2] }), 'writer-lost');
     await rejects(early.updateIncoming(1, entry('m')), 'writer-lost');
+    await rejects(early.load(), 'writer-lost');
+    await rejects(early.loadGroup('0a'), 'writer-lost');
+    await rejects(early.read([{ category: 'tree', key: '0a' }]), 'writer-lost');
     await expectRecords(late, { 'tree/0a': [1] });
     await write(late, { 'tree/0a': [3] });
     await expectRecords(late, { 'tree/0a': [3] });

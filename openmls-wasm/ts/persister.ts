@@ -59,8 +59,13 @@ export interface Persister {
    */
   claimWriter(accept: (records: StorageRecord[]) => void): Promise<void>;
 
-  /** All records of the client scope, or of the group scope. */
-  load(scope: Category['scope']): Promise<StorageRecord[]>;
+  /**
+   * All records of the client scope, or of the group scope; without a scope those of both. One consistent view.
+   *
+   * Here and in the other two reads: of a persister that has become the writer, the view includes the fencing number. If
+   * that is no longer ours the error is `writer-lost`; so two reads that succeed see nothing but our own writes between.
+   */
+  load(scope?: Category['scope']): Promise<StorageRecord[]>;
 
   /** All records of one group: in every category of the group scope, those whose key begins with `groupKey`. */
   loadGroup(groupKey: string): Promise<StorageRecord[]>;

@@ -178,8 +178,8 @@ export class Session {
   async #restartedEngine(): Promise<Engine> {
     const engine = await this.#host.start();
     try {
-      const [ofClient, ofGroups] = await Promise.all([this.#persister.load('client'), this.#persister.load('group')]);
-      this.#hydrate(engine, [...ofClient, ...ofGroups]);
+      // One transaction for everything: another writer must not come between two halves of what is hydrated.
+      this.#hydrate(engine, await this.#persister.load());
       return engine;
     } catch (error) {
       engine.discard();

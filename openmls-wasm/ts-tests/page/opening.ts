@@ -19,7 +19,7 @@ import {
 } from './support.js';
 
 /** The writer's role for everybody: two writers, as after a lock that was lost. */
-const everybody: RequestWriter = () => {
+export const everybody: RequestWriter = () => {
   const released = gate();
   return Promise.resolve({ release: released.open, lost: released.opened });
 };

@@ -1,7 +1,8 @@
 /** Scenarios of a panic: the engine is replaced, and the database decides what has happened. */
 
 import { PANIC } from './fake-engine.js';
-import { codeOf, dump, encrypt, equal, gate, GROUP, isSettled, next, open, steered, type Scenario } from './support.js';
+import { everybody } from './opening.js';
+import { codeOf, dump, encrypt, equal, gate, GROUP, isSettled, make, next, open, steered, type Scenario } from './support.js';
 
 export const panic: Record<string, Scenario> = {
   'a panic rejects its call; the next one goes on from what was saved': async () => {
@@ -101,6 +102,18 @@ export const panic: Record<string, Scenario> = {
     persister.load = load;
     equal(await encrypt(client), 1, 'the number after');
     await client.close();
+  },
+
+  'a restart after another client has taken over loads nothing of what that one wrote': async () => {
+    const { client, name, host } = await open({ requestWriter: everybody });
+    const second = make({ name, requestWriter: everybody });
+    await second.client.open();
+    equal(await encrypt(second.client), 1, 'the second');
+    const panicking = codeOf(client.encryptMessage(GROUP, Uint8Array.of(PANIC)));
+    const meanwhile = codeOf(client.groupInfo(GROUP));
+    equal([await panicking, await meanwhile, client.state], ['engine-panicked', 'writer-lost', 'failed'], 'the first');
+    equal([host.client?.records().length, await encrypt(second.client)], [0, 2], 'records loaded, the second goes on');
+    await Promise.all([client.close(), second.client.close()]);
   },
 
   'two clients in one page: a panic of one does not touch the other': async () => {

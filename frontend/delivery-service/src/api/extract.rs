@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{header, StatusCode};
 use axum::Json;
@@ -48,8 +48,20 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self> {
-        match Json::from_request(request, app).await {
+        match <Json<T> as FromRequest<_>>::from_request(request, app).await {
             Ok(Json(body)) => Ok(Self(body)),
+            Err(rejection) => Err(body_refusal(&rejection)),
+        }
+    }
+}
+
+/// No body, told by the absence of a content type, is `None`.
+impl<T: DeserializeOwned> OptionalFromRequest<Arc<App>> for Body<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Option<Self>> {
+        match <Json<T> as OptionalFromRequest<_>>::from_request(request, app).await {
+            Ok(json) => Ok(json.map(|Json(body)| Self(body))),
             Err(rejection) => Err(body_refusal(&rejection)),
         }
     }

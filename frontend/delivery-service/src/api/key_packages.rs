@@ -82,10 +82,16 @@ pub async fn count(State(app): State<Arc<App>>, Caller(caller): Caller) -> Resul
     }))
 }
 
+#[derive(Default, Deserialize)]
+pub struct Claim {
+    clients: Option<Vec<String>>,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Claimed {
     key_packages: Vec<ClaimedKeyPackage>,
+    without: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -100,15 +106,22 @@ pub async fn claim(
     State(app): State<Arc<App>>,
     Caller(caller): Caller,
     UserName(user): UserName,
+    request: Option<Body<Claim>>,
 ) -> Result<Json<Claimed>> {
-    let key_packages = app
-        .write(move |db| key_packages::claim(db, &caller, &user))
-        .await?
+    let wanted = request.and_then(|Body(claim)| claim.clients);
+    let claimed = app
+        .write(move |db| key_packages::claim(db, &caller, &user, wanted.as_deref()))
+        .await?;
+    let key_packages = claimed
+        .key_packages
         .into_iter()
         .map(|(client, message)| ClaimedKeyPackage {
             client,
             key_package: Base64(message),
         })
         .collect();
-    Ok(Json(Claimed { key_packages }))
+    Ok(Json(Claimed {
+        key_packages,
+        without: claimed.without,
+    }))
 }

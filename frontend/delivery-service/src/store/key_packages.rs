@@ -74,9 +74,24 @@ pub fn count(db: &Transaction<'_>, client: i64) -> Result<(u64, bool)> {
     )?)
 }
 
-/// Takes one key package for each client of a user except the asking one (a client does not add
-/// itself). All or none: if one client has none left, nothing is used up.
-pub fn claim(db: &Transaction<'_>, by: &Client, user: &str) -> Result<Vec<(String, Vec<u8>)>> {
+/// What was taken, and who had nothing to take.
+#[derive(Debug)]
+pub struct Claimed {
+    /// Client name and key package.
+    pub key_packages: Vec<(String, Vec<u8>)>,
+    /// Names of clients that have no key package left, or that the user does not have.
+    pub without: Vec<String>,
+}
+
+/// Takes one key package for each client of a user, or for those of `wanted` only, except the asking
+/// one (a client does not add itself). A client without any does not keep the others from being taken;
+/// if none has any, nothing has changed and that is an error.
+pub fn claim(
+    db: &Transaction<'_>,
+    by: &Client,
+    user: &str,
+    wanted: Option<&[String]>,
+) -> Result<Claimed> {
     let clients = db
         .prepare_cached(
             "SELECT clients.id, clients.name FROM clients JOIN users ON users.id = clients.user
@@ -90,22 +105,33 @@ pub fn claim(db: &Transaction<'_>, by: &Client, user: &str) -> Result<Vec<(Strin
             "there is no user of that name",
         ));
     }
-    let (mut claimed, mut without) = (Vec::new(), Vec::new());
-    for (client, name) in clients.into_iter().filter(|(client, _)| *client != by.id) {
+    let mut without: Vec<String> = wanted
+        .unwrap_or_default()
+        .iter()
+        .filter(|wanted| !clients.iter().any(|(_, name)| name == *wanted))
+        .cloned()
+        .collect();
+    let mut key_packages = Vec::new();
+    for (client, name) in clients {
+        if client == by.id || wanted.is_some_and(|wanted| !wanted.contains(&name)) {
+            continue;
+        }
         match claim_one(db, client)? {
-            Some(message) => claimed.push((name, message)),
+            Some(message) => key_packages.push((name, message)),
             None => without.push(name),
         }
     }
-    if without.is_empty() {
-        return Ok(claimed);
+    if key_packages.is_empty() && !without.is_empty() {
+        return Err(Refusal::conflict(
+            "no-key-package",
+            "none of the clients has a key package left",
+        )
+        .with("clients", without));
     }
-    // The error rolls back what the other clients' claims used up.
-    Err(Refusal::conflict(
-        "no-key-package",
-        format!("no key package is left for: {}", without.join(", ")),
-    )
-    .with("clients", without))
+    Ok(Claimed {
+        key_packages,
+        without,
+    })
 }
 
 fn claim_one(db: &Transaction<'_>, client: i64) -> Result<Option<Vec<u8>>> {

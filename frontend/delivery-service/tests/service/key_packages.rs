@@ -1,6 +1,6 @@
 //! Key packages are given out once, then the last-resort one.
 
-use serde_json::json;
+use serde_json::{json, Value};
 
 use crate::support::client::parse_key_package;
 use crate::support::{decode, encode, Client, Service};
@@ -51,53 +51,87 @@ fn each_is_given_out_once_and_then_the_last_resort_one() {
     assert_eq!(answer.ok(), json!({ "available": 0 }));
 }
 
+/// A second client of Bob, with no key packages.
+fn link_laptop(service: &Service, bob: &Client) -> Client {
+    let mut laptop = Client::unregistered("bob", "laptop");
+    let link = json!({ "publicKey": encode(laptop.keys.public()) });
+    bob.post(service, "/v1/links", link).ok();
+    let registered = laptop.register(service).ok();
+    laptop.token = registered["token"].as_str().unwrap().to_owned();
+    laptop
+}
+
+/// The clients that a claim has key packages of, and those it has none of.
+fn clients(answer: &Value) -> (Vec<&str>, Vec<&str>) {
+    let with = answer["keyPackages"].as_array().unwrap().iter();
+    let without = answer["without"].as_array().unwrap().iter();
+    (
+        with.map(|c| c["client"].as_str().unwrap()).collect(),
+        without.map(|c| c.as_str().unwrap()).collect(),
+    )
+}
+
 #[test]
-fn one_for_each_client_of_the_user_or_none_at_all() {
+fn one_for_each_client_of_the_user_that_has_any() {
     let service = Service::start();
     let ann = Client::start(&service, "ann", "phone");
     let bob = Client::start(&service, "bob", "phone");
-    let mut laptop = Client::unregistered("bob", "laptop");
-    bob.post(
-        &service,
-        "/v1/links",
-        json!({ "publicKey": encode(laptop.keys.public()) }),
-    );
-    laptop.token = laptop.register(&service).ok()["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-
-    let refusal = ann
-        .post(&service, "/v1/users/bob/key-packages", json!({}))
-        .refused(409, "no-key-package");
-    assert_eq!(refusal["clients"], json!(["laptop"]));
-    assert_eq!(
-        bob.get(&service, "/v1/key-packages").ok()["available"],
-        5,
-        "none was used up"
-    );
-
-    let upload = json!({ "keyPackages": [encode(&laptop.key_package(false))] });
-    laptop.put(&service, "/v1/key-packages", upload).ok();
-    let names = |answer: &serde_json::Value| -> Vec<String> {
-        let list = answer["keyPackages"].as_array().unwrap();
-        list.iter()
-            .map(|c| c["client"].as_str().unwrap().to_owned())
-            .collect()
+    let laptop = link_laptop(&service, &bob);
+    let claim = |by: &Client| by.post(&service, "/v1/users/bob/key-packages", json!({}));
+    let upload = || {
+        let body = json!({ "keyPackages": [encode(&laptop.key_package(false))] });
+        laptop.put(&service, "/v1/key-packages", body).ok();
     };
+
+    // A device that has none left does not make its user impossible to invite.
+    assert_eq!(clients(&claim(&ann).ok()), (vec!["phone"], vec!["laptop"]));
+    let refusal = claim(&bob).refused(409, "no-key-package");
+    assert_eq!(refusal["clients"], json!(["laptop"]));
+    upload();
     // To add its user's other clients, a client does not take a key package of its own.
-    let own = bob
-        .post(&service, "/v1/users/bob/key-packages", json!({}))
-        .ok();
-    assert_eq!(names(&own), ["laptop"]);
-    let upload = json!({ "keyPackages": [encode(&laptop.key_package(false))] });
-    laptop.put(&service, "/v1/key-packages", upload).ok();
-    let all = ann
-        .post(&service, "/v1/users/bob/key-packages", json!({}))
-        .ok();
-    assert_eq!(names(&all), ["phone", "laptop"]);
+    assert_eq!(clients(&claim(&bob).ok()), (vec!["laptop"], vec![]));
+    upload();
+    assert_eq!(
+        clients(&claim(&ann).ok()),
+        (vec!["phone", "laptop"], vec![])
+    );
+    // A body is not needed.
+    let path = "/v1/users/bob/key-packages";
+    let without_body = service.request("POST", path, Some(&ann.token), None);
+    assert_eq!(clients(&without_body.ok()), (vec!["phone"], vec!["laptop"]));
     ann.post(&service, "/v1/users/nobody/key-packages", json!({}))
         .refused(404, "unknown-user");
+}
+
+#[test]
+fn only_for_the_clients_asked_for() {
+    let service = Service::start();
+    let ann = Client::start(&service, "ann", "phone");
+    let bob = Client::start(&service, "bob", "phone");
+    let laptop = link_laptop(&service, &bob);
+    let body = json!({ "keyPackages": [encode(&laptop.key_package(false))] });
+    laptop.put(&service, "/v1/key-packages", body).ok();
+    let claim = |names: Value| {
+        let body = json!({ "clients": names });
+        ann.post(&service, "/v1/users/bob/key-packages", body)
+    };
+    let available = || bob.get(&service, "/v1/key-packages").ok()["available"].clone();
+
+    assert_eq!(
+        clients(&claim(json!(["laptop"])).ok()),
+        (vec!["laptop"], vec![])
+    );
+    let refusal = claim(json!(["laptop"])).refused(409, "no-key-package");
+    assert_eq!(refusal["clients"], json!(["laptop"]));
+    assert_eq!(available(), 5, "the phone's were not touched");
+    // One that the user does not have is one without; asked for twice is given once.
+    let answer = claim(json!(["phone", "tablet", "phone"])).ok();
+    assert_eq!(clients(&answer), (vec!["phone"], vec!["tablet"]));
+    assert_eq!(available(), 4);
+    claim(json!(["tablet"])).refused(409, "no-key-package");
+    assert_eq!(clients(&claim(json!([])).ok()), (vec![], vec![]));
+    claim(json!("phone")).refused(400, "malformed-request");
+    assert_eq!(available(), 4);
 }
 
 #[test]

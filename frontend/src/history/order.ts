@@ -12,6 +12,7 @@ export function orderLines(lines: readonly ChatLine[], waits: (id: string) => bo
   return [...lines].sort((a, b) => comparePlaces(place(a), place(b)) || a.order - b.order);
 }
 
-function comparePlaces(a: number, b: number): number {
+/** Compares numbers that may be infinite. */
+export function comparePlaces(a: number, b: number): number {
   return a === b ? 0 : a < b ? -1 : 1; // Infinity - Infinity is not a number.
 }

@@ -1,6 +1,7 @@
 import type { GroupInfo } from 'openmls-wasm';
 import { addressText, parseIdentity, toHex } from '../delivery/bytes.ts';
 import { isRefused } from '../delivery/errors.ts';
+import { comparePlaces } from '../history/order.ts';
 import { encodePayload } from '../history/payload.ts';
 import type { Intention } from '../history/types.ts';
 import { codeOf, type SyncContext } from './context.ts';
@@ -48,7 +49,7 @@ export class Intentions {
     const open = await this.open();
     const leave = open.find((intention) => intention.kind === 'leave');
     if (leave !== undefined) return this.leave(info);
-    const [next] = open.sort((a, b) => (place(a) < place(b) ? -1 : 1));
+    const [next] = open.sort((a, b) => comparePlaces(place(a), place(b)));
     if (next === undefined) return false;
     if (next.kind === 'name') return this.announceName(next.id, next.name);
     return next.kind === 'add' ? this.add(next, info) : false;

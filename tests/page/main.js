@@ -9,7 +9,7 @@ import { SyncEngine } from '../../frontend/src/sync/engine.ts'
 import { databases } from './databases.js'
 import { faults } from './faults.js'
 import { PanickingHost } from './panics.js'
-import { reportingClient, reportingFetch, reportingHistory, report } from './reports.js'
+import { reportingClient, reportingFetch, reportingHistory, report, uploads } from './reports.js'
 import { SwallowingPersister } from './swallowing-persister.js'
 
 const databaseOf = (user) => `openmls-wasm ${user}`
@@ -175,4 +175,4 @@ function word(item) {
   return payload?.text ?? payload?.name ?? 'unknown'
 }
 
-Object.assign(window, { CoreCryptoClient, CoreCryptoError, Person, databases, faults, report, databaseOf, toBase64Url, fromBase64Url, toHex, fromHex, word, PanickingHost })
+Object.assign(window, { CoreCryptoClient, CoreCryptoError, Person, databases, faults, report, uploads, databaseOf, toBase64Url, fromBase64Url, toHex, fromHex, word, PanickingHost })

@@ -59,11 +59,20 @@ export function reportingHistory(history) {
   return history
 }
 
+/** A test can keep uploads from leaving the page: then nobody learns of the others' commits, and all commit in one epoch. */
+export const uploads = {
+  held: undefined,
+  hold() {
+    uploads.held = new Promise((resolve) => { uploads.letGo = () => { uploads.held = undefined; resolve() } })
+  },
+}
+
 /** `fetch`, but the test has what is uploaded before the network has. */
 export async function reportingFetch(input, init) {
   if (init?.method === 'POST' && /\/(messages|commits)$/.test(String(input))) {
     const { id, message, commit } = JSON.parse(init.body)
     await report('upload', { id, bytes: toBase64Url(fromBase64Url(message ?? commit)) })
+    await uploads.held
   }
   return fetch(input, init)
 }

@@ -194,6 +194,36 @@ fn rolling_back_leads_to_the_last_confirmed_batch() {
 }
 
 #[test]
+fn a_put_back_batch_that_was_stored_after_all_is_undone_in_the_next() {
+    let storage = GranularStorage::default();
+    let mut database = Database::default();
+    write(&storage, "confirmed");
+    let batch = storage.drain().unwrap().unwrap();
+    database.apply(&batch.events);
+    storage.confirm(batch.sequence).unwrap();
+    // The connection goes away under this one, after it was stored.
+    write(&storage, "changed");
+    storage
+        .append_own_leaf_node(&group(), &Text("leaf".into()))
+        .unwrap();
+    let unknown = storage.drain().unwrap().unwrap();
+    database.apply(&unknown.events);
+    storage.put_back(unknown.sequence).unwrap();
+    // Meanwhile everything returns to what was confirmed.
+    write(&storage, "confirmed");
+    storage.delete_own_leaf_nodes(&group()).unwrap();
+    let next = storage
+        .drain()
+        .unwrap()
+        .expect("both keys are written again");
+    assert_eq!(next.events.len(), 2);
+    database.apply(&next.events);
+    storage.confirm(next.sequence).unwrap();
+    assert_eq!(read(&database.rehydrated()).as_deref(), Some("confirmed"));
+    assert_eq!(database.records().len(), storage.records().unwrap().len());
+}
+
+#[test]
 fn a_put_back_batch_is_rolled_back_to_before_it() {
     let storage = GranularStorage::default();
     write(&storage, "one");

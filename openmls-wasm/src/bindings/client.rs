@@ -10,7 +10,7 @@ use super::{
     },
     view::{
         BatchView, CategoryView, GroupInfoView, IdentityView, InboxView, KeyPackageView,
-        OutboxView, ProcessedView, RecordView,
+        OutboxView, ProcessedView,
     },
 };
 use crate::{
@@ -99,13 +99,6 @@ impl JsMlsClient {
     pub fn hydrate(&mut self, list: Array) -> JsResult<()> {
         self.0.hydrate(records(&list)?).map_err(thrown)
     }
-
-    /// Every record in memory.
-    pub fn records(&self) -> JsResult<JsValue> {
-        let records = self.0.storage().records().map_err(thrown)?;
-        let views: Vec<_> = records.iter().map(RecordView::from).collect();
-        to_js(&views)
-    }
 }
 
 /// Identity and key packages.
@@ -155,6 +148,14 @@ impl JsMlsClient {
         self.0
             .generate_last_resort_key_package()
             .map(uint8)
+            .map_err(thrown)
+    }
+
+    /// Deletes key packages with their private keys.
+    #[wasm_bindgen(js_name = deleteKeyPackages)]
+    pub fn delete_key_packages(&mut self, references: Array) -> JsResult<()> {
+        self.0
+            .delete_key_packages(&list_of_bytes(&references)?)
             .map_err(thrown)
     }
 
@@ -366,6 +367,12 @@ impl JsMlsClient {
         to_js(&item.as_ref().map(InboxView::from))
     }
 
+    /// Passes over a Welcome that cannot be joined.
+    #[wasm_bindgen(js_name = skipWelcome)]
+    pub fn skip_welcome(&mut self, position: f64) -> JsResult<()> {
+        self.0.skip_welcome(sequence(position)?).map_err(thrown)
+    }
+
     /// What the app has not acknowledged yet.
     pub fn inbox(&self) -> JsResult<JsValue> {
         let items = self.0.inbox().map_err(thrown)?;
@@ -400,6 +407,13 @@ impl JsMlsClient {
 #[cfg(feature = "test-hooks")]
 #[wasm_bindgen(js_class = MlsClient)]
 impl JsMlsClient {
+    /// Every record in memory, secrets included.
+    pub fn records(&self) -> JsResult<JsValue> {
+        let records = self.0.storage().records().map_err(thrown)?;
+        let views: Vec<_> = records.iter().map(super::view::RecordView::from).collect();
+        to_js(&views)
+    }
+
     /// Panics.
     #[wasm_bindgen(js_name = panicForTest)]
     pub fn panic_for_test(&self) {

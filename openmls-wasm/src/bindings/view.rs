@@ -8,7 +8,7 @@ use crate::{
         GroupInfo, Identity, InboxContent, InboxItem, KeyPackageInfo, Member, OutboxEntry,
         OutboxKind, Party, Processed, ProcessedContent,
     },
-    storage::{Batch, Category, Record, Scope, Value},
+    storage::{Batch, Category, Scope, Value},
 };
 
 /// A counter or position as a JavaScript number: it stays far below 2^53.
@@ -62,6 +62,7 @@ fn value_bytes(value: &Value) -> &Bytes {
     Bytes::new(value)
 }
 
+#[cfg(feature = "test-hooks")]
 #[derive(Serialize)]
 pub(super) struct RecordView<'a> {
     category: &'static str,
@@ -69,8 +70,9 @@ pub(super) struct RecordView<'a> {
     value: &'a Bytes,
 }
 
-impl<'a> From<&'a Record> for RecordView<'a> {
-    fn from(record: &'a Record) -> Self {
+#[cfg(feature = "test-hooks")]
+impl<'a> From<&'a crate::storage::Record> for RecordView<'a> {
+    fn from(record: &'a crate::storage::Record) -> Self {
         Self {
             category: record.category.name(),
             key: &record.key,

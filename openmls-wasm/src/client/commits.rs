@@ -4,20 +4,26 @@
 //! one batch. It is merged when it comes back in the group's log, cleared when the delivery service
 //! rejected it explicitly, and neither on a time-out.
 
+use openmls::group::{CommitBuilder, CommitMessageBundle, Complete};
+use openmls::messages::proposals::ProposalOrRefType;
 use openmls::prelude::{
-    KeyPackage, LeafNodeIndex, LeafNodeParameters, MlsGroup, Proposal, Sender, StagedCommit,
+    hash_ref::ProposalRef, KeyPackage, LeafNodeIndex, LeafNodeParameters, MlsGroup, Proposal,
+    Sender, StagedCommit,
 };
 use openmls_traits::OpenMlsProvider;
 use tls_codec::Serialize as _;
 
 use super::{
-    groups, key_packages,
+    groups,
+    identity::LoadedIdentity,
+    key_packages,
     outbox::{self, OutboxEntry, OutboxKind, Party},
+    provider::Provider,
     ClientError, Member, MlsClient, Result,
 };
 
 /// What a commit asks for.
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct CommitRequest {
     add: Vec<KeyPackage>,
     remove: Vec<LeafNodeIndex>,
@@ -140,18 +146,7 @@ impl MlsClient {
             }
             let before = groups::members(group);
             let epoch = group.epoch().as_u64();
-            let bundle = group
-                .commit_builder()
-                .consume_proposal_store(true)
-                .force_self_update(request.update)
-                .leaf_node_parameters(LeafNodeParameters::default())
-                .propose_adds(request.add)
-                .propose_removals(request.remove)
-                .load_psks(provider.storage())?
-                .build(provider.rand(), provider.crypto(), &identity.signer, |_| {
-                    true
-                })?
-                .stage_commit(provider)?;
+            let bundle = stage(provider, identity, group, &request)?;
             let (commit, welcome, _) = bundle.into_messages();
             let staged = group
                 .pending_commit()
@@ -176,7 +171,7 @@ impl MlsClient {
                 added: changes.added,
                 removed: changes.removed.iter().map(Party::from).collect(),
             };
-            outbox::put(provider.storage(), &entry)?;
+            outbox::add(provider.storage(), &entry)?;
             Ok(entry)
         })
     }
@@ -209,7 +204,7 @@ impl MlsClient {
                 added: vec![],
                 removed: vec![],
             };
-            outbox::put(provider.storage(), &entry)?;
+            outbox::add(provider.storage(), &entry)?;
             Ok(entry)
         })
     }
@@ -253,8 +248,77 @@ impl MlsClient {
     }
 }
 
+/// Stages the commit with every pending proposal that can be committed.
+///
+/// Anyone in the group can propose what no commit may contain (RFC 9420 §12.2). Such a proposal is
+/// left out, as §12.4 asks for, or nobody could commit and so nobody could send any more.
+fn stage(
+    provider: &Provider,
+    identity: &LoadedIdentity,
+    group: &mut MlsGroup,
+    request: &CommitRequest,
+) -> Result<CommitMessageBundle> {
+    let everything: Vec<ProposalRef> = group
+        .pending_proposals()
+        .map(|queued| queued.proposal_reference_ref().clone())
+        .collect();
+    let rejected = match build(provider, identity, group, request, &everything) {
+        Ok(builder) => return Ok(builder.stage_commit(provider)?),
+        Err(error) => error,
+    };
+    if everything.is_empty() || !matches!(rejected, ClientError::CommitRejected(_)) {
+        return Err(rejected);
+    }
+    let mut valid = vec![];
+    for reference in everything {
+        valid.push(reference);
+        if build(provider, identity, group, request, &valid).is_err() {
+            valid.pop();
+        }
+    }
+    // With nothing left to commit, a commit without proposals still ends the epoch, and with it the
+    // proposals that cannot be committed.
+    let ends_epoch = CommitRequest {
+        update: true,
+        ..request.clone()
+    };
+    let request = if valid.is_empty() {
+        &ends_epoch
+    } else {
+        request
+    };
+    Ok(build(provider, identity, group, request, &valid)?.stage_commit(provider)?)
+}
+
+fn build<'a>(
+    provider: &'a Provider,
+    identity: &LoadedIdentity,
+    group: &'a mut MlsGroup,
+    request: &CommitRequest,
+    proposals: &[ProposalRef],
+) -> Result<CommitBuilder<'a, Complete>> {
+    Ok(group
+        .commit_builder()
+        .consume_proposal_store(true)
+        .force_self_update(request.update)
+        .leaf_node_parameters(LeafNodeParameters::default())
+        .propose_adds(request.add.iter().cloned())
+        .propose_removals(request.remove.iter().copied())
+        .load_psks(provider.storage())?
+        .build(
+            provider.rand(),
+            provider.crypto(),
+            &identity.signer,
+            // What this commit proposes itself is asked about too.
+            |queued| {
+                queued.proposal_or_ref_type() == ProposalOrRefType::Proposal
+                    || proposals.contains(queued.proposal_reference_ref())
+            },
+        )?)
+}
+
 /// Merges the pending commit and removes its outbox entry. Returns what it changed.
-pub(super) fn merge_pending(provider: &super::Provider, group: &mut MlsGroup) -> Result<Changes> {
+pub(super) fn merge_pending(provider: &Provider, group: &mut MlsGroup) -> Result<Changes> {
     let before = groups::members(group);
     let staged = group.pending_commit().ok_or(ClientError::NoPendingCommit)?;
     let changes = Changes::of(staged, &before);
@@ -264,10 +328,7 @@ pub(super) fn merge_pending(provider: &super::Provider, group: &mut MlsGroup) ->
 }
 
 /// Removes the outbox entry of the group's commit, if there is one, and returns its id.
-pub(super) fn remove_commit_entry(
-    provider: &super::Provider,
-    group_id: &[u8],
-) -> Result<Option<String>> {
+pub(super) fn remove_commit_entry(provider: &Provider, group_id: &[u8]) -> Result<Option<String>> {
     let Some(entry) = outbox::pending_commit(provider.storage(), group_id)? else {
         return Ok(None);
     };

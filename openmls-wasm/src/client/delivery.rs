@@ -64,8 +64,8 @@ impl MlsClient {
             return Ok(None);
         }
         let own = self.own_entry(&delivered)?;
-        let id = self.item_id(&delivered)?;
         let sequence = self.next_sequence()?;
+        let id = self.item_id(&delivered, sequence)?;
         let item = |content| InboxItem {
             id: id.clone(),
             sequence,
@@ -97,20 +97,24 @@ impl MlsClient {
     /// that can never be joined), or `None` for a duplicate.
     ///
     /// # Errors
-    /// `position-gap` (fetch the Welcomes before it first), storage errors.
+    /// `position-gap` (fetch the Welcomes before it first); `group-exists` while this client is still
+    /// in the group (read its log up to the removal first, then try again); storage errors.
     pub fn receive_welcome(
         &mut self,
         delivered: DeliveredWelcome<'_>,
     ) -> Result<Option<InboxItem>> {
-        if is_duplicate(self.welcome_cursor()?, delivered.position)? {
+        // A client's Welcomes begin at position 1.
+        let cursor = self.welcome_cursor()?.unwrap_or(0);
+        if is_duplicate(Some(cursor), delivered.position)? {
             return Ok(None);
         }
-        let id = self.item_id(&Delivered {
+        let sequence = self.next_sequence()?;
+        let as_message = Delivered {
             bytes: delivered.bytes,
             id: delivered.id,
             position: delivered.position,
-        })?;
-        let sequence = self.next_sequence()?;
+        };
+        let id = self.item_id(&as_message, sequence)?;
         let group_position = delivered.group_position;
         let savepoint = self.provider.storage().savepoint()?;
         let joined = welcome::join(&self.provider, delivered.bytes).and_then(|group| {
@@ -153,6 +157,23 @@ impl MlsClient {
         }
     }
 
+    /// Passes over a Welcome that [`receive_welcome`](Self::receive_welcome) keeps refusing with
+    /// `group-exists` although the group's log has been read to its end: nobody removed this client,
+    /// so the Welcome is not for the group it names.
+    ///
+    /// # Errors
+    /// `position-gap`. A position that was processed already is no error.
+    pub fn skip_welcome(&mut self, position: u64) -> Result<()> {
+        let cursor = self.welcome_cursor()?.unwrap_or(0);
+        if is_duplicate(Some(cursor), Some(position))? {
+            return Ok(());
+        }
+        self.atomically(|provider| {
+            let storage = provider.storage();
+            Ok(storage.put(Category::WelcomeCursor, SINGLETON, &position)?)
+        })
+    }
+
     /// The position up to which the group's log has been processed.
     pub fn delivery_cursor(&self, group_id: &[u8]) -> Result<Option<u64>> {
         Ok(self
@@ -176,15 +197,16 @@ impl MlsClient {
 
     /// The id of the item: that of the delivery service, unless another item has it, which the app
     /// has not saved yet and must not lose.
-    fn item_id(&self, delivered: &Delivered<'_>) -> Result<String> {
+    fn item_id(&self, delivered: &Delivered<'_>, sequence: u64) -> Result<String> {
         use openmls_traits::{crypto::OpenMlsCrypto, types::HashType};
-        let taken = |id: &str| {
-            self.storage()
-                .contains(Category::Inbox, &outbox::record_key(id))
+        let is_free = |id: &str| {
+            let taken = self
+                .storage()
+                .contains(Category::Inbox, &outbox::record_key(id));
+            taken.map(|taken| !taken)
         };
         if let Some(id) = delivered.id {
-            let own = outbox::get(self.storage(), id)?.is_some();
-            if own || !taken(id)? {
+            if is_free(id)? {
                 return Ok(id.into());
             }
         }
@@ -193,7 +215,12 @@ impl MlsClient {
             .crypto()
             .hash(HashType::Sha2_256, delivered.bytes)
             .map_err(ClientError::internal)?;
-        Ok(key::bytes_key(&hash))
+        let id = key::bytes_key(&hash);
+        Ok(if is_free(&id)? {
+            id
+        } else {
+            format!("{id}-{sequence}")
+        })
     }
 }
 
@@ -292,7 +319,7 @@ fn finish_welcome(provider: &Provider, position: Option<u64>, item: &InboxItem) 
     inbox::put(provider.storage(), item)
 }
 
-fn put_cursor(storage: &GranularStorage, group_id: &[u8], position: u64) -> Result<()> {
+pub(super) fn put_cursor(storage: &GranularStorage, group_id: &[u8], position: u64) -> Result<()> {
     Ok(storage.put(
         Category::DeliveryCursor,
         &key::bytes_key(group_id),

@@ -112,6 +112,17 @@ pub enum ClientError {
     /// The Welcome is for a key package that is not stored here.
     #[error("the Welcome is for a key package that is not stored here")]
     NoMatchingKeyPackage,
+    /// The Welcome leads to an epoch of the group that this client has been in: its keys were used.
+    #[error("the Welcome leads to epoch {welcome}, this client has been in epoch {known}")]
+    StaleWelcome {
+        /// The epoch of the Welcome.
+        welcome: u64,
+        /// The last epoch this client knows of.
+        known: u64,
+    },
+    /// No key package of that reference is stored.
+    #[error("no key package of that reference is stored here")]
+    UnknownKeyPackage,
     /// The Welcome is not valid (RFC 9420 §12.4.3.1).
     #[error("the Welcome is not valid: {0}")]
     InvalidWelcome(String),
@@ -161,6 +172,8 @@ impl ClientError {
             Self::Undecryptable => "undecryptable",
             Self::InvalidMessage(_) => "invalid-message",
             Self::NoMatchingKeyPackage => "no-matching-key-package",
+            Self::StaleWelcome { .. } => "stale-welcome",
+            Self::UnknownKeyPackage => "unknown-key-package",
             Self::InvalidWelcome(_) => "invalid-welcome",
             Self::UnknownOutboxEntry(_) => "unknown-outbox-entry",
             Self::DuplicateId(_) => "duplicate-id",
@@ -169,7 +182,9 @@ impl ClientError {
         }
     }
 
-    /// Whether a message that fails like this will fail whenever it is processed again.
+    /// Whether a message or Welcome that fails like this will fail whenever it is processed again.
+    /// `group-exists` is not among them: the removal that comes before the Welcome may still be on
+    /// its way in the group's log.
     pub fn is_permanent_for_message(&self) -> bool {
         matches!(
             self,
@@ -183,7 +198,7 @@ impl ClientError {
                 | Self::GroupInactive
                 | Self::NoMatchingKeyPackage
                 | Self::InvalidWelcome(_)
-                | Self::GroupExists
+                | Self::StaleWelcome { .. }
         )
     }
 

@@ -53,14 +53,35 @@ pub(super) fn load(provider: &Provider, group_id: &[u8]) -> Result<MlsGroup> {
         .ok_or_else(|| ClientError::GroupNotFound(group_id.to_vec()))
 }
 
-/// Deletes what is left of a group that this client was removed from, so that it can be added to it
-/// again. A group it is still in is not touched: joining that one fails.
-pub(super) fn forget_former_membership(provider: &Provider, group_id: &[u8]) -> Result<()> {
-    let id = GroupId::from_slice(group_id);
-    match MlsGroup::load(provider.storage(), &id)? {
-        Some(group) if !group.is_active() => delete_records(provider, group_id),
+/// Makes room for joining a group again that this client was removed from. A group it is still in
+/// is not touched: joining that one fails.
+///
+/// # Errors
+/// `stale-welcome` if the Welcome leads to an epoch that this client has been in: a last-resort key
+/// package opens an old Welcome again, and its ratchets would start over.
+pub(super) fn prepare_to_join(provider: &Provider, group_id: &[u8], welcome: u64) -> Result<()> {
+    let storage = provider.storage();
+    let former = storage.get(Category::FormerGroup, &key::bytes_key(group_id))?;
+    let stored = MlsGroup::load(storage, &GroupId::from_slice(group_id))?;
+    let known = former.max(stored.as_ref().map(|group| group.epoch().as_u64()));
+    if let Some(known) = known.filter(|known| welcome <= *known) {
+        return Err(ClientError::StaleWelcome { welcome, known });
+    }
+    match stored {
+        Some(group) if !group.is_active() => forget(provider, &group),
         _ => Ok(()),
     }
+}
+
+/// Deletes every record of a group but the number of its last epoch.
+fn forget(provider: &Provider, group: &MlsGroup) -> Result<()> {
+    let group_id = group.group_id().as_slice();
+    delete_records(provider, group_id)?;
+    let epoch = group.epoch().as_u64();
+    let key = key::bytes_key(group_id);
+    Ok(provider
+        .storage()
+        .put(Category::FormerGroup, &key, &epoch)?)
 }
 
 /// Deletes every record whose key begins with the group id.
@@ -115,7 +136,12 @@ impl MlsClient {
             group_id.clone(),
             identity.credential_with_key(),
         );
-        let group = settled(savepoint, created.map_err(ClientError::from))?;
+        // This client is there from the start: the first message of the log is at position 1.
+        let created = created.map_err(ClientError::from).and_then(|group| {
+            super::delivery::put_cursor(self.provider.storage(), group_id.as_slice(), 0)?;
+            Ok(group)
+        });
+        let group = settled(savepoint, created)?;
         self.groups.insert(group_id.to_vec(), group);
         Ok(group_id.to_vec())
     }
@@ -149,18 +175,16 @@ impl MlsClient {
     }
 
     /// Deletes every record of a group: its secrets, its cursor, its outbox entries. What was
-    /// received and not acknowledged stays in the inbox.
+    /// received and not acknowledged stays in the inbox, and the number of its last epoch stays, so
+    /// that an old Welcome cannot bring used keys back.
     ///
     /// # Errors
     /// `group-not-found`.
     pub fn delete_group(&mut self, group_id: &[u8]) -> Result<()> {
-        let group = key::bytes_key(group_id);
-        if !self.storage().contains(Category::GroupState, &group)? {
-            return Err(ClientError::GroupNotFound(group_id.to_vec()));
-        }
+        let group = load(&self.provider, group_id)?;
         let outbox = self.outbox()?;
         self.atomically(|provider| {
-            delete_records(provider, group_id)?;
+            forget(provider, &group)?;
             for entry in outbox.iter().filter(|entry| entry.group_id == group_id) {
                 super::outbox::remove(provider.storage(), &entry.id)?;
             }

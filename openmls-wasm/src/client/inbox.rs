@@ -83,6 +83,7 @@ pub enum InboxContent {
 }
 
 pub(super) fn put(storage: &GranularStorage, item: &InboxItem) -> Result<()> {
+    outbox::note_sequence(storage, item.sequence)?;
     let key = outbox::record_key(&item.id);
     Ok(storage.put(Category::Inbox, &key, item)?)
 }

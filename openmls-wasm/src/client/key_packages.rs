@@ -8,7 +8,7 @@ use openmls_traits::OpenMlsProvider;
 use tls_codec::{DeserializeBytes as _, Serialize as _};
 
 use super::{provider::Provider, settled, ClientError, MlsClient, Result};
-use crate::storage::Category;
+use crate::storage::{key, Category};
 
 /// An own key package whose private keys are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +103,23 @@ impl MlsClient {
                 })
             })
             .collect()
+    }
+
+    /// Deletes key packages with their private keys: those that were never published, have expired
+    /// or were replaced. A Welcome for one of them cannot be opened any more.
+    ///
+    /// # Errors
+    /// `unknown-key-package` if one of them is not stored; then none is deleted.
+    pub fn delete_key_packages(&mut self, references: &[Vec<u8>]) -> Result<()> {
+        self.atomically(|provider| {
+            references.iter().try_for_each(|reference| {
+                let key = key::bytes_key(reference);
+                if !provider.storage().contains(Category::KeyPackage, &key)? {
+                    return Err(ClientError::UnknownKeyPackage);
+                }
+                Ok(provider.storage().delete(Category::KeyPackage, &key)?)
+            })
+        })
     }
 }
 

@@ -108,7 +108,7 @@ impl MlsClient {
                 added: vec![],
                 removed: vec![],
             };
-            outbox::put(provider.storage(), &entry)?;
+            outbox::add(provider.storage(), &entry)?;
             inbox::put(
                 provider.storage(),
                 &InboxItem {
@@ -239,6 +239,16 @@ pub(super) fn process(
         ProcessedMessageContent::ProposalMessage(proposal)
         | ProcessedMessageContent::ExternalJoinProposalMessage(proposal) => {
             group.store_pending_proposal(provider.storage(), *proposal)?;
+            // While a proposal asks for a key that is not here, no commit can be made.
+            if group
+                .commit_builder()
+                .load_psks(provider.storage())
+                .is_err()
+            {
+                return Err(ClientError::InvalidMessage(
+                    "a proposal asks for a pre-shared key that is not stored here".into(),
+                ));
+            }
             Ok(ProcessedContent::Proposal {
                 sender: known(sender)?,
                 epoch,

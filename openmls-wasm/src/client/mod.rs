@@ -150,15 +150,11 @@ impl MlsClient {
         Ok(value)
     }
 
-    /// The next sequence of an inbox item or outbox entry: larger than that of every one stored.
+    /// The next sequence of an inbox item or outbox entry: larger than any that was ever stored.
     fn next_sequence(&mut self) -> Result<u64> {
         let next = match self.next_sequence {
             Some(next) => next,
-            None => {
-                let inbox = self.inbox()?.into_iter().map(|item| item.sequence);
-                let outbox = self.outbox()?.into_iter().map(|entry| entry.sequence);
-                inbox.chain(outbox).max().map_or(0, |last| last + 1)
-            }
+            None => outbox::last_sequence(self.storage())?.map_or(0, |last| last + 1),
         };
         self.next_sequence = Some(next + 1);
         Ok(next)

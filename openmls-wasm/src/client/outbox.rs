@@ -62,6 +62,20 @@ pub(super) fn put(storage: &GranularStorage, entry: &OutboxEntry) -> Result<()> 
     Ok(storage.put(Category::Outbox, &record_key(&entry.id), entry)?)
 }
 
+/// Puts a new entry in. Its sequence stays taken when the entry is gone: order outlives a restart.
+pub(super) fn add(storage: &GranularStorage, entry: &OutboxEntry) -> Result<()> {
+    note_sequence(storage, entry.sequence)?;
+    put(storage, entry)
+}
+
+pub(super) fn note_sequence(storage: &GranularStorage, sequence: u64) -> Result<()> {
+    Ok(storage.put(Category::LastSequence, key::SINGLETON, &sequence)?)
+}
+
+pub(super) fn last_sequence(storage: &GranularStorage) -> Result<Option<u64>> {
+    Ok(storage.get(Category::LastSequence, key::SINGLETON)?)
+}
+
 pub(super) fn get(storage: &GranularStorage, id: &str) -> Result<Option<OutboxEntry>> {
     Ok(storage.get(Category::Outbox, &record_key(id))?)
 }

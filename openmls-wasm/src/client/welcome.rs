@@ -35,11 +35,11 @@ pub(super) fn join(provider: &Provider, welcome: &[u8]) -> Result<openmls::group
         // stays (RFC 9420 §7.3 asks for the check where a leaf is added). A group must not become
         // impossible to join because one of its members was away for three months.
         .skip_lifetime_validation();
-    let group_id = builder
+    let context = builder
         .processed_welcome()
         .unverified_group_info()
-        .group_id()
-        .to_vec();
-    groups::forget_former_membership(provider, &group_id)?;
+        .group_context();
+    let (group_id, epoch) = (context.group_id().to_vec(), context.epoch().as_u64());
+    groups::prepare_to_join(provider, &group_id, epoch)?;
     Ok(builder.build()?.into_group(provider)?)
 }

@@ -57,6 +57,10 @@ categories! {
     Inbox, "inbox", Client, Some(1);
     /// What the delivery service has not accepted yet (G10). Key: sequence.
     Outbox, "outbox", Client, Some(1);
+    /// The sequence last given to an inbox item or outbox entry. Key: 0.
+    LastSequence, "last_sequence", Client, Some(1);
+    /// The last epoch of a group that was left or deleted: older Welcomes to it are refused. Key: group.
+    FormerGroup, "former_group", Client, Some(1);
     /// The position up to which Welcomes have been processed. Key: 0.
     WelcomeCursor, "welcome_cursor", Client, Some(1);
 

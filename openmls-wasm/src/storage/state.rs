@@ -55,13 +55,23 @@ pub struct Batch {
 }
 
 type RecordId = (Category, Box<str>);
-type PreImages = BTreeMap<RecordId, Option<Value>>;
+type PreImages = BTreeMap<RecordId, PreImage>;
+
+/// What the last confirmed batch holds for a key that changed since.
+#[derive(Clone)]
+struct PreImage {
+    value: Option<Value>,
+    /// The key was in a batch that was put back. Whether that batch was stored may never be known
+    /// (a connection that goes away does not say), so the key is written again even if its value
+    /// is the confirmed one by now.
+    maybe_stored: bool,
+}
 
 /// What a key looked like before the operation under way touched it.
 struct Before {
     value: Option<Value>,
     /// `None`: the key was not dirty.
-    dirty: Option<Option<Value>>,
+    dirty: Option<PreImage>,
 }
 
 #[derive(Default)]
@@ -130,7 +140,10 @@ impl State {
                 dirty: dirty_events.get(&id).cloned(),
             });
         }
-        self.dirty_events.entry(id).or_insert(old);
+        self.dirty_events.entry(id).or_insert(PreImage {
+            value: old,
+            maybe_stored: false,
+        });
         self.put(category, key, value);
         Ok(())
     }
@@ -151,7 +164,8 @@ impl State {
         let mut pre_images = std::mem::take(&mut self.dirty_events);
         // What was written and deleted again since the last batch is no change.
         pre_images.retain(|(category, key), before| {
-            !same(before.as_ref(), self.records[category.index()].get(key))
+            let present = self.records[category.index()].get(key);
+            before.maybe_stored || !same(before.value.as_ref(), present)
         });
         if pre_images.is_empty() {
             return Ok(None);
@@ -178,7 +192,11 @@ impl State {
 
     pub(super) fn put_back(&mut self, sequence: u64) -> Result<(), StorageError> {
         // The older pre-image is the confirmed one: it replaces that of a newer change.
+        self.refuse_inside_savepoint()?;
         let mut older = self.take_in_flight(sequence)?;
+        for pre_image in older.values_mut() {
+            pre_image.maybe_stored = true;
+        }
         self.dirty_events.append(&mut older);
         Ok(())
     }
@@ -199,9 +217,9 @@ impl State {
         let newer = std::mem::take(&mut self.dirty_events);
         let older = self.in_flight.take().map(|(_, pre_images)| pre_images);
         let mut any = false;
-        for ((category, key), value) in newer.into_iter().chain(older.into_iter().flatten()) {
+        for ((category, key), before) in newer.into_iter().chain(older.into_iter().flatten()) {
             any = true;
-            self.put(category, &key, value);
+            self.put(category, &key, before.value);
         }
         Ok(any)
     }

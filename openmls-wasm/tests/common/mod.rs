@@ -114,6 +114,10 @@ impl Service {
         Upload::Accepted
     }
 
+    pub fn last_welcome(&self) -> Vec<u8> {
+        self.welcomes.last().unwrap().welcome.clone()
+    }
+
     pub fn log(&self) -> &[Logged] {
         &self.log
     }
@@ -228,10 +232,11 @@ impl Device {
         let Some(own) = self.client.identity().unwrap() else {
             return;
         };
-        for (index, addressed) in service.welcomes.iter().enumerate() {
-            if !addressed.to.contains(&own.identity) {
-                continue;
-            }
+        let own = service
+            .welcomes
+            .iter()
+            .filter(|addressed| addressed.to.contains(&own.identity));
+        for (index, addressed) in own.enumerate() {
             self.client
                 .receive_welcome(DeliveredWelcome {
                     bytes: &addressed.welcome,

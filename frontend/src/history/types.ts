@@ -60,6 +60,8 @@ export type Intention = { id: string; conversation: string; attempts: number; fa
       user: string;
       /** Messages up to this sequence of the outbox were written before the invitation; -1: none was. */
       after: number;
+      /** Id in the outbox of the last commit made for it. */
+      commit?: string;
     }
   | { kind: 'leave' }
   /** Tells the group its name: after it was chosen, and again for whoever joined since. */

@@ -31,7 +31,7 @@ export class GroupSync {
     this.lane = new Lane(() => this.pass(), worthRetrying);
     this.log = new GroupLog(context, groupId);
     this.intentions = new Intentions(context, groupId);
-    this.uploads = new Uploads(context, groupId, this.log, (code) => this.intentions.commitRefused(code));
+    this.uploads = new Uploads(context, groupId, this.log, this.intentions);
   }
 
   kick(): void {

@@ -1,13 +1,15 @@
-import type { GroupInfo } from 'openmls-wasm';
+import type { GroupInfo, OutboxEntry } from 'openmls-wasm';
 import { addressText, parseIdentity, toHex } from '../delivery/bytes.ts';
 import { isRefused } from '../delivery/errors.ts';
 import { comparePlaces } from '../history/order.ts';
 import { encodePayload } from '../history/payload.ts';
 import type { Intention } from '../history/types.ts';
-import { codeOf, type SyncContext } from './context.ts';
+import { codeOf, newId, type SyncContext } from './context.ts';
 
 /** How often an invitation is committed anew after losing its epoch to another member's commit. */
 const maxAttempts = 10;
+
+type Invitation = Intention & { kind: 'add' };
 
 /**
  * Carries out what the user wants of one group. Every step looks at the group as it is now, does at most one
@@ -55,11 +57,28 @@ export class Intentions {
     return next.kind === 'add' ? this.add(next, info) : false;
   }
 
-  /** The delivery service refused the commit of an intention for good. */
-  async commitRefused(code: string): Promise<void> {
+  /** The delivery service refused a commit for good: what it was made for has failed. */
+  async commitRefused(id: string, code: string): Promise<void> {
     if (code === 'past-epoch') return; // Lost to another commit: done again in the next epoch.
-    const [first] = (await this.open()).filter((intention) => intention.kind === 'add');
-    if (first !== undefined) await this.fail(first, code);
+    const invitation = await this.invitationOf(id);
+    if (invitation !== undefined) await this.fail(invitation, code);
+  }
+
+  /**
+   * Whether a commit adds nobody but the user it was made to invite. The delivery service chose the key packages: it
+   * could slip somebody in. Asked before every upload, and only there: a crash between the two cannot lose it.
+   */
+  async addsOnlyInvited(commit: OutboxEntry): Promise<boolean> {
+    if (commit.added.length === 0) return true;
+    const invitation = await this.invitationOf(commit.id);
+    // Without its invitation (the history was lost) it cannot be told, and the commit may have been ordered already.
+    if (invitation === undefined) return true;
+    return commit.added.every(({ identity }) => parseIdentity(identity).user === invitation.user);
+  }
+
+  private async invitationOf(commit: string): Promise<Invitation | undefined> {
+    const invitations = (await this.all()).filter((intention): intention is Invitation => intention.kind === 'add');
+    return invitations.find((invitation) => invitation.commit === commit);
   }
 
   async fail(intention: Intention, failure: string): Promise<void> {
@@ -81,7 +100,7 @@ export class Intentions {
     return true;
   }
 
-  private async add(intention: Intention & { kind: 'add' }, info: GroupInfo): Promise<boolean> {
+  private async add(intention: Invitation, info: GroupInfo): Promise<boolean> {
     const { client, delivery, history } = this.context;
     const { user } = intention;
     try {
@@ -101,14 +120,10 @@ export class Intentions {
         await this.fail(intention, 'no-key-package');
         return true;
       }
-      await history.putIntention({ ...intention, attempts: intention.attempts + 1 });
-      const entry = await client.addMembers(this.groupId, keyPackages);
-      // The delivery service chose the key packages: they must be this user's, or it could slip somebody in.
-      const expected = new Set([...missing].map((id) => addressText({ user, client: id })));
-      if (!entry.added.every(({ identity }) => expected.has(addressText(parseIdentity(identity))))) {
-        await client.rejectCommit(entry.id); // Never uploaded: nobody can have ordered it.
-        await this.fail(intention, 'wrong-key-package');
-      }
+      const commit = newId();
+      // Before the commit: one that is in the outbox can be told from then on what it is for.
+      await history.putIntention({ ...intention, attempts: intention.attempts + 1, commit });
+      await client.addMembers(this.groupId, keyPackages, commit);
       return true;
     } catch (error) {
       if (isRefused(error)) {

@@ -3,6 +3,7 @@ import { addressText, parseIdentity, toHex } from '../delivery/bytes.ts';
 import { DeliveryError, isUnreachable } from '../delivery/errors.ts';
 import type { SyncContext } from './context.ts';
 import type { GroupLog } from './group-log.ts';
+import type { Intentions } from './intentions.ts';
 
 /** Entries that may be uploaded, but for which the epoch has to be made current first. */
 export function isStale(entry: OutboxEntry, epoch: bigint): boolean {
@@ -15,12 +16,16 @@ export class Uploads {
     private readonly context: SyncContext,
     private readonly groupId: Uint8Array,
     private readonly log: GroupLog,
-    /** Told when the delivery service has refused a commit, with its code. */
-    private readonly commitRefused: (code: string) => Promise<void>,
+    private readonly intentions: Pick<Intentions, 'addsOnlyInvited' | 'commitRefused'>,
   ) {}
 
   async upload(entry: OutboxEntry): Promise<void> {
     if (entry.bytes === null) return;
+    if (entry.kind === 'commit' && !(await this.intentions.addsOnlyInvited(entry))) {
+      // This never went up, as it would have failed here before: nobody can have ordered it.
+      await this.giveUp(entry, 'wrong-key-package');
+      return;
+    }
     try {
       const position = await this.send(entry, entry.bytes);
       await this.accepted(entry, entry.bytes, position);
@@ -59,16 +64,13 @@ export class Uploads {
   }
 
   private async refused(entry: OutboxEntry, error: DeliveryError): Promise<void> {
-    const { client, delivery, states } = this.context;
+    const { delivery, states } = this.context;
     if (error.code === 'unknown-group') {
       await delivery.registerGroup(this.groupId);
       return; // Uploaded by the next round.
     }
     if (entry.kind === 'commit') {
-      // The one place where a pending commit is given up: the delivery service has said no to it.
-      await client.rejectCommit(entry.id);
-      states.settled(entry.id);
-      await this.commitRefused(error.code);
+      await this.giveUp(entry, error.code);
       return;
     }
     if (error.code === 'id-conflict') {
@@ -83,6 +85,14 @@ export class Uploads {
     }
     if (error.code !== 'past-epoch') states.refuse(entry.id, toHex(this.groupId), error.code);
     // past-epoch: the next round reads the log, and encrypts the message anew in the current epoch.
+  }
+
+  /** The one place where a pending commit is given up: the delivery service has said no to it, or never saw it. */
+  private async giveUp(commit: OutboxEntry, code: string): Promise<void> {
+    await this.context.client.rejectCommit(commit.id);
+    this.context.states.settled(commit.id);
+    // Afterwards: an invitation that has failed can be dismissed, and the commit would outlive what vouches for it.
+    await this.intentions.commitRefused(commit.id, code);
   }
 
   private async drop(entry: OutboxEntry): Promise<void> {

@@ -14,7 +14,7 @@ use crate::store::Store;
 pub struct App {
     /// The database.
     pub store: Store,
-    /// Challenges that wait for their signature.
+    /// Makes and recognizes challenges.
     pub challenges: Challenges,
     /// The clients that listen.
     pub hub: Hub,

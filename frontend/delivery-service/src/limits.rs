@@ -42,8 +42,9 @@ pub const CLIENT_NAME: usize = 64;
 pub const ENTRY_ID: usize = 128;
 /// Bytes of a group id.
 pub const GROUP_ID: usize = 255;
-/// Challenges that wait for a signature.
-pub const CHALLENGES: usize = 100_000;
+/// Challenges that were redeemed within [`CHALLENGE_LIFE`]. More than the one writer can store sign-ins
+/// in that time: a bound on memory that is not reached first.
+pub const REDEEMED_CHALLENGES: usize = 500_000;
 
 /// Bytes of a refused request's body that are read and dropped before the answer.
 pub const DRAIN: usize = 2 * body::COMMIT;

@@ -69,9 +69,10 @@ async fn run(config: Config) -> Result<(), String> {
     let mut signals =
         Signals::new().map_err(|error| format!("cannot wait for signals: {error}"))?;
 
+    let challenges = auth::Challenges::new().map_err(|_| "no random numbers".to_owned())?;
     let app = Arc::new(App {
         store,
-        challenges: auth::Challenges::default(),
+        challenges,
         hub: live::Hub::default(),
         stop: watch::Sender::new(false),
     });

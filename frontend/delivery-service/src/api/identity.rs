@@ -22,7 +22,7 @@ pub struct Challenge {
 
 /// `POST /v1/challenges`
 pub async fn challenge(State(app): State<Arc<App>>) -> Result<Json<Challenge>> {
-    let challenge = Base64(app.challenges.issue()?.to_vec());
+    let challenge = Base64(app.challenges.issue()?);
     Ok(Json(Challenge { challenge }))
 }
 
@@ -49,19 +49,24 @@ pub async fn register(
     names::check_user(&request.user)?;
     names::check_client(&request.client)?;
     auth::check_public_key(&request.public_key.0)?;
-    app.challenges.redeem(&request.challenge.0)?;
-    auth::verify_sign_in(
-        &request.public_key.0,
-        &request.challenge.0,
-        &request.signature.0,
-    )?;
-    let token = Token::new()?;
-    let new = app
-        .write(move |db| {
-            let (client, new) =
-                clients::register(db, &request.user, &request.client, &request.public_key.0)?;
-            clients::start_session(db, client, &token.hash)?;
-            Ok(new)
+    let (new, token) = app
+        .blocking(move |app| {
+            // All that takes time comes before the writer is taken: there is one for everybody.
+            let challenge = app.challenges.check(&request.challenge.0)?;
+            auth::verify_sign_in(
+                &request.public_key.0,
+                &request.challenge.0,
+                &request.signature.0,
+            )?;
+            app.challenges.redeem(challenge)?;
+            let token = Token::new()?;
+            let new = app.store.write(|db| {
+                let (client, new) =
+                    clients::register(db, &request.user, &request.client, &request.public_key.0)?;
+                clients::start_session(db, client, &token.hash)?;
+                Ok(new)
+            })?;
+            Ok((new, token))
         })
         .await?;
     let status = if new {
@@ -85,15 +90,23 @@ pub async fn sign_in(
     State(app): State<Arc<App>>,
     Body(request): Body<SignIn>,
 ) -> Result<Json<SignedIn>> {
-    app.challenges.redeem(&request.challenge.0)?;
-    let token = Token::new()?;
-    app.write(move |db| {
-        let (client, public_key) =
-            clients::find(db, &request.user, &request.client)?.ok_or_else(auth::wrong_signature)?;
-        auth::verify_sign_in(&public_key, &request.challenge.0, &request.signature.0)?;
-        clients::start_session(db, client, &token.hash)
-    })
-    .await?;
+    let token = app
+        .blocking(move |app| {
+            let challenge = app.challenges.check(&request.challenge.0)?;
+            // Neither the row nor the key of a client ever changes: a reader will do, and the writer is
+            // taken when the signature has been verified.
+            let (client, public_key) = app
+                .store
+                .read(|db| clients::find(db, &request.user, &request.client))?
+                .ok_or_else(auth::wrong_signature)?;
+            auth::verify_sign_in(&public_key, &request.challenge.0, &request.signature.0)?;
+            app.challenges.redeem(challenge)?;
+            let token = Token::new()?;
+            app.store
+                .write(|db| clients::start_session(db, client, &token.hash))?;
+            Ok(token)
+        })
+        .await?;
     Ok(Json(SignedIn { token: token.text }))
 }
 

@@ -38,6 +38,10 @@ test('only an answer about the request itself is a refusal', () => {
   assert.ok(isRefused(refusal, 'past-epoch'))
   assert.equal(refusal.details.epoch, 4)
   for (const status of [401, 408, 429, 500, 503]) assert.ok(isUnreachable(errorOfAnswer(status, undefined)), String(status))
+  // Not the delivery service's: a proxy's, a firewall's, or of a version that is not known here.
+  for (const [status, code] of [[403, undefined], [404, 'not-found'], [409, 'conflict'], [400, 'past-epoch'], [502, 'past-epoch']]) {
+    assert.ok(isUnreachable(errorOfAnswer(status, { code, message: 'no' })), `${status} ${code}`)
+  }
 })
 
 test('back-off grows to its limit and starts again', () => {

@@ -67,3 +67,19 @@ test('a key package of somebody else is not uploaded, also when the app was kill
   assert.deepEqual(context.client.entries, [])
   assert.equal(context.history.records.get('a').failure, 'wrong-key-package')
 })
+
+test('only the delivery service’s own refusal gives up a commit or a message', async () => {
+  let answer = refusal(403, 'blocked-by-policy')
+  const context = contextOf({ delivery: { sendCommit: async () => Promise.reject(answer), sendMessage: async () => Promise.reject(answer) } })
+  const { uploads } = uploadsOf(context)
+  const commit = entry('commit', 'c')
+  const message = entry('message', 'm')
+  context.client.entries = [commit, message]
+  for (const kept of [commit, message]) await assert.rejects(uploads.upload(kept), { kind: 'unreachable' })
+  assert.equal(context.client.entries.length, 2)
+  assert.equal(context.states.isRefused('m'), false)
+  answer = refusal(413, 'message-too-large')
+  for (const refused of [commit, message]) await uploads.upload(refused)
+  assert.deepEqual(context.client.entries, [message])
+  assert.equal(context.states.failure('m'), 'message-too-large')
+})

@@ -7,6 +7,7 @@ const refusals: Record<string, string> = {
   'too-many-conflicts': 'Others keep changing the group at the same moment. Please try again.',
   'wrong-key-package': 'The server offered a key that is not this person’s. They were not added.',
   'invalid-key-package': 'The key offered for this person is not valid. They were not added.',
+  'invalid-name': 'That is not a possible name.',
   'malformed-user': 'That is not a possible name.',
   'removed-not-member': 'The group has changed meanwhile. Please try again.',
   'too-many-clients': 'There are too many devices under this name.',

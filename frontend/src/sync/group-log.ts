@@ -103,5 +103,5 @@ export class GroupLog {
 
 /** Whether the crypto client has no such group (any more). */
 export function isUnknownGroup(error: unknown): boolean {
-  return codeOf(error) === 'unknown-group' || codeOf(error) === 'group-not-found';
+  return codeOf(error) === 'group-not-found'; // Not the delivery service's `unknown-group`: that one may come back.
 }

@@ -12,6 +12,9 @@ export function isStale(entry: OutboxEntry, epoch: bigint): boolean {
 
 /** Uploads one group's outbox entries. The same entry goes up with the same bytes under the same id until answered. */
 export class Uploads {
+  /** The delivery service did not know the group, and has been told of it since. */
+  private registered = false;
+
   constructor(
     private readonly context: SyncContext,
     private readonly groupId: Uint8Array,
@@ -54,6 +57,7 @@ export class Uploads {
    * else's: a commit is merged there, a message or proposal leaves the outbox there.
    */
   private async accepted(entry: OutboxEntry, bytes: Uint8Array, position: number): Promise<void> {
+    this.registered = false;
     this.context.states.sent(entry.id);
     if (position <= (await this.log.cursor())) {
       if (entry.kind !== 'commit') await this.context.client.acknowledgeOutbox(entry.id);
@@ -66,17 +70,23 @@ export class Uploads {
   private async refused(entry: OutboxEntry, error: DeliveryError): Promise<void> {
     const { delivery, states } = this.context;
     if (error.code === 'unknown-group') {
+      // Registered, and still not known to this client: nothing is given up, and the back-off waits.
+      if (this.registered) throw new DeliveryError('unreachable', error.code, error.message, error.status);
       await delivery.registerGroup(this.groupId);
+      this.registered = true;
       return; // Uploaded by the next round.
+    }
+    // An earlier upload of this entry may be in the log although its answer was lost: read, it settles there.
+    if (error.code === 'id-conflict') {
+      await this.log.catchUp();
+      if (!(await this.isInOutbox(entry))) return states.settled(entry.id);
     }
     if (entry.kind === 'commit') {
       await this.giveUp(entry, error.code);
       return;
     }
     if (error.code === 'id-conflict') {
-      // An earlier encryption of the same entry arrived although its answer did not: it is in the log.
-      await this.log.catchUp();
-      await this.drop(entry);
+      await this.drop(entry); // An earlier encryption of the same message: the group has it.
       return;
     }
     if (entry.kind === 'proposal') {
@@ -96,8 +106,11 @@ export class Uploads {
   }
 
   private async drop(entry: OutboxEntry): Promise<void> {
-    const stillThere = (await this.context.client.outbox()).some(({ id }) => id === entry.id);
-    if (stillThere) await this.context.client.acknowledgeOutbox(entry.id);
+    if (await this.isInOutbox(entry)) await this.context.client.acknowledgeOutbox(entry.id);
     this.context.states.settled(entry.id);
+  }
+
+  private async isInOutbox(entry: OutboxEntry): Promise<boolean> {
+    return (await this.context.client.outbox()).some(({ id }) => id === entry.id);
   }
 }

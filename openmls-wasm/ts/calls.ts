@@ -58,6 +58,15 @@ export function lossError(loss: Loss): CoreCryptoError {
       );
 }
 
+/** What a call rejects with of which nobody can say whether it is durable, because the loop ends before it is known. */
+export function unknownOutcome(cause: unknown): CoreCryptoError {
+  return new CoreCryptoError(
+    'outcome-unknown',
+    `the connection to the database was lost while the call was written (${messageOf(cause)}); its effect may be stored: inbox() and outbox() tell after the next open`,
+    { cause },
+  );
+}
+
 /** What a call rejects with that waited for a new engine, when there could be none. */
 export function restartError(error: unknown): CoreCryptoError {
   if (error instanceof CoreCryptoError) {

@@ -2,8 +2,9 @@
  * `CoreCryptoClient`: MLS (RFC 9420) for a web app, over a store that never silently loses, forks or rolls back a group.
  *
  * What a promise of this class means: it settles with its result after everything the call changed, and everything
- * changed before it, is durable (promise G1). It rejects after what it did has been taken back. Calls take effect in the
- * order they are made; there is no need to await one before the next.
+ * changed before it, is durable (promise G1). It rejects after what it did has been taken back; the one exception is the
+ * code `outcome-unknown`, and it says so. Calls take effect in the order they are made; there is no need to await one
+ * before the next.
  *
  * Not to be changed until the promise settles: the byte arrays passed in.
  */
@@ -29,8 +30,8 @@ import type { WriteBehind } from './write-behind.js';
 /**
  * A client: one identity on one device, with its key packages and groups, in one database.
  *
- * Every method may reject with a {@link CoreCryptoError}: `storage-failed`, `engine-panicked`, `writer-lost`, `closed`,
- * `invalid-argument`, and the codes that are named at the method.
+ * Every method may reject with a {@link CoreCryptoError}: `storage-failed`, `outcome-unknown`, `engine-panicked`,
+ * `writer-lost`, `closed`, `invalid-argument`, and the codes that are named at the method.
  */
 export class CoreCryptoClient {
   readonly #session: Session;
@@ -65,7 +66,10 @@ export class CoreCryptoClient {
     return this.#session.state;
   }
 
-  /** Waits for what is under way, then gives back the lock, the connection and the wasm instance. Never rejects. */
+  /**
+   * Waits for what is under way, then gives back the lock, the connection and the wasm instance. Never rejects. A call of
+   * which it is not known whether it was stored gets one more look into the database, then rejects with `outcome-unknown`.
+   */
   close(): Promise<void> {
     return this.#session.close();
   }
@@ -284,6 +288,15 @@ export class CoreCryptoClient {
       this.#session.enqueue(() => ({ kind: 'welcome', attempts: 0, message: check.incomingWelcome(welcome) })) ??
       this.#receive((client) => client.receiveWelcome(check.incomingWelcome(welcome)))
     );
+  }
+
+  /**
+   * Passes over a Welcome that {@link receiveWelcome} keeps refusing with `group-exists` although the group's log has
+   * been read to its end: nobody removed this client, so the Welcome is not for the group it names.
+   * @throws `position-gap`
+   */
+  skipWelcome(position: number): Promise<void> {
+    return this.#change((client) => client.skipWelcome(check.integer('position', position, Number.MAX_SAFE_INTEGER)));
   }
 
   /** All items that the app has not acknowledged, in order, under the same ids after every restart. */

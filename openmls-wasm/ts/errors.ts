@@ -19,6 +19,11 @@ export const CLIENT_ERROR_CODES = [
   'database-missing',
   /** The database could not be written; what the call did has been taken back. */
   'storage-failed',
+  /**
+   * The client was closed, or taken over, before the database could tell whether it holds what the call did. The effect
+   * may be stored: `inbox()` and `outbox()` tell after the next open. Repeat the call only after looking there.
+   */
+  'outcome-unknown',
   /** wasm panicked; the client has started anew from what was saved. The call has had no effect. */
   'engine-panicked',
   /** The client has been closed. */

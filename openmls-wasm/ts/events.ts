@@ -7,7 +7,10 @@ import type { InboxItem, OutboxEntry } from './mls-types.js';
 export interface CoreCryptoEvents {
   /** A transaction is complete: everything in it is durable (promise G1). */
   saved: { readonly records: number };
-  /** A write has failed. It is tried again after `retryInMs` milliseconds; undefined: this was the last attempt. */
+  /**
+   * A write has failed, or reading the database again after writes of which it is not known whether they were committed.
+   * It is tried again after `retryInMs` milliseconds; undefined: this was the last attempt.
+   */
   'storage-error': {
     readonly reason: string;
     readonly message: string;

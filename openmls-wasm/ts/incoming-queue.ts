@@ -29,6 +29,7 @@ type Outcome = 'done' | 'joined' | 'refused';
 const NOT_ABOUT_THE_ENTRY: ReadonlySet<CoreCryptoErrorCode> = new Set<CoreCryptoErrorCode>([
   ...FATAL_CODES,
   'storage-failed',
+  'outcome-unknown',
   'closed',
   'wasm-unavailable',
   'indexeddb-unavailable',

@@ -196,6 +196,7 @@ export interface IncomingWelcome extends IncomingMessage {
 export interface MlsClientApi {
   drainStorageEvents(): StorageBatch | undefined;
   confirmBatch(sequence: number): void;
+  /** The next batch then has every key of this one, whatever has become of the values; `countDurable` rests on it. */
   putBackBatch(sequence: number): void;
   rollBackUnconfirmed(): void;
   hasUnconfirmed(): boolean;
@@ -237,6 +238,8 @@ export interface MlsClientApi {
   inbox(): InboxItem[];
   acknowledgeInbox(ids: readonly string[]): void;
   deliveryCursor(groupId: Uint8Array): number | undefined;
+  /** Passes over a Welcome refused with `group-exists` although the group's log was read to its end. */
+  skipWelcome(position: number): void;
   welcomeCursor(): number | undefined;
 
   /** Only in builds with the feature `test-hooks`. */

@@ -32,10 +32,13 @@ export class Backoff {
 
   /** Counts a failure. Returns the delay until the next attempt in milliseconds; undefined: give up. */
   failed(): number | undefined {
+    const delayMs = this.failedAgain();
+    return this.#failures >= this.#policy.attempts ? undefined : delayMs;
+  }
+
+  /** Counts a failure of what is never given up. Returns the delay until the next attempt in milliseconds. */
+  failedAgain(): number {
     this.#failures += 1;
-    if (this.#failures >= this.#policy.attempts) {
-      return undefined;
-    }
     return Math.min(this.#policy.firstDelayMs * 2 ** (this.#failures - 1), this.#policy.maxDelayMs);
   }
 
@@ -73,8 +76,13 @@ export interface UncertainWrite {
  * How many of the waiting calls turn out to be durable.
  *
  * A transaction is atomic and its events are whole values, so the write was committed if, and only if, the database now
- * holds each of them. (If it held them before as well, it makes no difference.) Later writes repeat what earlier ones
- * changed, hence the latest that fits is the one.
+ * holds each of them. (If it held them before as well, it makes no difference.) The latest that fits is the one.
+ *
+ * That rests on a promise of the engine: after `putBackBatch` the next batch has every key of the one that was put back,
+ * even where the value has meanwhile returned to the confirmed one. Without it a later write could fit, although what the
+ * database holds under a key it left out is from an earlier one.
+ *
+ * @throws what `read` of the persister throws: then nothing is known yet
  */
 export async function countDurable(persister: Persister, writes: readonly UncertainWrite[]): Promise<number> {
   for (const write of [...writes].reverse()) {

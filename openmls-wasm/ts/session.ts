@@ -172,6 +172,9 @@ export class Session {
       onFatal: (error) => this.#fatal(error),
     });
     this.#loop = loop;
+    if (this.#closing !== undefined) {
+      loop.endWaiting();
+    }
     return loop;
   }
 
@@ -234,6 +237,8 @@ export class Session {
   }
 
   async #close(): Promise<void> {
+    // Opening may itself wait for the outcome of a write.
+    this.#loop?.endWaiting();
     await this.#opening?.catch(() => undefined);
     const failed = this.#failure !== undefined;
     const closed = this.#closedError();

@@ -15,13 +15,15 @@
  * memory can be rolled back and is equal to the database. When the connection went away under the transaction it is not
  * known. Repeating the write is right either way, because events are whole values. But if writing is given up, memory
  * must not be rolled back to a state that the database may have left: the next operations would then mix both. So the
- * engine is replaced by one that reads the database, and what is found there decides which calls were durable.
+ * engine is replaced by one that reads the database, and what is found there decides which calls were durable. Until the
+ * database can be read they wait: nobody could tell the truth about them. Only the end of the loop cuts that short, with
+ * `outcome-unknown`.
  *
  * A batch may later be sealed (encrypted, given records of its own) between drain and write: that is `seal`. It is
  * absent by default, so that not even a microtask is spent on it.
  */
 
-import { lossError, perform, restartError, type Call, type DeferredCall, type Loss } from './calls.js';
+import { lossError, perform, restartError, unknownOutcome, type Call, type DeferredCall, type Loss } from './calls.js';
 import type { Engine } from './engine.js';
 import { CoreCryptoError, messageOf } from './errors.js';
 import type { CoreCryptoEvents, Emitter } from './events.js';
@@ -56,6 +58,7 @@ export class WriteBehind {
   #restarting: Promise<void> | undefined;
   #loss: Loss = { code: 'engine-panicked', cause: undefined };
   #failed: CoreCryptoError | undefined;
+  #ending = false;
 
   constructor(options: WriteBehindOptions) {
     this.#options = options;
@@ -112,8 +115,15 @@ export class WriteBehind {
     return this.run(() => undefined);
   }
 
+  /** From now on an unknown outcome is worth one more look into the database, not waiting for its return. */
+  endWaiting(): void {
+    this.#ending = true;
+    this.#backoff.wake();
+  }
+
   /** Flushes, then ends the engine. Never rejects: each call has its own outcome by then. */
   async close(): Promise<void> {
+    this.endWaiting();
     await this.flush().catch(() => undefined);
     await this.#restarting;
     await this.#pumping;
@@ -225,7 +235,15 @@ export class WriteBehind {
     if (batch !== undefined && !this.#guard(() => engine.client.putBackBatch(batch.sequence))) {
       return;
     }
-    const retryInMs = this.#backoff.failed();
+    const waited = this.#reportAndWait(error, this.#backoff.failed());
+    if (waited === undefined) {
+      this.#giveUp(engine, error);
+    } else {
+      await waited;
+    }
+  }
+
+  #reportAndWait(error: unknown, retryInMs: number | undefined): Promise<void> | undefined {
     // The wait begins before the event, so that a listener can end it with `flush`.
     const waited = retryInMs === undefined ? undefined : this.#backoff.sleep(retryInMs);
     this.#options.events.emit('storage-error', {
@@ -234,11 +252,7 @@ export class WriteBehind {
       attempt: this.#backoff.failures,
       retryInMs,
     });
-    if (waited === undefined) {
-      this.#giveUp(engine, error);
-    } else {
-      await waited;
-    }
+    return waited;
   }
 
   #giveUp(engine: Engine, cause: unknown): void {
@@ -252,15 +266,31 @@ export class WriteBehind {
     }
   }
 
+  /** Rejects the calls that wait; those of a write that may have been committed are not told otherwise. */
   #rejectWaiting(error: CoreCryptoError): void {
+    // While a write is in flight it has them: a repeated write has all calls of those before it.
+    if (this.#inFlight.length === 0) {
+      for (const call of this.#waiting.splice(0, this.#countUncertain(error))) {
+        call.reject(unknownOutcome(error));
+      }
+      this.#uncertain = [];
+    }
     const calls = this.#waiting;
     this.#waiting = [];
+    if (calls.length === 0) {
+      return;
+    }
     if (error.code === 'storage-failed') {
       this.#options.events.emit('rolled-back', { rejected: calls.length });
     }
     for (const call of calls) {
       call.reject(error);
     }
+  }
+
+  /** How many of the waiting calls, from the first, may be durable. A database that is gone holds nothing. */
+  #countUncertain(error: CoreCryptoError): number {
+    return error.code === 'database-missing' ? 0 : Math.max(0, ...this.#uncertain.map((write) => write.calls));
   }
 
   /** Calls the engine between operations. Anything it throws there means that it can no longer be trusted. */
@@ -296,60 +326,91 @@ export class WriteBehind {
     this.#engine = undefined;
   }
 
+  /** Tries until there is an engine; but only once if no outcome depends on it: then the next call tries again. */
   async #restart(loss: Loss): Promise<void> {
     await this.#pumping;
-    if (this.#failed === undefined) {
-      await this.#settleAfter(loss);
+    if (this.#failed === undefined && this.#uncertain.length === 0) {
+      this.#rejectWaiting(lossError(loss));
     }
-    if (this.#failed !== undefined) {
-      return;
-    }
-    try {
-      const engine = await this.#options.restart();
-      if (this.#failed !== undefined) {
-        engine.discard();
-        return;
+    while (this.#failed === undefined) {
+      let restarted: { readonly engine: Engine; readonly durable: number };
+      try {
+        restarted = await this.#tryRestart();
+      } catch (error) {
+        const waited = this.#restartFailed(loss, error);
+        if (waited === undefined) {
+          return;
+        }
+        await waited;
+        continue;
       }
-      this.#engine = engine;
-    } catch (error) {
-      this.#restartFailed(error);
+      this.#restarted(loss, restarted.engine, restarted.durable);
       return;
-    } finally {
-      this.#restarting = undefined;
     }
+  }
+
+  /** An engine that holds what the database does, and how many of the waiting calls turned out to be durable. */
+  async #tryRestart(): Promise<{ readonly engine: Engine; readonly durable: number }> {
+    const engine = await this.#options.restart();
+    try {
+      return { engine, durable: await countDurable(this.#options.persister, this.#uncertain) };
+    } catch (error) {
+      engine.discard();
+      throw error;
+    }
+  }
+
+  #restarted(loss: Loss, engine: Engine, durable: number): void {
+    if (this.#failed !== undefined) {
+      engine.discard();
+      return;
+    }
+    this.#engine = engine;
+    this.#restarting = undefined;
     this.#backoff.reset();
+    this.#settleAfter(loss, durable);
+    this.#options.events.emit('engine-restarted', { reason: messageOf(loss.cause) });
+  }
+
+  /** Gives the calls of a lost engine their outcome, their result if the database has it; then runs those made since. */
+  #settleAfter(loss: Loss, durable: number): void {
+    this.#uncertain = [];
+    for (const call of this.#waiting.splice(0, durable)) {
+      call.release();
+    }
+    this.#rejectWaiting(lossError(loss));
     const deferred = this.#deferred;
     this.#deferred = [];
     for (const call of deferred) {
       call.start();
     }
-    this.#options.events.emit('engine-restarted', { reason: messageOf(loss.cause) });
   }
 
-  /** Gives the calls of a lost engine their outcome: their result if the database turns out to have it. */
-  async #settleAfter(loss: Loss): Promise<void> {
-    const uncertain = this.#uncertain;
-    this.#uncertain = [];
-    const durable = uncertain.length === 0 ? 0 : await countDurable(this.#options.persister, uncertain).catch(() => 0);
-    for (const call of this.#waiting.splice(0, durable)) {
-      call.release();
+  /** Returns the wait until the next attempt; undefined: there is none. */
+  #restartFailed(loss: Loss, error: unknown): Promise<void> | undefined {
+    if (this.#failed !== undefined) {
+      return undefined;
     }
-    if (this.#waiting.length > 0) {
-      this.#rejectWaiting(lossError(loss));
-    }
-  }
-
-  #restartFailed(error: unknown): void {
     const reason = restartError(error);
     if (FATAL_CODES.has(reason.code)) {
       this.fail(reason);
-      return;
+      return undefined;
     }
+    if (this.#ending) {
+      this.#rejectWaiting(lossError(loss));
+    }
+    const waited =
+      this.#uncertain.length === 0 ? undefined : this.#reportAndWait(error, this.#backoff.failedAgain());
+    if (waited === undefined) {
+      this.#restarting = undefined;
+    }
+    // These have not run, so there is nothing to find out about them.
     const deferred = this.#deferred;
     this.#deferred = [];
     for (const call of deferred) {
       call.reject(reason);
     }
+    return waited;
   }
 
   /** Ends the loop for good: every call, waiting or to come, rejects with `error`. */
@@ -360,13 +421,10 @@ export class WriteBehind {
     this.#failed = error;
     this.#discardEngine();
     this.#backoff.wake();
-    const calls: readonly { readonly reject: (error: CoreCryptoError) => void }[] = [
-      ...this.#waiting,
-      ...this.#deferred,
-    ];
-    this.#waiting = [];
+    this.#rejectWaiting(error);
+    const deferred = this.#deferred;
     this.#deferred = [];
-    for (const call of calls) {
+    for (const call of deferred) {
       call.reject(error);
     }
     this.#options.onFatal(error);

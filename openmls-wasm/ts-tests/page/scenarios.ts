@@ -5,11 +5,13 @@ import { persisterSuite } from 'openmls-wasm/persister-suite';
 import { incoming } from './incoming.js';
 import { loop } from './loop.js';
 import { opening } from './opening.js';
+import { outage } from './outage.js';
 import { panic } from './panic.js';
 import * as support from './support.js';
 
 export const scenarios: Record<string, Record<string, support.Scenario>> = {
   loop,
+  outage,
   panic,
   opening,
   incoming,

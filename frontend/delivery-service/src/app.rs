@@ -6,7 +6,9 @@ use rusqlite::Transaction;
 use tokio::sync::watch;
 
 use crate::auth::Challenges;
+use crate::claims::Claims;
 use crate::error::{Refusal, Result};
+use crate::limits::Quotas;
 use crate::live::Hub;
 use crate::store::Store;
 
@@ -16,6 +18,10 @@ pub struct App {
     pub store: Store,
     /// Makes and recognizes challenges.
     pub challenges: Challenges,
+    /// Who took whose key packages lately.
+    pub claims: Claims,
+    /// What one client may use up.
+    pub quotas: Quotas,
     /// The clients that listen.
     pub hub: Hub,
     /// Turns true when the service stops. A task that must end first holds a receiver until it has.

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use axum::http::HeaderValue;
 
+use crate::limits::Quotas;
+
 /// What the service prints for `--help`.
 pub const USAGE: &str = "\
 delivery-service: orders and forwards MLS messages
@@ -15,6 +17,8 @@ delivery-service: orders and forwards MLS messages
   --allow-origin ORIGIN   a page of this origin may call the service (CORS);
                           repeat it or separate by commas                      DELIVERY_SERVICE_ALLOW_ORIGIN
   --static DIR            also serve the built frontend in DIR                 DELIVERY_SERVICE_STATIC
+  --quota NAME=NUMBER     what one client may use up: groups, daily-bytes,
+                          claims, welcomes or welcomes-from-one; may be repeated
   --verbose               a log line for every request, not only failed ones   DELIVERY_SERVICE_VERBOSE
 ";
 
@@ -29,6 +33,8 @@ pub struct Config {
     pub allow_origins: Vec<HeaderValue>,
     /// Folder of the built frontend.
     pub static_dir: Option<PathBuf>,
+    /// What one client may use up.
+    pub quotas: Quotas,
     /// Log every request.
     pub verbose: bool,
 }
@@ -49,6 +55,7 @@ pub fn parse(
 ) -> Result<Command, String> {
     let (mut listen, mut database, mut static_dir) = (None, None, None);
     let mut origins = Vec::new();
+    let mut quotas = Quotas::default();
     let mut verbose = environment("DELIVERY_SERVICE_VERBOSE").is_some_and(|value| value != "0");
     while let Some(argument) = arguments.next() {
         let (flag, mut inline) = match argument.split_once('=') {
@@ -66,6 +73,7 @@ pub fn parse(
             "--database" => database = Some(value()?),
             "--static" => static_dir = Some(value()?),
             "--allow-origin" => origins.push(value()?),
+            "--quota" => set_quota(&mut quotas, &value()?)?,
             "--verbose" => verbose = true,
             "--help" | "-h" => return Ok(Command::Help),
             _ => return Err(format!("unknown option {flag}")),
@@ -95,8 +103,24 @@ pub fn parse(
         static_dir: static_dir
             .or_else(|| environment("DELIVERY_SERVICE_STATIC"))
             .map(PathBuf::from),
+        quotas,
         verbose,
     }))
+}
+
+fn set_quota(quotas: &mut Quotas, setting: &str) -> Result<(), String> {
+    let malformed = || format!("--quota {setting} is not one of the names, =, and a number");
+    let (name, number) = setting.split_once('=').ok_or_else(malformed)?;
+    let quota = match name {
+        "groups" => &mut quotas.groups,
+        "daily-bytes" => &mut quotas.daily_bytes,
+        "claims" => &mut quotas.claims,
+        "welcomes" => &mut quotas.welcomes,
+        "welcomes-from-one" => &mut quotas.welcomes_from_one,
+        _ => return Err(malformed()),
+    };
+    *quota = number.parse().map_err(|_| malformed())?;
+    Ok(())
 }
 
 fn parse_origin(origin: &str) -> Result<HeaderValue, String> {
@@ -136,7 +160,12 @@ mod tests {
             "http://a:1, http://b:2",
             "--static",
             "dist",
+            "--quota=groups=7",
+            "--quota",
+            "claims=8",
         ]);
+        assert_eq!((config.quotas.groups, config.quotas.claims), (7, 8));
+        assert_eq!(config.quotas.welcomes, Quotas::default().welcomes);
         assert_eq!(config.database, PathBuf::from("here"));
         assert_eq!(config.listen.port(), 0);
         assert_eq!(config.allow_origins, ["http://a:1", "http://b:2"]);
@@ -150,6 +179,9 @@ mod tests {
             &["--listen", "nowhere"],
             &["--allow-origin", "*"],
             &["--allow-origin", "http://a:1/"],
+            &["--quota", "groups"],
+            &["--quota", "groups=-1"],
+            &["--quota", "sheep=1"],
             &["--frobnicate"],
         ] {
             assert!(parse(bad.iter().map(|a| (*a).to_owned()), |_| None).is_err());

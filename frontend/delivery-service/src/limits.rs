@@ -2,6 +2,33 @@
 
 use std::time::Duration;
 
+/// What one client may use up of what all share. A run can have others: the tests do.
+#[derive(Clone, Copy, Debug)]
+pub struct Quotas {
+    /// Groups made by one client.
+    pub groups: u64,
+    /// Bytes that one client adds to logs and lists of Welcomes in one day (UTC).
+    pub daily_bytes: u64,
+    /// Times in a minute that one client takes key packages of the same user.
+    pub claims: u64,
+    /// Welcomes that wait for one client.
+    pub welcomes: u64,
+    /// Those of them that one client sent: nobody fills another's list alone.
+    pub welcomes_from_one: u64,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self {
+            groups: 1000,
+            daily_bytes: 256 * 1024 * 1024,
+            claims: 30,
+            welcomes: 1000,
+            welcomes_from_one: 100,
+        }
+    }
+}
+
 /// Bytes of one MLS message in a log.
 pub const MESSAGE: usize = 1024 * 1024;
 /// Bytes of one Welcome.

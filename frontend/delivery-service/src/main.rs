@@ -8,6 +8,7 @@ mod api;
 mod app;
 mod auth;
 mod bytes;
+mod claims;
 mod config;
 mod error;
 mod limits;
@@ -73,6 +74,8 @@ async fn run(config: Config) -> Result<(), String> {
     let app = Arc::new(App {
         store,
         challenges,
+        claims: claims::Claims::new(),
+        quotas: config.quotas,
         hub: live::Hub::default(),
         stop: watch::Sender::new(false),
     });

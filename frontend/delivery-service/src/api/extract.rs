@@ -128,6 +128,11 @@ impl FromRequestParts<Arc<App>> for UserName {
     }
 }
 
+/// The answer to a name that nobody has.
+pub fn unknown_user() -> Refusal {
+    Refusal::not_found("unknown-user", "there is no user of that name")
+}
+
 /// The query.
 pub struct Parameters<T>(pub T);
 

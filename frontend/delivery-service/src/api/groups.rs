@@ -41,8 +41,9 @@ pub async fn create(
 ) -> Result<(StatusCode, Json<Created>)> {
     extract::check_group_id(&group_id.0)?;
     let id = group_id.0.clone();
+    let limit = app.quotas.groups;
     let new = app
-        .write(move |db| groups::create(db, &caller, &id))
+        .write(move |db| groups::create(db, &caller, &id, limit))
         .await?;
     let status = if new {
         StatusCode::CREATED
@@ -214,7 +215,7 @@ fn read_header(message: &[u8], group_id: &[u8]) -> Result<Header> {
 async fn append(app: &Arc<App>, caller: Client, upload: Upload) -> Result<Appended> {
     app.blocking(move |app| {
         app.store.write_then(
-            |db| log::append(db, &caller, &upload),
+            |db| log::append(db, &caller, &upload, &app.quotas),
             |appended| publish(app, &caller, &upload, appended),
         )
     })

@@ -7,11 +7,11 @@ use axum::http::StatusCode;
 use axum::Json;
 use serde::{Deserialize, Serialize};
 
-use super::extract::{Body, Caller, UserName};
+use super::extract::{unknown_user, Body, Caller, UserName};
 use crate::app::App;
 use crate::auth::{self, Token};
 use crate::bytes::Base64;
-use crate::error::{Refusal, Result};
+use crate::error::Result;
 use crate::names;
 use crate::store::clients;
 
@@ -151,7 +151,7 @@ pub async fn user(
     let clients = app
         .read(move |db| clients::of_user(db, &name))
         .await?
-        .ok_or_else(|| Refusal::not_found("unknown-user", "there is no user of that name"))?
+        .ok_or_else(unknown_user)?
         .into_iter()
         .map(|client| UserClient {
             client: client.name,

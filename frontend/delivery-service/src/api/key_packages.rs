@@ -6,13 +6,13 @@ use axum::extract::State;
 use axum::Json;
 use serde::{Deserialize, Serialize};
 
-use super::extract::{Body, Caller, UserName};
+use super::extract::{unknown_user, Body, Caller, UserName};
 use crate::app::App;
 use crate::bytes::Base64;
 use crate::error::{Refusal, Result};
 use crate::limits;
 use crate::mls;
-use crate::store::key_packages;
+use crate::store::{clients, key_packages};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -110,7 +110,15 @@ pub async fn claim(
 ) -> Result<Json<Claimed>> {
     let wanted = request.and_then(|Body(claim)| claim.clients);
     let claimed = app
-        .write(move |db| key_packages::claim(db, &caller, &user, wanted.as_deref()))
+        .blocking(move |app| {
+            let user = app
+                .store
+                .read(|db| clients::find_user(db, &user))?
+                .ok_or_else(unknown_user)?;
+            app.claims.count(caller.id, user, app.quotas.claims)?;
+            app.store
+                .write(|db| key_packages::claim(db, &caller, user, wanted.as_deref()))
+        })
         .await?;
     let key_packages = claimed
         .key_packages

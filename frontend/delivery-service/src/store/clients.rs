@@ -1,5 +1,6 @@
 //! Users, their clients, and the sessions of these.
 
+use axum::http::StatusCode;
 use rusqlite::{params, OptionalExtension, Transaction};
 
 use crate::auth;
@@ -47,12 +48,7 @@ pub fn register(
             "this user has a client of that name with another key",
         ));
     }
-    let known_user: Option<i64> = db
-        .query_row("SELECT id FROM users WHERE name = ?1", [user], |row| {
-            row.get(0)
-        })
-        .optional()?;
-    let user_id = match known_user {
+    let user_id = match find_user(db, user)? {
         Some(user_id) => {
             redeem_link(db, user_id, public_key)?;
             user_id
@@ -139,6 +135,15 @@ pub fn find(db: &Transaction<'_>, user: &str, client: &str) -> Result<Option<(i6
         .optional()?)
 }
 
+/// The row of a user, by name.
+pub fn find_user(db: &Transaction<'_>, user: &str) -> Result<Option<i64>> {
+    Ok(db
+        .query_row("SELECT id FROM users WHERE name = ?1", [user], |row| {
+            row.get(0)
+        })
+        .optional()?)
+}
+
 /// The row of the client with this `user/client` identity, if it is registered.
 pub fn find_identity(db: &Transaction<'_>, identity: &str) -> Result<Option<i64>> {
     let Some((user, client)) = identity.split_once('/') else {
@@ -198,6 +203,27 @@ pub fn by_token(db: &Transaction<'_>, token_hash: &[u8; 32]) -> Result<Client> {
     })
     .optional()?
     .ok_or_else(auth::unknown_token)
+}
+
+/// Adds to what a client has stored today, or refuses it if that makes more than `limit`.
+pub fn charge(db: &Transaction<'_>, client: i64, bytes: usize, limit: u64) -> Result<()> {
+    let today = auth::now() / (24 * 60 * 60);
+    let used: u64 = db
+        .prepare_cached(
+            "UPDATE clients SET upload_day = ?2, upload_bytes = ?3 +
+               CASE upload_day WHEN ?2 THEN upload_bytes ELSE 0 END
+             WHERE id = ?1 RETURNING upload_bytes",
+        )?
+        .query_row(params![client, today, bytes], |row| row.get(0))?;
+    if used > limit {
+        // Told as something that passes: a client keeps what it could not send.
+        return Err(Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "daily-limit",
+            format!("a client stores at most {limit} bytes in a day; try again tomorrow (UTC)"),
+        ));
+    }
+    Ok(())
 }
 
 fn expiry(life: std::time::Duration) -> i64 {

@@ -29,7 +29,7 @@ pub struct Listed {
 
 /// Makes a group with its creator as the only member. Returns whether it is new: the creator's
 /// repetition, before anything was sent, is the repetition of a request whose answer was lost.
-pub fn create(db: &Transaction<'_>, by: &Client, group_id: &[u8]) -> Result<bool> {
+pub fn create(db: &Transaction<'_>, by: &Client, group_id: &[u8], limit: u64) -> Result<bool> {
     let known: Option<(i64, u64)> = db
         .query_row(
             "SELECT creator, position FROM groups WHERE group_id = ?1",
@@ -46,6 +46,17 @@ pub fn create(db: &Transaction<'_>, by: &Client, group_id: &[u8]) -> Result<bool
             ))
         }
         None => {}
+    }
+    let made: u64 = db.query_row(
+        "SELECT count(*) FROM groups WHERE creator = ?1",
+        [by.id],
+        |row| row.get(0),
+    )?;
+    if made >= limit {
+        return Err(Refusal::conflict(
+            "too-many-groups",
+            format!("a client makes at most {limit} groups"),
+        ));
     }
     db.execute(
         "INSERT INTO groups (group_id, creator) VALUES (?1, ?2)",

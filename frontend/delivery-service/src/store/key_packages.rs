@@ -89,22 +89,13 @@ pub struct Claimed {
 pub fn claim(
     db: &Transaction<'_>,
     by: &Client,
-    user: &str,
+    user: i64,
     wanted: Option<&[String]>,
 ) -> Result<Claimed> {
     let clients = db
-        .prepare_cached(
-            "SELECT clients.id, clients.name FROM clients JOIN users ON users.id = clients.user
-             WHERE users.name = ?1 ORDER BY clients.id",
-        )?
+        .prepare_cached("SELECT id, name FROM clients WHERE user = ?1 ORDER BY id")?
         .query_map([user], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
-    if clients.is_empty() {
-        return Err(Refusal::not_found(
-            "unknown-user",
-            "there is no user of that name",
-        ));
-    }
     let mut without: Vec<String> = wanted
         .unwrap_or_default()
         .iter()

@@ -2,12 +2,12 @@
 
 use rusqlite::{params, OptionalExtension, Transaction};
 
-use super::clients::Client;
+use super::clients::{self, Client};
 use super::groups::{self, Group};
 use super::welcomes;
 use crate::bytes;
 use crate::error::{Refusal, Result};
-use crate::limits;
+use crate::limits::{self, Quotas};
 use crate::mls::Header;
 
 /// A message to append.
@@ -62,7 +62,12 @@ pub struct Entry {
 
 /// Appends a message, or refuses it. A repeated upload is answered as the first time, also when its
 /// epoch is past by now or its sender has left.
-pub fn append(db: &Transaction<'_>, by: &Client, upload: &Upload) -> Result<Appended> {
+pub fn append(
+    db: &Transaction<'_>,
+    by: &Client,
+    upload: &Upload,
+    quotas: &Quotas,
+) -> Result<Appended> {
     let group = groups::find(db, by, &upload.header.group_id)?;
     let digest = digest(upload);
     if let Some(appended) = find_repeated(db, by, &group, upload, &digest)? {
@@ -75,6 +80,12 @@ pub fn append(db: &Transaction<'_>, by: &Client, upload: &Upload) -> Result<Appe
         ));
     }
     check_epoch(upload.header.epoch, group.epoch)?;
+    let welcome = upload
+        .commit
+        .as_ref()
+        .and_then(|commit| commit.welcome.as_ref());
+    let bytes = upload.message.len() + welcome.map_or(0, Vec::len);
+    clients::charge(db, by.id, bytes, quotas.daily_bytes)?;
 
     let position = group.position + 1;
     let epoch = group.epoch + u64::from(upload.commit.is_some());
@@ -98,6 +109,7 @@ pub fn append(db: &Transaction<'_>, by: &Client, upload: &Upload) -> Result<Appe
         let added =
             groups::change_members(db, group.id, by, position, &commit.added, &commit.removed)?;
         if let Some(welcome) = &commit.welcome {
+            check_room_for_welcomes(db, by, &commit.added, &added, quotas)?;
             announced = welcomes::add(db, entry, welcome, &added)?;
         }
     }
@@ -141,6 +153,30 @@ fn find_repeated(
             "another upload has this id in this group's log",
         )),
     }
+}
+
+fn check_room_for_welcomes(
+    db: &Transaction<'_>,
+    by: &Client,
+    identities: &[String],
+    added: &[i64],
+    quotas: &Quotas,
+) -> Result<()> {
+    let mut full = Vec::new();
+    for (identity, client) in identities.iter().zip(added) {
+        let (all, from_one) = welcomes::waiting(db, *client, by)?;
+        if all >= quotas.welcomes || from_one >= quotas.welcomes_from_one {
+            full.push(identity.as_str());
+        }
+    }
+    if full.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::conflict(
+        "too-many-welcomes",
+        "clients that are added must first take the Welcomes that wait for them",
+    )
+    .with("clients", full))
 }
 
 fn check_epoch(message: u64, group: u64) -> Result<()> {

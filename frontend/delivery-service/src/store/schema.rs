@@ -8,7 +8,7 @@ use super::OpenError;
 pub const FORMAT: i64 = MIGRATIONS.len() as i64;
 
 /// `MIGRATIONS[n]` leads from format n to n + 1. Never change one that was released: add the next.
-const MIGRATIONS: &[&str] = &[FIRST];
+const MIGRATIONS: &[&str] = &[FIRST, QUOTAS];
 
 const FIRST: &str = "
 CREATE TABLE users (
@@ -105,6 +105,13 @@ CREATE TABLE welcomes (
 CREATE INDEX welcomes_by_message ON welcomes (message);
 ";
 
+const QUOTAS: &str = "
+CREATE INDEX groups_by_creator ON groups (creator);
+-- The last day (since 1970) on which the client added to a log, and how many bytes it added then.
+ALTER TABLE clients ADD COLUMN upload_day INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE clients ADD COLUMN upload_bytes INTEGER NOT NULL DEFAULT 0;
+";
+
 /// Makes the tables of a new database; takes an older one to this format; refuses a newer one.
 pub fn bring_up_to_date(connection: &mut Connection) -> Result<(), OpenError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -118,4 +125,29 @@ pub fn bring_up_to_date(connection: &mut Connection) -> Result<(), OpenError> {
     transaction.pragma_update(None, "user_version", FORMAT)?;
     transaction.commit()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_of_an_older_format_keeps_what_it_has() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(FIRST).unwrap();
+        let fill = "
+            INSERT INTO users (id, name) VALUES (1, 'ann');
+            INSERT INTO clients (user, name, public_key) VALUES (1, 'phone', x'01');
+            PRAGMA user_version = 1;";
+        connection.execute_batch(fill).unwrap();
+        for _ in 0..2 {
+            bring_up_to_date(&mut connection).unwrap();
+            let row: (String, i64) = connection
+                .query_row("SELECT name, upload_bytes FROM clients", [], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .unwrap();
+            assert_eq!(row, ("phone".into(), 0));
+        }
+    }
 }

@@ -50,6 +50,17 @@ pub fn add(
         .collect()
 }
 
+/// How many Welcomes wait for a client, and how many of these `sender` sent.
+pub fn waiting(db: &Transaction<'_>, client: i64, sender: &Client) -> Result<(u64, u64)> {
+    Ok(db
+        .prepare_cached(
+            "SELECT count(*), count(*) FILTER (WHERE log.sender = ?2)
+             FROM welcomes JOIN welcome_messages ON welcome_messages.id = welcomes.message
+             JOIN log ON log.rowid = welcome_messages.log WHERE welcomes.client = ?1",
+        )?
+        .query_row([client, sender.id], |row| Ok((row.get(0)?, row.get(1)?)))?)
+}
+
 /// A page of the client's own Welcomes after `after`. The flag says whether there is more.
 pub fn page(db: &Transaction<'_>, by: &Client, after: i64) -> Result<(Vec<Welcome>, bool)> {
     let mut statement = db.prepare_cached(

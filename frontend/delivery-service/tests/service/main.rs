@@ -7,5 +7,6 @@ mod key_packages;
 mod live;
 mod log;
 mod operation;
+mod quotas;
 mod support;
 mod welcomes;

@@ -128,6 +128,39 @@ describe('a browser killed while it sends or receives', () => {
     await service?.stop()
   })
 
+  // The random points below seldom fall between a result and the end of its write; these do.
+  for (const writes of [0, 1, 4]) {
+    test(`the sender is killed while a write hangs, after ${writes} more`, { timeout: 90_000 }, async () => {
+      const { users: [anna], conversation } = here
+      await hang(anna, writes)
+      void anna.run(([group, words]) => me.sendInALoop(group, words, 20), [conversation, `hung after ${writes}:`]).catch(() => undefined)
+      await killHanging(anna)
+    })
+
+    test(`the receiver is killed while a write hangs, after ${writes} more`, { timeout: 90_000 }, async () => {
+      const { users: [anna, ben], conversation } = here
+      await hang(ben, writes)
+      await anna.run(([group, words]) => me.sendInALoop(group, words, 5), [conversation, `to one who hangs after ${writes}:`])
+      await killHanging(ben)
+    })
+  }
+
+  const hang = (user, writes) => user.run((after) => faults.begin('hold', after), writes)
+
+  async function killHanging(user) {
+    await user.run(() => faults.meets(1))
+    // What it has reported by now has arrived by the time this is answered.
+    await user.run(() => new Promise((resolve) => { setTimeout(resolve) }))
+    await user.kill()
+    await user.start(service.url)
+    await settle(here.users, here.conversation)
+    assert.deepEqual(await findings(here), [])
+    // And a generation that was used before the kill is not used again.
+    await user.run(([group]) => me.sendInALoop(group, `after the kill ${Math.random()}:`, 3), [here.conversation])
+    await settle(here.users, here.conversation)
+    assert.deepEqual(await findings(here), [])
+  }
+
   const seeds = onlySeed === undefined ? Array.from({ length: rounds }, (_, at) => 2 * randomInt(2 ** 31) + (at % 2)) : [onlySeed]
   for (const [at, seed] of seeds.entries()) {
     test(`round ${at + 1}, CRASH_SEED=${seed}`, { timeout: 120_000 }, async (t) => {

@@ -6,10 +6,12 @@
  * deleted in the transaction that makes its effect durable, so a crash in between processes it again, and never twice:
  * an effect and the entry's end are one. A repeated delivery is recognized by its position, by the delivery cursor.
  *
- * What is refused (typically a message of a group that this client is not in) is tried once more after each Welcome, in
- * order and before anything newer, because the Welcome may have been late. If it is still refused it stays for the next
- * open, {@link MAX_ATTEMPTS} times in all; the event `incoming-failed` tells. So does an entry on which wasm panics, or
- * one bad message would keep the client from ever opening.
+ * What is refused is tried again after each entry that is not, in order and before anything newer: the Welcome may have
+ * come after the messages, the removal from a group after the Welcome that adds this client to it once more, a message
+ * after the one that follows it. Each time, all that are refused are tried once, and again only while one of them goes
+ * through; so there is an end. What is still refused then stays for the next open, {@link MAX_ATTEMPTS} times in all; the
+ * event `incoming-failed` tells. So does an entry on which wasm panics, or one bad message would keep the client from
+ * ever opening; that one is not tried twice at one opening.
  */
 
 import { CoreCryptoError, type CoreCryptoErrorCode } from './errors.js';
@@ -23,7 +25,7 @@ export const MAX_ATTEMPTS = 3;
 /** Processes one entry and settles when its effect and its end are durable. */
 export type ProcessEntry = (entry: IncomingEntry, key: number) => Promise<InboxItem | undefined>;
 
-type Outcome = 'done' | 'joined' | 'refused';
+type Outcome = 'done' | 'refused';
 
 /** Errors that say nothing about the entry: the client could not work at all. */
 const NOT_ABOUT_THE_ENTRY: ReadonlySet<CoreCryptoErrorCode> = new Set<CoreCryptoErrorCode>([
@@ -94,18 +96,29 @@ export class IncomingQueue {
   }
 
   async #processInOrder(run: ProcessEntry, stored: StoredIncoming, refused: RefusedEntry[]): Promise<void> {
-    const outcome = await this.#processOne(run, stored, refused);
-    if (outcome === 'joined') {
-      for (const earlier of refused.splice(0)) {
-        await this.#processOne(run, earlier.stored, refused);
+    let outcome = await this.#processOne(run, stored, refused);
+    while (outcome === 'done') {
+      outcome = await this.#retryRefused(run, refused);
+    }
+  }
+
+  /** Tries what was refused once more, in order; `done` if any of it went through. */
+  async #retryRefused(run: ProcessEntry, refused: RefusedEntry[]): Promise<Outcome> {
+    let any: Outcome = 'refused';
+    for (const earlier of refused.splice(0)) {
+      if (earlier.code === 'engine-panicked') {
+        refused.push(earlier);
+      } else if ((await this.#processOne(run, earlier.stored, refused)) === 'done') {
+        any = 'done';
       }
     }
+    return any;
   }
 
   async #processOne(run: ProcessEntry, stored: StoredIncoming, refused: RefusedEntry[]): Promise<Outcome> {
     try {
-      const item = await run(stored.entry, stored.key);
-      return item?.kind === 'joined' ? 'joined' : 'done';
+      await run(stored.entry, stored.key);
+      return 'done';
     } catch (error) {
       if (!(error instanceof CoreCryptoError) || NOT_ABOUT_THE_ENTRY.has(error.code)) {
         throw error;

@@ -16,6 +16,10 @@ const CATEGORIES: readonly Category[] = [
 
 /** First byte of a message on which the engine panics. */
 export const PANIC = 0xff;
+/** First byte of a message that removes this client from the group. */
+export const REMOVAL = 0xfd;
+/** First byte of a message that is refused until the one at the position before it was processed. */
+export const IN_ORDER = 0xfc;
 /** First byte of a record that cannot be read. */
 export const DAMAGED = 0xee;
 
@@ -137,12 +141,19 @@ export class FakeClient {
     if (message.position !== undefined && cursor !== undefined && message.position <= cursor) {
       return undefined;
     }
+    if (message.bytes[4] === IN_ORDER && message.position !== (cursor ?? 0) + 1) {
+      throw new FakeMlsError('position-gap', 'fetch what lies between');
+    }
     if (message.position !== undefined) {
       this.#put(`cursor/${hex(groupId)}`, Uint8Array.of(message.position));
     }
     if (message.bytes[4] === PANIC) {
       this.#poisoned = true;
       throw new WebAssembly.RuntimeError('unreachable');
+    }
+    if (message.bytes[4] === REMOVAL) {
+      this.#delete(`counter/${hex(groupId)}`);
+      return this.#item('commit', groupId, message.id ?? 'none');
     }
     return this.#item('message', groupId, message.id ?? 'none');
   }
@@ -168,7 +179,7 @@ export class FakeClient {
     return { epoch: BigInt(this.#count(groupId)) };
   }
 
-  #item(kind: 'message' | 'joined', groupId: Uint8Array, id: string): InboxItem {
+  #item(kind: 'message' | 'commit' | 'joined', groupId: Uint8Array, id: string): InboxItem {
     const sequence = [...this.#records.keys()].filter((name) => name.startsWith('inbox/')).length + 1;
     const item = { kind, id, sequence } as unknown as InboxItem;
     const name = `inbox/${sequence.toString(16).padStart(16, '0')}`;
@@ -187,6 +198,11 @@ export class FakeClient {
   #put(name: string, value: Uint8Array): void {
     this.#records.set(name, value);
     this.#dirty.set(name, value);
+  }
+
+  #delete(name: string): void {
+    this.#records.delete(name);
+    this.#dirty.set(name, null);
   }
 
   #take(sequence: number): StorageEvent[] {

@@ -1,7 +1,7 @@
 /** Scenarios of the durable queue: what is handed in before the client is open. */
 
 import type { InboxItem } from 'openmls-wasm';
-import { PANIC } from './fake-engine.js';
+import { IN_ORDER, PANIC, REMOVAL } from './fake-engine.js';
 import { codeOf, dump, encrypt, equal, GROUP, make, open, type Fixture, type Scenario } from './support.js';
 
 function message(id: string, position: number, ...rest: number[]): { bytes: Uint8Array; id: string; position: number } {
@@ -73,6 +73,30 @@ export const incoming: Record<string, Scenario> = {
     void client.receiveMessage(message('b', 2));
     await client.open();
     equal(ids(await client.inbox()), ['w', 'a', 'b'], 'inbox');
+    equal(events.includes('incoming-failed'), false, 'an incoming-failed event');
+    await client.close();
+  },
+
+  'a Welcome that came before the removal from its group is processed after it, before newer messages': async () => {
+    const name = await withGroup();
+    const { client, events } = make({ name });
+    void client.receiveWelcome({ bytes: GROUP, id: 'w' });
+    void client.receiveMessage(message('removal', 1, REMOVAL));
+    void client.receiveMessage(message('a', 2));
+    await client.open();
+    equal(ids(await client.inbox()), ['removal', 'w', 'a'], 'inbox');
+    equal([events.includes('incoming-failed'), await queued(name)], [false, []], 'an incoming-failed event, queue');
+    await client.close();
+  },
+
+  'messages that came in the wrong order are processed in the right one': async () => {
+    const name = await withGroup();
+    const { client, events } = make({ name });
+    for (const position of [4, 3, 2, 1, 6, 5]) {
+      void client.receiveMessage(message(`m${position}`, position, IN_ORDER));
+    }
+    await client.open();
+    equal(ids(await client.inbox()), ['m1', 'm2', 'm3', 'm4', 'm5', 'm6'], 'inbox');
     equal(events.includes('incoming-failed'), false, 'an incoming-failed event');
     await client.close();
   },

@@ -72,5 +72,6 @@ export function restartError(error: unknown): CoreCryptoError {
   if (error instanceof CoreCryptoError) {
     return error;
   }
-  return lossError({ code: error instanceof PersisterError ? 'storage-failed' : 'engine-panicked', cause: error });
+  const ofStorage = error instanceof PersisterError || error instanceof DOMException;
+  return lossError({ code: ofStorage ? 'storage-failed' : 'engine-panicked', cause: error });
 }

@@ -106,9 +106,14 @@ function checkStores(database: IDBDatabase, schema: PersisterSchema): void {
 
 function readFormat(database: IDBDatabase): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const request = database.transaction(META_STORE, 'readonly').objectStore(META_STORE).get(FORMAT_KEY);
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(unavailable(database.name, request.error));
+    try {
+      const request = database.transaction(META_STORE, 'readonly').objectStore(META_STORE).get(FORMAT_KEY);
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(unavailable(database.name, request.error));
+    } catch (error) {
+      // The connection is closing already.
+      reject(unavailable(database.name, error));
+    }
   });
 }
 
@@ -132,7 +137,8 @@ function newerFormat(name: string, what: string): CoreCryptoError {
   );
 }
 
-function unavailable(name: string, error: unknown): CoreCryptoError {
+/** The browser does not let us at the database. Opening it again may succeed. */
+export function unavailable(name: string, error: unknown): CoreCryptoError {
   return new CoreCryptoError(
     'indexeddb-unavailable',
     `cannot open database "${name}": ${messageOf(error)}; check that the browser allows this site to store data`,

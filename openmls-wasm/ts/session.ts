@@ -10,6 +10,7 @@ import { WasmEngineHost, type Engine, type EngineHost } from './engine.js';
 import { CoreCryptoError, isMlsError, messageOf } from './errors.js';
 import { Emitter, type CoreCryptoEvents } from './events.js';
 import { IncomingQueue, type ProcessEntry } from './incoming-queue.js';
+import { unavailable } from './indexeddb-layout.js';
 import { IndexedDbPersister } from './indexeddb-persister.js';
 import type { CoreCryptoOptions } from './options.js';
 import type { StorageRecord } from './mls-types.js';
@@ -258,19 +259,21 @@ export class Session {
     if (error instanceof CoreCryptoError) {
       return error;
     }
-    if (error instanceof PersisterError) {
-      return (
-        this.#failure ??
-        new CoreCryptoError('storage-failed', `cannot open database "${this.#options.name}": ${error.message}`, {
-          cause: error,
-        })
-      );
+    if (error instanceof PersisterError || error instanceof DOMException) {
+      return this.#failure ?? this.#storageError(error);
     }
     return new CoreCryptoError(
       'engine-panicked',
       `openmls-wasm cannot read database "${this.#options.name}": ${messageOf(error)}; all is left as it is`,
       { cause: error },
     );
+  }
+
+  #storageError(error: PersisterError | DOMException): CoreCryptoError {
+    const { name } = this.#options;
+    return error instanceof PersisterError || error.name === 'QuotaExceededError'
+      ? new CoreCryptoError('storage-failed', `cannot open database "${name}": ${error.message}`, { cause: error })
+      : unavailable(name, error);
   }
 }
 

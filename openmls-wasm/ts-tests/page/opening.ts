@@ -24,6 +24,8 @@ export const everybody: RequestWriter = () => {
   return Promise.resolve({ release: released.open, lost: released.opened });
 };
 
+const { transaction } = IDBDatabase.prototype;
+
 /** Creates a database with one group and two messages, and closes it. */
 async function prepared(): Promise<string> {
   const { client, name } = await open();
@@ -194,6 +196,31 @@ export const opening: Record<string, Scenario> = {
     const code = await codeOf(client.open());
     IDBFactory.prototype.open = real;
     equal(code, 'indexeddb-unavailable', 'the code');
+  },
+
+  'a connection that closes while it is opened, and a failure of IndexedDB itself, are not called a panic': async () => {
+    const name = await prepared();
+    IDBDatabase.prototype.transaction = function (...of): IDBTransaction {
+      this.close();
+      return transaction.apply(this, of);
+    };
+    const { client } = make({ name });
+    const closing = await codeOf(client.open());
+    IDBDatabase.prototype.transaction = transaction;
+    equal([closing, client.state], ['indexeddb-unavailable', 'failed'], 'code, state');
+    for (const [failure, code] of [
+      ['InvalidStateError', 'indexeddb-unavailable'],
+      ['QuotaExceededError', 'storage-failed'],
+    ] as const) {
+      const persister = new SteeredPersister({ name });
+      persister.claimWriter = () => Promise.reject(new DOMException('no', failure));
+      equal(await codeOf(make({ name, persister }).client.open()), code, failure);
+      persister.close();
+    }
+    const again = make({ name });
+    await again.client.open();
+    equal(await encrypt(again.client), 2, 'the number after all that');
+    await again.client.close();
   },
 
   'closing while opening waits, and then closes': async () => {

@@ -24,6 +24,7 @@ import type {
   Processed,
 } from './mls-types.js';
 import type { CoreCryptoOptions } from './options.js';
+import type { DatabaseOrigin } from './persister.js';
 import { Session, type ClientState } from './session.js';
 import type { WriteBehind } from './write-behind.js';
 
@@ -64,6 +65,18 @@ export class CoreCryptoClient {
   /** `opening` until {@link open} has succeeded; `failed` if it has not, or if another client took the database over. */
   get state(): ClientState {
     return this.#session.state;
+  }
+
+  /**
+   * Once open: whether opening created the database, or found one. Undefined before.
+   *
+   * An app that has had an identity here and sees `created` knows that its data is missing: evicted by the browser,
+   * cleared by the user, or of another profile or origin (promise G6). So does one that sees `restored` and has no
+   * {@link identity}: the database was lost before, and an opening since then created it anew. To have none created in
+   * the first place, open with `mustExist`.
+   */
+  get origin(): DatabaseOrigin | undefined {
+    return this.#session.origin;
   }
 
   /**

@@ -17,6 +17,7 @@ export type * from './mls-types.js';
 export type { CoreCryptoOptions } from './options.js';
 export {
   PersisterError,
+  type DatabaseOrigin,
   type IncomingEntry,
   type Persister,
   type PersisterFailure,

@@ -10,7 +10,7 @@ import { CoreCryptoError } from './errors.js';
 import { IndexedDbConnection, type QueueRequests } from './indexeddb-connection.js';
 import { INCOMING_STORE, META_STORE, WRITER_KEY } from './indexeddb-layout.js';
 import type { Category, StorageRecord } from './mls-types.js';
-import type { IncomingEntry, Persister, PersisterSchema, StoredIncoming, WriteBatch } from './persister.js';
+import type { DatabaseOrigin, IncomingEntry, Persister, PersisterSchema, StoredIncoming, WriteBatch } from './persister.js';
 
 /** Options of the {@link IndexedDbPersister}. */
 export interface IndexedDbPersisterOptions {
@@ -40,9 +40,10 @@ export class IndexedDbPersister implements Persister {
     this.#categories = schema.categories;
   }
 
-  async claimWriter(accept: (records: StorageRecord[]) => void): Promise<void> {
+  async claimWriter(accept: (records: StorageRecord[]) => void): Promise<DatabaseOrigin> {
     const categories = this.#categories.map((category) => category.name);
     let claimed = 0;
+    let origin: DatabaseOrigin = 'restored';
     let refusal: { readonly error: unknown } | undefined;
     try {
       await this.#connection.transact([META_STORE, ...categories], 'readwrite', (transaction) => {
@@ -53,6 +54,7 @@ export class IndexedDbPersister implements Persister {
         stored.onsuccess = () => {
           try {
             accept(found.flatMap((loaded) => this.#records(loaded)));
+            origin = stored.result === undefined ? 'created' : 'restored';
             claimed = (typeof stored.result === 'number' ? stored.result : 0) + 1;
             meta.put(claimed, WRITER_KEY);
           } catch (error) {
@@ -65,6 +67,7 @@ export class IndexedDbPersister implements Persister {
       throw refusal === undefined ? error : refusal.error;
     }
     this.#fence = claimed;
+    return origin;
   }
 
   load(scope?: Category['scope']): Promise<StorageRecord[]> {

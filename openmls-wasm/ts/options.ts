@@ -17,7 +17,7 @@ export interface CoreCryptoOptions {
   readonly wasm?: WasmSource | PromiseLike<WasmSource> | undefined;
   /** Whether the browser is asked to flush each transaction to the disk. Default `strict`. */
   readonly durability?: 'strict' | 'relaxed' | undefined;
-  /** Refuse with `database-missing` if the database does not exist, instead of creating it. Default false. */
+  /** Refuse with `database-missing` if the database does not exist, instead of creating it. Default false: see `origin`. */
   readonly mustExist?: boolean | undefined;
   /** How a failed write is repeated. Default: 8 attempts, from 50 ms to 5 s apart. */
   readonly retry?: Partial<RetryPolicy> | undefined;

@@ -141,6 +141,21 @@ export const persisterSuite: readonly PersisterTest[] = [
     await expectRecords(late, { 'tree/0a': [3] });
   }),
 
+  test('claiming tells whether there was a writer before', async (factory, database) => {
+    const early = factory(database);
+    await early.connect(SCHEMA);
+    await early.addIncoming(entry('a'));
+    early.close();
+    const origins: string[] = [];
+    for (let run = 0; run < 2; run += 1) {
+      const persister = factory(database);
+      await persister.connect(SCHEMA);
+      origins.push(await persister.claimWriter(() => undefined));
+      persister.close();
+    }
+    equal(origins, ['created', 'restored'], 'what claiming tells');
+  }),
+
   test('claiming shows all records, and is taken back if they are not accepted', async (factory, database) => {
     const first = await writer(factory, database);
     await write(first, { 'identity/a': [1], 'tree/0a': [2] });

@@ -17,6 +17,13 @@ export interface PersisterSchema {
   readonly mustExist?: boolean;
 }
 
+/**
+ * Whether the database has ever had a writer before: `created` if not, `restored` if it has.
+ *
+ * It may have been made before without ever having a writer, to keep what was handed in before opening.
+ */
+export type DatabaseOrigin = 'created' | 'restored';
+
 /** The records that one transaction changes. */
 export interface WriteBatch {
   readonly events: readonly StorageEvent[];
@@ -56,8 +63,10 @@ export interface Persister {
    *
    * `accept` is called with all records, inside the same transaction. If it throws, the transaction is aborted, the
    * database is as it was, and the call rejects with what was thrown.
+   *
+   * @returns whether this is the first writer that the database has
    */
-  claimWriter(accept: (records: StorageRecord[]) => void): Promise<void>;
+  claimWriter(accept: (records: StorageRecord[]) => void): Promise<DatabaseOrigin>;
 
   /**
    * All records of the client scope, or of the group scope; without a scope those of both. One consistent view.

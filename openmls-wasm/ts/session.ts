@@ -14,7 +14,7 @@ import { unavailable } from './indexeddb-layout.js';
 import { IndexedDbPersister } from './indexeddb-persister.js';
 import type { CoreCryptoOptions } from './options.js';
 import type { StorageRecord } from './mls-types.js';
-import { PersisterError, type IncomingEntry, type Persister } from './persister.js';
+import { PersisterError, type DatabaseOrigin, type IncomingEntry, type Persister } from './persister.js';
 import { DEFAULT_RETRY } from './retry.js';
 import { WriteBehind } from './write-behind.js';
 import { requestWebLock, type WriterLock } from './writer-lock.js';
@@ -30,6 +30,7 @@ export class Session {
   readonly #persister: Persister;
   readonly #incoming: IncomingQueue;
   #state: ClientState = 'opening';
+  #origin: DatabaseOrigin | undefined;
   #failure: CoreCryptoError | undefined;
   #connected: Promise<Engine> | undefined;
   #opening: Promise<void> | undefined;
@@ -48,6 +49,10 @@ export class Session {
 
   get state(): ClientState {
     return this.#state;
+  }
+
+  get origin(): DatabaseOrigin | undefined {
+    return this.#origin;
   }
 
   /** Opens; calls after the first share its outcome. */
@@ -99,7 +104,7 @@ export class Session {
       connected.catch(() => undefined);
       await this.#takeLock();
       const engine = await connected;
-      await this.#persister.claimWriter((records) => this.#hydrate(engine, records));
+      this.#origin = await this.#persister.claimWriter((records) => this.#hydrate(engine, records));
       const loop = this.#makeLoop(engine);
       await this.#incoming.process(run(loop), () => this.#opened(loop));
       // The loop may have failed in the very last step.

@@ -185,6 +185,28 @@ export const opening: Record<string, Scenario> = {
     await client.close();
   },
 
+  'an app is told whether its database was created or found': async () => {
+    const first = make();
+    void first.client.receiveWelcome({ bytes: Uint8Array.of(1, 2, 3, 4), id: 'w' });
+    equal(first.client.origin ?? null, null, 'before opening');
+    await first.client.open();
+    equal(first.client.origin, 'created', 'of a new database');
+    await first.client.close();
+    const again = make({ name: first.name });
+    await again.client.open();
+    equal(again.client.origin, 'restored', 'of one that was there');
+    await again.client.close();
+    await new Promise<void>((resolve, reject) => {
+      const request = indexedDB.deleteDatabase(first.name);
+      request.onsuccess = () => resolve();
+      request.onerror = () => reject(request.error ?? new Error('cannot delete'));
+    });
+    const evicted = make({ name: first.name });
+    await evicted.client.open();
+    equal(evicted.client.origin, 'created', 'of one that was evicted');
+    await evicted.client.close();
+  },
+
   'without IndexedDB the outcome is typed': async () => {
     const name = freshName();
     const persister: Persister = new SteeredPersister({ name });

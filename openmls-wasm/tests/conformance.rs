@@ -153,7 +153,8 @@ fn find<S: Subject + Default>(bug: Bug, known: &[&str]) -> Found {
     (bug, find(false), flow)
 }
 
-fn mutation_table<S: Subject + Default>(store: &str, known: &[&str]) {
+/// `known`: checks that the store fails itself; `own_bugs`: what therefore cannot be found in it.
+fn mutation_table<S: Subject + Default>(store: &str, known: &[&str], own_bugs: &[Bug]) {
     let expecting = expect_panics();
     let unmutated = failures(&|| Mutant::new(S::default(), Bug::None));
     drop(expecting);
@@ -195,16 +196,17 @@ fn mutation_table<S: Subject + Default>(store: &str, known: &[&str]) {
             flow.unwrap_or("-")
         );
     }
-    let missed: Vec<_> = found
+    let missed: Vec<Bug> = found
         .iter()
         .filter(|(_, direct, flow)| direct.or(*flow).is_none())
+        .map(|(bug, _, _)| *bug)
         .collect();
     println!(
         "{store}: {} of {} bugs found",
         found.len() - missed.len(),
         bugs.len()
     );
-    assert!(missed.is_empty(), "not found: {missed:?}");
+    assert_eq!(missed, own_bugs, "not found");
 }
 
 /// That the suite finds the bugs on a store that it was not written for. Run it after changing
@@ -212,10 +214,11 @@ fn mutation_table<S: Subject + Default>(store: &str, known: &[&str]) {
 #[test]
 #[ignore = "the control of the control: as long as the table above, and only about the suite"]
 fn mutation_table_of_memory_storage() {
-    mutation_table::<MemoryStorage>("MemoryStorage", KNOWN_IN_MEMORY_STORAGE);
+    let own_bugs = [Bug::EpochAndLeafJoined, Bug::ClearLeavesHidden];
+    mutation_table::<MemoryStorage>("MemoryStorage", KNOWN_IN_MEMORY_STORAGE, &own_bugs);
 }
 
 #[test]
 fn mutation_table_of_granular_storage() {
-    mutation_table::<GranularStorage>("GranularStorage", &[]);
+    mutation_table::<GranularStorage>("GranularStorage", &[], &[]);
 }

@@ -126,6 +126,7 @@ pub fn removing_what_is_not_queued_changes_nothing<S: Subject>(new: New<S>) {
     let store = new();
     let group = Group::new(b"group");
     let entries = entries(4);
+    clear(&store, &group);
     remove(&store, &group, &entries[0].0);
     assert_queue(&store, &group, &[]);
     queue(&store, &group, &entries[..3]);

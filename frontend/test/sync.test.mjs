@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { coded, conversation, entry, fakeClient, fakeHistory, groupId, identity, member } from './fakes.mjs'
+import { coded, conversation, entry, fakeClient, fakeHistory, groupId, identity } from './fakes.mjs'
 import { load } from './load.mjs'
 
 const { Emitter } = await load('sync/emitter.ts')
@@ -9,6 +9,7 @@ const { GroupSync } = await load('sync/group-sync.ts')
 const { Intentions } = await load('sync/intentions.ts')
 const { MessageStates } = await load('sync/states.ts')
 const { Uploads } = await load('sync/uploads.ts')
+const { takeWelcomes } = await load('sync/welcomes.ts')
 const { errorOfAnswer, DeliveryError } = await load('delivery/errors.ts')
 
 const refusal = (status, code) => errorOfAnswer(status, { code, message: code })
@@ -82,4 +83,171 @@ test('only the delivery service’s own refusal gives up a commit or a message',
   for (const refused of [commit, message]) await uploads.upload(refused)
   assert.deepEqual(context.client.entries, [message])
   assert.equal(context.states.failure('m'), 'message-too-large')
+})
+
+/** A log with entries at these positions. */
+const logOf = (positions, sender = 'ann/1') => ({
+  reads: 0,
+  entries: positions.map((position) => ({ position, id: `e${position}`, sender, message: Uint8Array.of(position) })),
+  async log(_group, after) {
+    this.reads += 1
+    return { entries: this.entries.filter(({ position }) => position > after), more: false }
+  },
+})
+
+/** A client at position 8 whose removal is at position 9, as Bob's who was added again at 10. */
+function removedAt9() {
+  const ids = []
+  const client = fakeClient({
+    cursor: 8,
+    async receiveMessage({ position, id }) {
+      assert.equal(position, client.cursor + 1)
+      client.cursor = position
+      ids.push(id)
+      if (position !== 9) return { kind: 'failed', id, groupId, code: 'undecryptable' }
+      client.active = false
+      return { kind: 'commit', id, groupId, own: false, selfRemoved: true, added: [], removed: [] }
+    },
+  })
+  return { client, ids }
+}
+
+test('the log of a membership ends with its removal, in pages and live, and after a restart', async () => {
+  for (const way of ['pages', 'live', 'restart']) {
+    const { client, ids } = removedAt9()
+    const delivery = logOf([9, 11])
+    const context = contextOf({ client, delivery })
+    let closed = 0
+    const group = new GroupSync(context, groupId, () => (closed += 1, group.stop()))
+    if (way === 'restart') await new GroupLog(context, groupId).catchUp()
+    if (way === 'live') for (const live of delivery.entries) group.receive(live)
+    await group.readLog()
+    assert.equal(client.cursor, 9, way)
+    assert.equal(ids.length, 1, way)
+    assert.equal(closed, 1, way)
+    assert.deepEqual(context.problems, [], way)
+  }
+})
+
+test('the first position of a log is 1, and a gap ends the reading without spinning', async () => {
+  const context = contextOf({ delivery: logOf([2, 3]) })
+  const log = new GroupLog(context, groupId)
+  await log.catchUp()
+  assert.equal(context.client.cursor, 0)
+  assert.ok(log.isBroken)
+  log.push({ position: 4 })
+  await log.catchUp()
+  assert.equal(context.delivery.reads, 1)
+})
+
+test('lines of two memberships at the same position have ids of their own', async () => {
+  const ids = new Set()
+  for (let membership = 0; membership < 2; membership += 1) {
+    const client = fakeClient({ receiveMessage: async ({ id }) => (ids.add(id), undefined) })
+    await new GroupLog(contextOf({ client, delivery: logOf([1]) }), groupId).catchUp()
+  }
+  assert.equal(ids.size, 2)
+})
+
+/** A client in group `ab`, with a queue of Welcomes; joining `ab` fails until `client.active` is false. */
+function invited(positions) {
+  const joined = []
+  const client = fakeClient({
+    cursor: 8,
+    welcomes: 0,
+    welcomeCursor: async () => client.welcomes,
+    groupInfo: async () => ({ groupId, isActive: client.active }),
+    async receiveWelcome({ bytes, position }) {
+      if (bytes[0] === 0xab && client.active) throw coded('group-exists')
+      assert.ok(position === undefined || position === client.welcomes + 1)
+      client.welcomes = position ?? client.welcomes
+      if (bytes.length > 0) joined.push(bytes[0])
+      return bytes.length > 0 ? { kind: 'joined' } : { kind: 'failed', code: 'malformed-message' }
+    },
+  })
+  const deleted = []
+  const delivery = {
+    welcomes: async (after) => positions
+      .map((group, i) => ({ position: i + 1, id: 'w', groupId: Uint8Array.of(group), groupPosition: 10, welcome: Uint8Array.of(group) }))
+      .filter(({ position }) => position > after),
+    deleteWelcomes: async (upTo) => void deleted.push(upTo),
+  }
+  return { client, joined, deleted, context: contextOf({ client, delivery }) }
+}
+
+test('a Welcome back into a group is taken when its removal has been read', async () => {
+  const { client, joined, deleted, context } = invited([0xab])
+  await takeWelcomes(context, { readLog: async () => void (client.active = false), joined() {} })
+  assert.deepEqual(joined, [0xab])
+  assert.deepEqual(deleted, [1])
+})
+
+test('a Welcome that must wait is kept, and holds up no other', async () => {
+  const { client, joined, deleted, context } = invited([0xab, 0xcd])
+  const groups = { readLog: async () => Promise.reject(new DeliveryError('unreachable', 'network', '')), joined() {} }
+  await assert.rejects(takeWelcomes(context, groups), { code: 'network' })
+  assert.deepEqual(joined, [0xcd])
+  assert.deepEqual(deleted, [])
+  // Later the removal is read. The other Welcome is of a group this client is in by now: passed over.
+  client.active = false
+  client.listGroups = async () => [groupId, Uint8Array.of(0xcd)]
+  client.groupInfo = async ([group]) => ({ isActive: group === 0xcd })
+  client.deliveryCursor = async ([group]) => (group === 0xcd ? 10 : 9)
+  await takeWelcomes(context, { readLog: async () => {}, joined() {} })
+  assert.deepEqual(joined, [0xcd, 0xab])
+  assert.equal(client.welcomes, 2)
+  assert.deepEqual(deleted, [2])
+})
+
+test('a group whose epoch cannot be reached is out of step: shown, and left alone until there is more to read', async () => {
+  let uploads = 0
+  const delivery = {
+    ...logOf([]),
+    ...inviting('carol/1'),
+    sendMessage: async () => Promise.reject((uploads += 1, refusal(409, 'past-epoch'))),
+    sendCommit: async () => Promise.reject((uploads += 1, refusal(409, 'past-epoch'))),
+  }
+  const context = contextOf({ delivery })
+  context.client.entries = [entry('message', 'm1'), entry('message', 'm2')]
+  await context.history.putIntention(invitation('a', 'carol', { after: 9 }))
+  const group = new GroupSync(context, groupId, () => {})
+  await group.settled()
+  assert.equal(uploads, 1)
+  assert.deepEqual(['m1', 'm2'].map((id) => context.states.failure(id)), ['out-of-step', 'out-of-step'])
+  assert.equal(context.history.records.get('a').failure, 'out-of-step')
+  await group.settled()
+  assert.equal(uploads, 1)
+  // The user tries again; and so does the app by itself when the log has grown.
+  context.states.retry('m2', conversation)
+  group.tryAgain()
+  await group.settled()
+  assert.equal(uploads, 2)
+  delivery.entries.push({ position: 1, id: 'e1', sender: 'ann/1', message: Uint8Array.of(1) })
+  group.markBehind()
+  await group.settled()
+  assert.equal(uploads, 3)
+  assert.equal(context.client.entries.length, 2)
+})
+
+test('a log that goes on in an epoch which cannot be reached is not read over and over', async () => {
+  const client = fakeClient({ receiveMessage: async () => Promise.reject(coded('future-epoch')) })
+  const context = contextOf({ client, delivery: logOf([1]) })
+  client.entries = [entry('message', 'm')]
+  const group = new GroupSync(context, groupId, () => {})
+  await group.settled()
+  for (const position of [2, 3]) group.receive({ position, id: 'x', sender: 'ann/1', message: Uint8Array.of(1) })
+  await group.settled()
+  assert.equal(context.delivery.reads, 1)
+  assert.equal(context.states.failure('m'), 'out-of-step')
+})
+
+test('whoever is out of step can leave', async () => {
+  const client = fakeClient({ receiveMessage: async () => Promise.reject(coded('future-epoch')) })
+  const context = contextOf({ client, delivery: logOf([1]) })
+  await context.history.putIntention({ id: 'l', conversation, attempts: 0, kind: 'leave' })
+  let closed = false
+  const group = new GroupSync(context, groupId, () => (closed = true))
+  await group.settled()
+  assert.ok(closed)
+  assert.deepEqual(await client.listGroups(), [])
 })

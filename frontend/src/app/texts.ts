@@ -4,6 +4,7 @@ const refusals: Record<string, string> = {
   'unknown-user': 'Nobody of that name has registered here.',
   'no-key-package': 'This person cannot be added yet: one of their devices has not been online since it was set up.',
   'already-member': 'This person is already in the conversation, with all of their devices.',
+  'out-of-step': 'This device and the group no longer agree: a change of the group could not be read here. Please start a new conversation.',
   'too-many-conflicts': 'Others keep changing the group at the same moment. Please try again.',
   'wrong-key-package': 'The server offered a key that is not this person’s. They were not added.',
   'invalid-key-package': 'The key offered for this person is not valid. They were not added.',

@@ -19,6 +19,7 @@ export interface TakeOverContext {
 export async function takeOver(tx: HistoryTransaction, item: InboxItem, context: TakeOverContext): Promise<void> {
   // A Welcome that can never be joined names no group: there is nothing to show.
   if (item.groupId.length === 0) return;
+  if (item.kind === 'failed' && item.code === 'stale-welcome') return; // A repetition: nothing was lost.
   const id = toHex(item.groupId);
   if ((await tx.objectStore('lines').get(item.id)) !== undefined) return;
   const conversation = (await tx.objectStore('conversations').get(id)) ?? newConversation(id, context.now, true);

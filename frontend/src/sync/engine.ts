@@ -125,7 +125,7 @@ export class SyncEngine {
     const unsaved = this.states.unsavedMessage(id);
     if (unsaved !== undefined) return this.save(id, conversation, unsaved.text, unsaved.at);
     this.states.retry(id, conversation);
-    this.groups.get(conversation)?.kickFresh();
+    this.groups.get(conversation)?.tryAgain();
     this.live.reconnect();
   }
 
@@ -208,6 +208,7 @@ export class SyncEngine {
     const group = new GroupSync(this.context, groupId, (closed) => {
       this.groups.get(closed)?.stop();
       this.groups.delete(closed);
+      if (this.status === 'online') this.welcomes.kick(); // One may be waiting that leads back into the group.
     });
     this.groups.set(conversation, group);
     return group;
@@ -244,13 +245,7 @@ export class SyncEngine {
 
   private async takeWelcomes(): Promise<void> {
     await takeWelcomes(this.context, {
-      catchUp: async (conversation) => {
-        const group = this.groups.get(conversation);
-        group?.markBehind();
-        await group?.run().catch((error: unknown) => {
-          if (this.groups.has(conversation)) throw error; // Otherwise it was closed meanwhile, which is the aim.
-        });
-      },
+      readLog: async (conversation) => this.groups.get(conversation)?.readLog(),
       joined: (groupId) => this.joined(groupId),
     });
     this.keyPackages.kick();

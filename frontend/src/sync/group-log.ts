@@ -1,6 +1,6 @@
 import { toHex } from '../delivery/bytes.ts';
 import type { LogEntry } from '../delivery/types.ts';
-import { codeOf, type SyncContext } from './context.ts';
+import { codeOf, newId, type SyncContext } from './context.ts';
 
 /**
  * Reads one group's log, strictly in order of position. Entries come live or by page; a gap in the live ones
@@ -9,6 +9,10 @@ import { codeOf, type SyncContext } from './context.ts';
 export class GroupLog {
   private behind = true;
   private live: LogEntry[] = [];
+  /** This client was removed: what comes after is not for this membership. */
+  private ended = false;
+  /** Why what comes next in the log cannot be processed, as of the last reading: something between is missing. */
+  private broken: 'position-gap' | 'future-epoch' | undefined;
   private readonly conversation: string;
 
   constructor(
@@ -24,13 +28,23 @@ export class GroupLog {
   }
 
   push(entry: LogEntry): void {
-    this.live.push(entry);
+    if (!this.halted) this.live.push(entry);
   }
 
-  /** Processes all there is, up to the end of the log. */
+  /** Nothing more is to be read: for good, or until somebody asks to read again. */
+  private get halted(): boolean {
+    return this.ended || this.isBroken;
+  }
+
+  /** Whether the last reading ended at an entry that can never be processed in order. */
+  get isBroken(): boolean {
+    return this.broken !== undefined;
+  }
+
+  /** Processes all there is for this client: up to the end of the log, its removal, or where the log is broken. */
   async catchUp(): Promise<void> {
     let cursor = await this.cursor();
-    while (this.behind || this.live.length > 0) {
+    while (!this.ended && (this.behind || this.live.length > 0)) {
       cursor = this.behind ? await this.readPages(cursor) : await this.takeLive(cursor);
     }
   }
@@ -47,27 +61,32 @@ export class GroupLog {
       return cursor;
     }
     if (entry.position === cursor + 1) await this.process(entry);
-    this.live = this.live.filter((other) => other.position > entry.position);
-    return Math.max(cursor, entry.position);
+    this.live = this.halted ? [] : this.live.filter((other) => other.position > entry.position);
+    return this.isBroken ? cursor : Math.max(cursor, entry.position);
   }
 
   private async readPages(cursor: number): Promise<number> {
     // Set before the first request: what happens during it may not be in the answer.
     this.behind = false;
+    this.broken = undefined;
     try {
       for (;;) {
         const page = await this.context.delivery.log(this.groupId, cursor);
         for (const entry of page.entries) {
           if (entry.position <= cursor) continue;
-          await this.process(entry);
+          // The first position of a log is 1. What lies between was withheld, or not meant for this client.
+          if (entry.position > cursor + 1) this.broken = 'position-gap';
+          else await this.process(entry);
+          if (this.halted) break;
           cursor = entry.position;
         }
-        if (!page.more || page.entries.length === 0) break;
+        if (this.halted || !page.more || page.entries.length === 0) break;
       }
     } catch (error) {
       this.behind = true;
       throw error;
     }
+    if (this.halted) this.live = [];
     this.live = this.live.filter((entry) => entry.position > cursor);
     // A live entry beyond the last page that still leaves a gap is past what this client may read.
     if (this.live.length > 0 && this.live.every((entry) => entry.position > cursor + 1)) this.live = [];
@@ -79,12 +98,16 @@ export class GroupLog {
     const own = entry.sender === ownAddress;
     // Before the cursor moves: after a crash in between, the entry is read again.
     if (own) await forViews(history.placeLine(entry.id, entry.position));
-    const item = await client.receiveMessage({
-      bytes: entry.message,
-      // Not another sender's id: a member could choose one that stands for another line of this history.
-      id: own ? entry.id : `${this.conversation}-${entry.position}`,
-      position: entry.position,
-    });
+    const item = await client
+      .receiveMessage({
+        bytes: entry.message,
+        // Not another sender's id: a member could choose one that stands for another line of this history. And not
+        // the position alone: a former membership may have left a line of that position behind.
+        id: own ? entry.id : `${this.conversation}-${entry.position}-${newId()}`,
+        position: entry.position,
+      })
+      .catch((error: unknown) => this.outOfOrder(error));
+    if (item === 'out-of-order') return;
     if (own) {
       states.settled(entry.id);
       events.emit('lines', this.conversation);
@@ -95,9 +118,19 @@ export class GroupLog {
       await client.acknowledgeInbox([item.id]);
       return;
     }
+    if (item.kind === 'commit' && item.selfRemoved) this.ended = true;
     if (item.kind === 'commit' && item.superseded !== undefined) states.settled(item.superseded);
     handOver.kick();
     if (item.kind === 'failed') events.emit('problem', { where: 'receive', error: { code: item.code } });
+  }
+
+  /** Every entry before it has been processed: what it needs besides will not come. */
+  private outOfOrder(error: unknown): 'out-of-order' {
+    const code = codeOf(error);
+    if (code !== 'position-gap' && code !== 'future-epoch') throw error;
+    this.broken = code;
+    this.context.events.emit('problem', { where: 'receive', error });
+    return 'out-of-order';
   }
 }
 

@@ -10,6 +10,8 @@ import { isStale, Uploads } from './uploads.ts';
 
 /** More rounds than this without coming to rest: something disagrees, so wait before the next try. */
 const maxRounds = 500;
+/** Why messages and invitations fail in a group whose epoch this client cannot reach. */
+const outOfStepCode = 'out-of-step';
 
 /**
  * Keeps one group in step with the delivery service. Everything about a group happens in its lane, one thing at
@@ -21,6 +23,10 @@ export class GroupSync {
   private readonly log: GroupLog;
   private readonly intentions: Intentions;
   private readonly uploads: Uploads;
+  /** Who waits for the log to be read once more. */
+  private readers: { resolve: () => void; reject: (reason: unknown) => void }[] = [];
+  /** The position of the log at which this client turned out to be out of step with the group. */
+  private outOfStepAt: number | undefined;
 
   constructor(
     private readonly context: SyncContext,
@@ -31,7 +37,7 @@ export class GroupSync {
     this.lane = new Lane(() => this.pass(), worthRetrying);
     this.log = new GroupLog(context, groupId);
     this.intentions = new Intentions(context, groupId);
-    this.uploads = new Uploads(context, groupId, this.log, this.intentions);
+    this.uploads = new Uploads(context, groupId, this.log, this.intentions, () => this.fallOutOfStep());
   }
 
   kick(): void {
@@ -51,31 +57,55 @@ export class GroupSync {
     this.lane.kick();
   }
 
-  /** Settles when the group has been brought in step once more. */
-  run(): Promise<void> {
+  /**
+   * Settles when the log has been read as far as it goes, whatever becomes of the uploads; when it ends with this
+   * client's removal, after the group has been closed.
+   */
+  readLog(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.readers.push({ resolve, reject });
+      this.log.markBehind();
+      this.lane.kickFresh();
+    });
+  }
+
+  /** Settles when there is nothing left to do for now. */
+  settled(): Promise<void> {
     return this.lane.run();
   }
 
-  cursor(): Promise<number> {
-    return this.log.cursor();
+  /** The user wants to try again what failed: also what the group, out of step, did not take. */
+  tryAgain(): void {
+    this.outOfStepAt = undefined;
+    this.log.markBehind();
+    this.lane.kickFresh();
   }
 
   stop(): void {
     this.lane.stop();
+    for (const reader of this.readers.splice(0)) reader.resolve();
   }
 
   private async pass(): Promise<void> {
+    const readers = this.readers.splice(0);
     try {
-      await this.register();
+      let info = await this.context.client.groupInfo(this.groupId);
+      // Removed before a restart: what follows in the log is not for this membership.
+      if (info.isActive) await this.register();
       for (let round = 0; round < maxRounds; round += 1) {
-        await this.log.catchUp();
-        const info = await this.context.client.groupInfo(this.groupId);
+        if (info.isActive) await this.log.catchUp();
+        info = await this.context.client.groupInfo(this.groupId);
         await this.showMembers(info);
-        if (!info.isActive) return await this.close('removed');
-        if (!(await this.next(info))) return;
+        if (!info.isActive) await this.close('removed');
+        for (const reader of readers.splice(0)) reader.resolve();
+        if (!info.isActive || !(await this.next(info))) return;
       }
     } catch (error) {
-      if (isUnknownGroup(error)) return this.closed(this.conversation);
+      if (isUnknownGroup(error)) {
+        for (const reader of readers) reader.resolve();
+        return this.closed(this.conversation);
+      }
+      for (const reader of readers) reader.reject(error);
       this.context.events.emit('problem', { where: 'group', error });
       throw error;
     }
@@ -96,10 +126,19 @@ export class GroupSync {
 
   /** Does the next thing that is due; `false` when there is nothing. */
   private async next(info: GroupInfo): Promise<boolean> {
-    const outbox = await this.outbox();
     const leaving = (await this.intentions.open()).some(({ kind }) => kind === 'leave');
     if (leaving && info.members.length === 1) {
       await this.close('left');
+      return false;
+    }
+    const outOfStep = await this.isOutOfStep();
+    if (outOfStep && leaving) {
+      await this.close('left'); // Nobody can be told any more, and there is nothing to stay for.
+      return false;
+    }
+    const outbox = await this.outbox();
+    if (outOfStep) {
+      await this.failAll(outbox);
       return false;
     }
     if (info.pendingProposals > 0 && !info.hasPendingCommit && !leaving) {
@@ -123,6 +162,37 @@ export class GroupSync {
       return true;
     }
     return info.hasPendingCommit ? false : this.intentions.step(info);
+  }
+
+  /**
+   * The group went on to an epoch that this client cannot reach: a member committed what cannot be processed, or part
+   * of the log is missing. Nothing it sends can be taken, so nothing is sent until there is more to read.
+   */
+  private async fallOutOfStep(): Promise<void> {
+    this.outOfStepAt = await this.log.cursor();
+    this.context.events.emit('problem', { where: 'group', error: { code: outOfStepCode } });
+  }
+
+  private async isOutOfStep(): Promise<boolean> {
+    if (this.log.isBroken) return true;
+    if (this.outOfStepAt === undefined) return false;
+    if ((await this.log.cursor()) <= this.outOfStepAt) return true;
+    this.outOfStepAt = undefined;
+    for (const { id } of await this.context.client.outbox()) {
+      if (this.context.states.failure(id) === outOfStepCode) this.context.states.retry(id, this.conversation);
+    }
+    return false;
+  }
+
+  /** Shows of everything that waits why it is not done. It stays in the outbox: the user may try again. */
+  private async failAll(outbox: readonly OutboxEntry[]): Promise<void> {
+    for (const { id, kind } of outbox) {
+      if (kind === 'message') this.context.states.refuse(id, this.conversation, outOfStepCode);
+    }
+    for (const intention of await this.intentions.open()) {
+      if (intention.kind !== 'add' || outbox.some(({ id }) => id === intention.commit)) continue;
+      await this.intentions.fail(intention, outOfStepCode);
+    }
   }
 
   /** This group's entries that still have to be uploaded, in order. */

@@ -20,6 +20,8 @@ export class Uploads {
     private readonly groupId: Uint8Array,
     private readonly log: GroupLog,
     private readonly intentions: Pick<Intentions, 'addsOnlyInvited' | 'commitRefused'>,
+    /** Told when the delivery service is in another epoch, and the log does not lead there. */
+    private readonly outOfStep: () => Promise<void>,
   ) {}
 
   async upload(entry: OutboxEntry): Promise<void> {
@@ -76,11 +78,12 @@ export class Uploads {
       this.registered = true;
       return; // Uploaded by the next round.
     }
-    // An earlier upload of this entry may be in the log although its answer was lost: read, it settles there.
-    if (error.code === 'id-conflict') {
-      await this.log.catchUp();
-      if (!(await this.isInOutbox(entry))) return states.settled(entry.id);
-    }
+    // The commits that lead to this client's epoch are not there: that says nothing against the entry.
+    if (error.code === 'future-epoch') return this.outOfStep();
+    if (error.code === 'past-epoch' && !(await this.isEpochOver(entry.epoch))) await this.outOfStep();
+    if (error.code === 'id-conflict') await this.log.catchUp();
+    // Settled by what was read: superseded by another commit, or in the log already although the answer was lost.
+    if (!(await this.isInOutbox(entry))) return states.settled(entry.id);
     if (entry.kind === 'commit') {
       await this.giveUp(entry, error.code);
       return;
@@ -95,6 +98,13 @@ export class Uploads {
     }
     if (error.code !== 'past-epoch') states.refuse(entry.id, toHex(this.groupId), error.code);
     // past-epoch: the next round reads the log, and encrypts the message anew in the current epoch.
+  }
+
+  /** Reads the log to its end, and tells whether that has led out of the epoch. */
+  private async isEpochOver(epoch: bigint): Promise<boolean> {
+    await this.log.catchUp();
+    const now = await this.context.client.groupInfo(this.groupId);
+    return !now.isActive || now.epoch > epoch;
   }
 
   /** The one place where a pending commit is given up: the delivery service has said no to it, or never saw it. */

@@ -1,55 +1,92 @@
 import { toHex } from '../delivery/bytes.ts';
+import { DeliveryError } from '../delivery/errors.ts';
 import type { WelcomeEntry } from '../delivery/types.ts';
-import type { SyncContext } from './context.ts';
-import { isUnknownGroup } from './group-log.ts';
-
+import { codeOf, type SyncContext } from './context.ts';
 
 export interface WelcomeGroups {
-  /** Brings a group this client already has in step with its log. */
-  catchUp(conversation: string): Promise<void>;
+  /** Reads the log of a group this client already has, as far as it goes; closes the group if it was removed from it. */
+  readLog(conversation: string): Promise<void>;
   joined(groupId: Uint8Array): void;
 }
 
-/** Reads this client's queue of Welcomes in order, and deletes there what is durable here. */
+/**
+ * Reads this client's queue of Welcomes in order, and deletes there what is durable here.
+ *
+ * A Welcome to a group that this client is still in is held back: its removal has not been read yet. Those behind it
+ * are taken without their position, so that the cursor stays in front of the held one and it is read again.
+ */
 export async function takeWelcomes(context: SyncContext, groups: WelcomeGroups): Promise<void> {
   const { client, delivery, handOver } = context;
   for (;;) {
-    const after = (await client.welcomeCursor()) ?? 0;
-    const welcomes = await delivery.welcomes(after);
-    for (const welcome of welcomes.sort((a, b) => a.position - b.position)) {
-      await join(context, groups, welcome);
-    }
-    const last = welcomes.at(-1);
-    if (last === undefined) return;
+    const before = (await client.welcomeCursor()) ?? 0;
+    const welcomes = (await delivery.welcomes(before)).sort((a, b) => a.position - b.position);
+    const taker = new WelcomeTaker(context, groups);
+    for (const welcome of welcomes) await taker.take(welcome);
+    if (welcomes.length === 0) return;
     await handOver.run();
-    await delivery.deleteWelcomes(last.position);
+    const cursor = (await client.welcomeCursor()) ?? 0;
+    if (cursor > before) await delivery.deleteWelcomes(cursor);
     for (const { groupId } of welcomes) groups.joined(groupId);
-    if (((await client.welcomeCursor()) ?? 0) <= after) return; // Nothing moved: do not read the same again.
+    if (taker.failure !== undefined) throw taker.failure; // Tried again after the back-off.
+    if (taker.holds || cursor <= before) return; // Nothing moves by reading the same again.
   }
 }
 
-async function join(context: SyncContext, groups: WelcomeGroups, welcome: WelcomeEntry): Promise<void> {
-  const { client, events } = context;
-  await makeRoom(context, groups, welcome.groupId);
-  // A Welcome that can never be joined is an item `failed`; whatever is thrown may go better later.
-  const item = await client.receiveWelcome({
-    bytes: welcome.welcome,
-    id: `welcome-${welcome.position}`,
-    position: welcome.position,
-    groupPosition: welcome.groupPosition,
-  });
-  if (item?.kind === 'failed') events.emit('problem', { where: 'welcome', error: { code: item.code } });
+class WelcomeTaker {
+  /** Whether a Welcome was held back. */
+  holds = false;
+  /** Why a log could not be read. */
+  failure: unknown;
+
+  constructor(
+    private readonly context: SyncContext,
+    private readonly groups: WelcomeGroups,
+  ) {}
+
+  async take(welcome: WelcomeEntry): Promise<void> {
+    const { client } = this.context;
+    const cursor = (await client.welcomeCursor()) ?? 0;
+    if (!this.holds && welcome.position > cursor + 1) {
+      throw new DeliveryError('unreachable', 'position-gap', 'the delivery service left out a Welcome');
+    }
+    if (await this.isObsolete(welcome)) {
+      // Joined by it while another one was held back: only the cursor has to move on, over what cannot be a Welcome.
+      if (!this.holds) await client.receiveWelcome({ bytes: new Uint8Array(), id: idOf(welcome), position: welcome.position });
+      return;
+    }
+    await this.groups.readLog(toHex(welcome.groupId)).catch((error: unknown) => {
+      this.failure ??= error; // Of one group: the others' Welcomes do not wait for it.
+    });
+    try {
+      await this.receive(welcome);
+    } catch (error) {
+      if (codeOf(error) !== 'group-exists') throw error;
+      this.holds = true;
+    }
+  }
+
+  private async receive(welcome: WelcomeEntry): Promise<void> {
+    // A Welcome that can never be joined is an item `failed`; whatever is thrown may go better later.
+    const item = await this.context.client.receiveWelcome({
+      bytes: welcome.welcome,
+      id: idOf(welcome),
+      ...(this.holds ? {} : { position: welcome.position }),
+      groupPosition: welcome.groupPosition,
+    });
+    // A stale one leads to an epoch this client has been in: a repetition, there is nothing to join.
+    if (item?.kind !== 'failed' || item.code === 'stale-welcome') return;
+    this.context.events.emit('problem', { where: 'welcome', error: { code: item.code } });
+  }
+
+  /** Whether this client is in the group and past the commit that the Welcome belongs to. */
+  private async isObsolete(welcome: WelcomeEntry): Promise<boolean> {
+    const { client } = this.context;
+    const known = (await client.listGroups()).some((id) => toHex(id) === toHex(welcome.groupId));
+    if (!known || !(await client.groupInfo(welcome.groupId)).isActive) return false;
+    return ((await client.deliveryCursor(welcome.groupId)) ?? 0) >= welcome.groupPosition;
+  }
 }
 
-/** Invited again after having left or been removed: the old group's records go before the new ones come. */
-async function makeRoom(context: SyncContext, groups: WelcomeGroups, groupId: Uint8Array): Promise<void> {
-  const known = (await context.client.listGroups()).some((id) => toHex(id) === toHex(groupId));
-  if (!known) return;
-  await groups.catchUp(toHex(groupId)); // The removal itself may not have been read yet; closing deletes the group.
-  try {
-    const info = await context.client.groupInfo(groupId);
-    if (!info.isActive) await context.client.deleteGroup(groupId);
-  } catch (error) {
-    if (!isUnknownGroup(error)) throw error;
-  }
+function idOf(welcome: WelcomeEntry): string {
+  return `welcome-${welcome.position}`;
 }

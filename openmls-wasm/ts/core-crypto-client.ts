@@ -146,6 +146,15 @@ export class CoreCryptoClient {
     return this.#change((client) => client.keyPackages());
   }
 
+  /**
+   * Deletes key packages, by their references, with their private keys: all, or none of them. For those that were never
+   * published, have expired or were replaced; a Welcome for one of them cannot be opened any more.
+   * @throws `unknown-key-package`
+   */
+  deleteKeyPackages(references: readonly Uint8Array[]): Promise<void> {
+    return this.#change((client) => client.deleteKeyPackages(check.listOfBytes('references', references)));
+  }
+
   // --- groups ---------------------------------------------------------------------------------------------------
 
   /** Creates a group with this client as its member (RFC 9420 §11); returns the group id. Default: a random id. */
@@ -286,7 +295,8 @@ export class CoreCryptoClient {
    *
    * Before the client is open: settles with undefined once the entry is in the durable queue; its item comes with the
    * event `inbox`.
-   * @throws `group-not-found`; an entry that can never be read is an item of kind `failed` instead
+   * @throws `group-not-found`; `position-gap`: hand in what lies between, from {@link deliveryCursor} on. An entry that
+   * can never be read is an item of kind `failed` instead
    */
   receiveMessage(message: IncomingMessage): Promise<InboxItem | undefined> {
     return (
@@ -295,7 +305,11 @@ export class CoreCryptoClient {
     );
   }
 
-  /** Joins a group; settles as {@link receiveMessage} does. */
+  /**
+   * Joins a group; settles as {@link receiveMessage} does.
+   * @throws `group-exists` while this client is in the group: hand it in again after the removal; `stale-welcome`: it
+   * leads to an epoch that this client was already in or past; `position-gap`, see {@link welcomeCursor}
+   */
   receiveWelcome(welcome: IncomingWelcome): Promise<InboxItem | undefined> {
     return (
       this.#session.enqueue(() => ({ kind: 'welcome', attempts: 0, message: check.incomingWelcome(welcome) })) ??

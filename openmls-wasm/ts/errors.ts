@@ -49,6 +49,8 @@ export const MLS_ERROR_CODES = [
   'unsupported-ciphersuite',
   'reserved-label',
   'invalid-key-package',
+  /** No key package of that reference is stored here. */
+  'unknown-key-package',
   'unknown-member',
   'cannot-remove-self',
   'group-not-found',
@@ -64,6 +66,7 @@ export const MLS_ERROR_CODES = [
   'wrong-kind',
   'past-epoch',
   'future-epoch',
+  /** An entry was handed in before the one that comes before it: fetch what lies between. */
   'position-gap',
   'duplicate-message',
   'too-far-out-of-order',
@@ -71,6 +74,8 @@ export const MLS_ERROR_CODES = [
   'invalid-message',
   'no-matching-key-package',
   'invalid-welcome',
+  /** A Welcome for an epoch that is not newer than one this client was already in. */
+  'stale-welcome',
   'unknown-outbox-entry',
   'duplicate-id',
   'unknown-category',

@@ -177,11 +177,17 @@ export interface IncomingMessage {
   readonly bytes: Uint8Array;
   /** The delivery service's id of the entry. */
   readonly id?: string | undefined;
-  /** Its position in the group's log: what makes a repeated delivery harmless. */
+  /**
+   * Its position in the group's log: what makes a repeated delivery harmless, and a missing one visible.
+   *
+   * Without gaps: the first entry is at 1 for a group created here, and the one after `groupPosition` for a group joined.
+   * (Joined without `groupPosition`, the first entry may be anywhere.) An entry that leaves a gap is refused with
+   * `position-gap`; one at a position already processed is a duplicate.
+   */
   readonly position?: number | undefined;
 }
 
-/** A Welcome as the delivery service gives it. */
+/** A Welcome as the delivery service gives it. Its `position` is in the log of this client's Welcomes, the first at 1. */
 export interface IncomingWelcome extends IncomingMessage {
   /** Position, in the group's log, of the commit that added this client. */
   readonly groupPosition?: number | undefined;
@@ -202,7 +208,6 @@ export interface MlsClientApi {
   hasUnconfirmed(): boolean;
   isDirty(): boolean;
   hydrate(records: readonly StorageRecord[]): void;
-  records(): StorageRecord[];
 
   createIdentity(identity: Uint8Array, ciphersuite?: number): Identity;
   identity(): Identity | undefined;
@@ -210,6 +215,8 @@ export interface MlsClientApi {
   generateKeyPackages(count: number): Uint8Array[];
   generateLastResortKeyPackage(): Uint8Array;
   keyPackages(): KeyPackageInfo[];
+  /** All or none. @throws `unknown-key-package` */
+  deleteKeyPackages(references: readonly Uint8Array[]): void;
 
   createGroup(groupId?: Uint8Array): Uint8Array;
   listGroups(): Uint8Array[];
@@ -233,7 +240,9 @@ export interface MlsClientApi {
   renewOutbox(id: string): OutboxEntry;
   rejectCommit(id: string): void;
 
+  /** @throws `group-not-found`, `position-gap` */
   receiveMessage(message: IncomingMessage): InboxItem | undefined;
+  /** @throws `group-exists` while this client is in the group, `stale-welcome`, `position-gap` */
   receiveWelcome(welcome: IncomingWelcome): InboxItem | undefined;
   inbox(): InboxItem[];
   acknowledgeInbox(ids: readonly string[]): void;
@@ -242,6 +251,8 @@ export interface MlsClientApi {
   skipWelcome(position: number): void;
   welcomeCursor(): number | undefined;
 
+  /** Every record in memory, secrets included. Only in builds with the feature `test-hooks`. */
+  records?(): StorageRecord[];
   /** Only in builds with the feature `test-hooks`. */
   panicForTest?(): void;
 }

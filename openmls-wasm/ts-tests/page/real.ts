@@ -64,7 +64,11 @@ async function close(here: Room): Promise<void> {
 /** Database and memory hold the same records. */
 async function agrees(name: string, host: RememberingHost): Promise<void> {
   const stored = Object.entries(await dump(name)).filter(([key]) => !/^(meta|incoming)\//.test(key));
-  const memory = host.last?.client.records().map((r) => [`${r.category}/${r.key}`, [...r.value].join()]) ?? [];
+  const client = host.last?.client;
+  if (client?.records === undefined && client?.panicForTest === undefined) {
+    return; // The release build shows nobody its records; the build for tests must.
+  }
+  const memory = client.records?.().map((r) => [`${r.category}/${r.key}`, [...r.value].join()]) ?? [];
   equal(stored.sort(), memory.sort(), 'records in the database and in memory');
 }
 
@@ -199,6 +203,59 @@ export const real: Record<string, Scenario> = {
     equal(announced, ['joined', 'one', 'two', 'three'], 'announced');
     equal((await here.bob.inbox()).map(words), ['joined', 'one', 'two', 'three'], 'kept');
     equal(await here.bob.deliveryCursor(here.groupId), 4, 'the cursor');
+    await close(here);
+  },
+
+  'a Welcome for the next time, handed in while opening, before the removal from the group': async () => {
+    const here = await room();
+    const [member] = (await here.alice.groupInfo(here.groupId)).members.filter(({ leafIndex }) => leafIndex === 1);
+    const removal = await here.alice.removeMembers(here.groupId, [member?.leafIndex ?? 0]);
+    await here.alice.receiveMessage({ bytes: removal.bytes ?? new Uint8Array(), id: removal.id, position: 2 });
+    const addition = await here.alice.addMembers(here.groupId, await here.bob.generateKeyPackages(1));
+    await here.alice.receiveMessage({ bytes: addition.bytes ?? new Uint8Array(), id: addition.id, position: 3 });
+    const welcome = { bytes: addition.welcome ?? new Uint8Array(), id: 'again', position: 2, groupPosition: 3 };
+    equal(await codeOf(here.bob.receiveWelcome(welcome)), 'group-exists', 'while Bob is in the group');
+    await here.bob.close();
+    const bob = new CoreCryptoClient({ name: here.names.bob });
+    const handed = [
+      bob.receiveWelcome(welcome),
+      bob.receiveMessage({ bytes: removal.bytes ?? new Uint8Array(), id: removal.id, position: 2 }),
+    ];
+    await Promise.all([bob.open(), ...handed]);
+    equal((await bob.inbox()).map(words), ['joined', 'commit', 'joined'], "Bob's inbox");
+    equal(words(await say({ ...here, bob, position: 3 }, 'welcome back')), 'welcome back', 'the next message');
+    await Promise.all([here.alice.close(), bob.close()]);
+  },
+
+  'key packages are deleted, all or none': async () => {
+    const name = freshName();
+    const client = await person(name);
+    await client.generateKeyPackages(3);
+    const [first, second, third] = (await client.keyPackages()).map(({ reference }) => reference);
+    if (first === undefined || second === undefined || third === undefined) {
+      throw new Error('there are not three key packages');
+    }
+    equal(await codeOf(client.deleteKeyPackages([first, Uint8Array.of(1)])), 'unknown-key-package', 'the code');
+    equal((await client.keyPackages()).length, 3, 'key packages after the refusal');
+    await client.deleteKeyPackages([first, third]);
+    await client.close();
+    const again = await person(name);
+    equal((await again.keyPackages()).map(({ reference }) => [...reference]), [[...second]], 'what is left');
+    await again.close();
+  },
+
+  'a message that leaves a gap is refused, and changes nothing': async () => {
+    const here = await room();
+    const [one, two] = [
+      await here.alice.sendMessage(here.groupId, utf8('one')),
+      await here.alice.sendMessage(here.groupId, utf8('two')),
+    ].map(({ bytes, id }, index) => ({ bytes: bytes ?? new Uint8Array(), id, position: index + 2 }));
+    if (one === undefined || two === undefined) {
+      throw new Error('there are not two messages');
+    }
+    equal(await codeOf(here.bob.receiveMessage(two)), 'position-gap', 'the second before the first');
+    equal(words(await here.bob.receiveMessage(one)), 'one', 'the first');
+    equal(words(await here.bob.receiveMessage(two)), 'two', 'the second');
     await close(here);
   },
 

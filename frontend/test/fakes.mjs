@@ -23,8 +23,8 @@ export function fakeHistory(calls = []) {
       conversations.set(id, { id, registered: false, standing: 'member', ...details })
       for (const intention of details.intentions ?? []) intentions.set(intention.id, intention)
     },
-    async forgetConversation(id) {
-      calls.push(['history.forgetConversation', id])
+    async forgetUnmade(id) {
+      calls.push(['history.forgetUnmade', id])
       conversations.delete(id)
     },
     async updateConversation(id, change) {

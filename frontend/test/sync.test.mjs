@@ -6,6 +6,7 @@ import { load } from './load.mjs'
 const { Emitter } = await load('sync/emitter.ts')
 const { GroupLog } = await load('sync/group-log.ts')
 const { GroupSync } = await load('sync/group-sync.ts')
+const { SyncEngine } = await load('sync/engine.ts')
 const { Intentions } = await load('sync/intentions.ts')
 const { MessageStates } = await load('sync/states.ts')
 const { Uploads } = await load('sync/uploads.ts')
@@ -250,4 +251,39 @@ test('whoever is out of step can leave', async () => {
   await group.settled()
   assert.ok(closed)
   assert.deepEqual(await client.listGroups(), [])
+})
+
+test('a group’s name and invitations are durable before the group, and a start makes what a crash left unmade', async () => {
+  const calls = []
+  const history = fakeHistory(calls)
+  let crash = true
+  const client = fakeClient({
+    listGroups: async () => [],
+    async createGroup(id) {
+      calls.push(['createGroup', Buffer.from(id).toString('hex')])
+      if (crash) await new Promise(() => {})
+    },
+  })
+  const engineOf = () => new SyncEngine({ client, history, delivery: { token: () => new Promise(() => {}) }, own: { user: 'bob', client: '1' } })
+  void engineOf().createConversation('Lunch', ['carol'])
+  while (calls.length < 2) await Promise.resolve()
+  const [[, id]] = calls
+  assert.deepEqual(calls, [['history.createConversation', id], ['createGroup', id]])
+  const { name, unmade } = await history.conversation(id)
+  assert.deepEqual({ name, unmade }, { name: 'Lunch', unmade: true })
+  assert.deepEqual([...history.records.values()].map(({ user, conversation: of }) => [user, of]), [['carol', id]])
+  crash = false
+  const engine = engineOf()
+  await engine.start()
+  engine.stop()
+  assert.deepEqual(calls.at(-1), ['createGroup', id])
+  assert.equal((await history.conversation(id)).unmade, undefined)
+})
+
+test('a group that cannot be made leaves nothing behind', async () => {
+  const calls = []
+  const client = fakeClient({ createGroup: async () => Promise.reject(coded('storage-failed')) })
+  const engine = new SyncEngine({ client, history: fakeHistory(calls), delivery: {}, own: { user: 'bob', client: '1' } })
+  await assert.rejects(engine.createConversation('Lunch', []), { code: 'storage-failed' })
+  assert.deepEqual(calls.map(([call]) => call), ['history.createConversation', 'history.forgetUnmade'])
 })

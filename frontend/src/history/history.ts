@@ -3,6 +3,13 @@ import { allStores, openHistoryDatabase, type HistoryDatabase, type HistoryTrans
 import { newConversation, takeOver } from './take-over.ts';
 import type { ChatLine, Conversation, Intention } from './types.ts';
 
+export interface NewConversation {
+  name?: string;
+  members?: string[];
+  intentions?: readonly Intention[];
+  unmade?: true;
+}
+
 /**
  * The app's own database. Everything the crypto client hands over is taken in here, in one transaction per
  * hand-over, and only then acknowledged to the client (promise G10).
@@ -70,18 +77,29 @@ export class History {
     return { lines: lines.reverse(), more: cursor !== null };
   }
 
-  /** Makes the record of a group created here; the intentions name it and invite its first members. */
-  async createConversation(id: string, members: string[], intentions: readonly Intention[]): Promise<void> {
+  /** Makes the record of a group created here, in one piece with the intentions that invite its first members. */
+  async createConversation(id: string, { intentions = [], ...details }: NewConversation): Promise<void> {
     await this.write(async (tx) => {
       const known = await tx.objectStore('conversations').get(id);
       if (known === undefined) {
         const now = this.now();
         const conversation = newConversation(id, now, false);
-        await tx.objectStore('conversations').put({ ...conversation, members, lastOrder: 1 });
+        await tx.objectStore('conversations').put({ ...conversation, ...details, lastOrder: 1 });
         const created: ChatLine = { id: `created-${id}`, conversation: id, order: 1, after: 0, at: now, kind: 'event', event: { type: 'created' } };
         await tx.objectStore('lines').put(created);
       }
       for (const intention of intentions) await tx.objectStore('intentions').put(intention);
+    });
+  }
+
+  /** Takes back a conversation whose group could not be made. */
+  async forgetUnmade(id: string): Promise<void> {
+    await this.write(async (tx) => {
+      if ((await tx.objectStore('conversations').get(id))?.unmade !== true) return;
+      await tx.objectStore('conversations').delete(id);
+      await tx.objectStore('lines').delete(`created-${id}`);
+      const intentions = await tx.objectStore('intentions').getAll();
+      for (const intention of intentions) if (intention.conversation === id) await tx.objectStore('intentions').delete(intention.id);
     });
   }
 

@@ -16,6 +16,8 @@ export interface Conversation {
   members: string[];
   /** Members who proposed to leave in the current epoch. */
   proposers: string[];
+  /** The MLS group has yet to be made: its name and invitations are durable first. */
+  unmade?: true;
   /** The delivery service knows the group. */
   registered: boolean;
   /** `leaving`: asked to leave, not yet committed by another member. `left`, `removed`: read-only. */

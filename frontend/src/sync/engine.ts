@@ -70,10 +70,14 @@ export class SyncEngine {
     for (const entry of await this.context.client.outbox()) {
       if (entry.kind === 'message') this.states.inOutbox(entry.id, toHex(entry.groupId));
     }
+    for (const { id, unmade } of await this.context.history.conversations()) {
+      if (unmade !== true) continue;
+      await this.makeGroup(id).catch((error: unknown) => this.events.emit('problem', { where: 'create', error }));
+    }
     for (const groupId of await this.context.client.listGroups()) {
-      // A group whose creation was durable but not yet in the history.
+      // A group that the history knows nothing of, because the history was lost.
       const known = await this.context.history.conversation(toHex(groupId));
-      if (known === undefined) await this.context.history.createConversation(toHex(groupId), [], []);
+      if (known === undefined) await this.context.history.createConversation(toHex(groupId), {});
       this.group(groupId);
     }
     this.events.emit('conversations', undefined);
@@ -147,16 +151,34 @@ export class SyncEngine {
 
   /** Makes a group with this name; everybody in `users` is invited as soon as the delivery service is reached. */
   async createConversation(name: string, users: readonly string[]): Promise<string> {
-    const groupId = await this.context.client.createGroup();
-    const conversation = toHex(groupId);
-    const invitations = users.map((user): Intention => ({ id: newId(), conversation, attempts: 0, kind: 'add', user, after: -1 }));
-    await this.context.history.createConversation(conversation, [this.context.ownAddress], invitations);
-    await this.context.history.updateConversation(conversation, (record) => {
-      record.name = name;
-    });
-    this.group(groupId).kick();
+    const { history, ownAddress } = this.context;
+    const conversation = toHex(crypto.getRandomValues(new Uint8Array(16)));
+    const intentions = users.map((user): Intention => ({ id: newId(), conversation, attempts: 0, kind: 'add', user, after: -1 }));
+    // First what the group is for: after a crash in between, the next start makes the group.
+    await history.createConversation(conversation, { name, members: [ownAddress], intentions, unmade: true });
+    try {
+      await this.makeGroup(conversation);
+    } catch (error) {
+      await history.forgetUnmade(conversation).catch(() => undefined); // The caller hears of the first failure.
+      throw error;
+    }
     this.events.emit('conversations', undefined);
     return conversation;
+  }
+
+  private async makeGroup(conversation: string): Promise<void> {
+    const { client, history, forViews } = this.context;
+    const groupId = fromHex(conversation);
+    await client.createGroup(groupId).catch((error: unknown) => {
+      if (codeOf(error) !== 'group-exists') throw error; // Made before a crash.
+    });
+    // If this fails, the next start finds that the group exists.
+    await forViews(
+      history.updateConversation(conversation, (record) => {
+        delete record.unmade;
+      }),
+    );
+    this.group(groupId).kick();
   }
 
   /** Invites all devices of a user. What becomes of it shows in `intentions`. */

@@ -66,6 +66,6 @@ export type Intention = { id: string; conversation: string; attempts: number; fa
       commit?: string;
     }
   | { kind: 'leave' }
-  /** Tells the group its name: after it was chosen, and again for whoever joined since. */
+  /** Tells the group its name, for whoever joined. */
   | { kind: 'name'; name: string }
 );

@@ -187,10 +187,6 @@ export class SyncEngine {
     return this.intend({ id: newId(), conversation, attempts: 0, kind: 'add', user, after: Math.max(-1, ...sequences) });
   }
 
-  async rename(conversation: string, name: string): Promise<void> {
-    await this.intend({ id: newId(), conversation, attempts: 0, kind: 'name', name });
-  }
-
   async leave(conversation: string): Promise<void> {
     await this.context.history.updateConversation(conversation, (record) => {
       if (record.standing === 'member') record.standing = 'leaving';

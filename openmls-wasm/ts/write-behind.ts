@@ -365,25 +365,26 @@ export class WriteBehind {
       engine.discard();
       return;
     }
-    this.#engine = engine;
-    this.#restarting = undefined;
     this.#backoff.reset();
     this.#settleAfter(loss, durable);
+    // Not before: what a listener of `rolled-back` calls must come after the calls that were made meanwhile.
+    this.#engine = engine;
+    this.#restarting = undefined;
+    const deferred = this.#deferred;
+    this.#deferred = [];
+    for (const call of deferred) {
+      call.start();
+    }
     this.#options.events.emit('engine-restarted', { reason: messageOf(loss.cause) });
   }
 
-  /** Gives the calls of a lost engine their outcome, their result if the database has it; then runs those made since. */
+  /** Gives the calls of a lost engine their outcome: their result if the database turns out to have it. */
   #settleAfter(loss: Loss, durable: number): void {
     this.#uncertain = [];
     for (const call of this.#waiting.splice(0, durable)) {
       call.release();
     }
     this.#rejectWaiting(lossError(loss));
-    const deferred = this.#deferred;
-    this.#deferred = [];
-    for (const call of deferred) {
-      call.start();
-    }
   }
 
   /** Returns the wait until the next attempt; undefined: there is none. */

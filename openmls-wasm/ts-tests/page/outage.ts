@@ -101,6 +101,24 @@ export const outage: Record<string, Scenario> = {
     await client.close();
   },
 
+  'calls made while the outcome is unknown run after it is known, in order': async () => {
+    const { name, persister } = steered();
+    const retry = { attempts: 1, firstDelayMs: NEVER_MS, maxDelayMs: NEVER_MS };
+    const { client } = await open({ name, persister, retry });
+    const comesBack = goesAway(persister, false);
+    const lost = codeOf(encrypt(client));
+    await next(client, 'storage-error');
+    await next(client, 'storage-error');
+    const meanwhile = [encrypt(client), encrypt(client)];
+    const atOnce = new Promise<number>((resolve, reject) => {
+      client.on('rolled-back', () => encrypt(client).then(resolve, reject));
+    });
+    comesBack();
+    await client.flush();
+    equal([await lost, await Promise.all(meanwhile), await atOnce], ['storage-failed', [1, 2], 3], 'outcomes');
+    await client.close();
+  },
+
   'close ends the wait for an unknown outcome, and says that it is unknown': async () => {
     for (const firstDelayMs of [1, NEVER_MS]) {
       const { name, persister } = steered();

@@ -124,7 +124,9 @@ impl World {
             .1
             .clone();
         self.commit(0, name, |client, id| {
-            client.add_members(GROUP, &[package.clone()], id).map(drop)
+            client
+                .add_members(GROUP, std::slice::from_ref(&package), id)
+                .map(drop)
         });
     }
 

@@ -216,7 +216,7 @@ fn a_first_delivery_out_of_turn_is_refused() {
             let group = alice.client.create_group(None).unwrap();
             let entry = alice
                 .client
-                .add_members(&group, &[package.clone()], None)
+                .add_members(&group, std::slice::from_ref(package), None)
                 .unwrap();
             entry.welcome.unwrap()
         })
@@ -262,7 +262,7 @@ fn an_old_welcome_does_not_bring_used_keys_back() {
         let group = alice.client.create_group(None).unwrap();
         let entry = alice
             .client
-            .add_members(&group, &[package.clone()], None)
+            .add_members(&group, std::slice::from_ref(&package), None)
             .unwrap();
         let old = entry.welcome.unwrap();
         alice.client.merge_pending_commit(&group).unwrap();

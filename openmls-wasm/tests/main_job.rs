@@ -55,7 +55,7 @@ fn a_last_resort_key_package_can_be_used_again() {
         let group = alice.client.create_group(None).unwrap();
         let commit = alice
             .client
-            .add_members(&group, &[package.clone()], None)
+            .add_members(&group, std::slice::from_ref(&package), None)
             .unwrap();
         alice.client.merge_pending_commit(&group).unwrap();
         assert_eq!(

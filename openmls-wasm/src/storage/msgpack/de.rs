@@ -144,7 +144,8 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
             Token::Signed(value) => visitor.visit_i64(value),
             Token::Float(value) => visitor.visit_f64(value),
             Token::String(value) => visitor.visit_borrowed_str(value),
-            Token::Bytes(value) => visitor.visit_borrowed_bytes(value),
+            // Whoever asks for anything may want a list of numbers, which is how it was handed in.
+            Token::Bytes(bytes) => list_of_bytes(bytes, visitor),
             Token::Array(length) => self.list(length, visitor),
             Token::Map(length) => self.map(length, visitor),
         }
@@ -242,12 +243,7 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
         match self.reader.next()? {
             Token::Array(length) => self.list(length, visitor),
-            Token::Bytes(bytes) => {
-                let mut elements = SeqDeserializer::new(bytes.iter().copied());
-                let value = visitor.visit_seq(&mut elements)?;
-                elements.end()?;
-                Ok(value)
-            }
+            Token::Bytes(bytes) => list_of_bytes(bytes, visitor),
             _ => Err(Malformed),
         }
     }
@@ -305,6 +301,44 @@ impl<'de> de::Deserializer<'de> for &mut Deserializer<'de> {
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
         self.deserialize_any(visitor)
+    }
+}
+
+fn list_of_bytes<'de, V: Visitor<'de>>(bytes: &[u8], visitor: V) -> Result<V::Value, Malformed> {
+    let mut elements = SeqDeserializer::new(bytes.iter().copied().map(Byte));
+    let value = visitor.visit_seq(&mut elements)?;
+    elements.end()?;
+    Ok(value)
+}
+
+/// An element of a list of bytes: a number, or a type that wraps one.
+struct Byte(u8);
+
+impl IntoDeserializer<'_, Malformed> for Byte {
+    type Deserializer = Self;
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> de::Deserializer<'de> for Byte {
+    type Error = Malformed;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Malformed> {
+        visitor.visit_u8(self.0)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Malformed> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
+        unit_struct seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }
 

@@ -199,6 +199,32 @@ mod tests {
     }
 
     #[test]
+    fn bytes_in_disguise_read_back() {
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        struct Small(u8);
+        #[derive(Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Bytes { id: Vec<u8> },
+            Names { names: Vec<String> },
+        }
+        let small = vec![vec![Small(1), Small(200)], vec![]];
+        assert_eq!(
+            from_slice::<Vec<Vec<Small>>>(&encode(&small)).unwrap(),
+            small
+        );
+        for value in [
+            Either::Bytes { id: vec![1, 200] },
+            Either::Names { names: vec![] },
+            Either::Names {
+                names: vec!["a".into()],
+            },
+        ] {
+            assert_eq!(from_slice::<Either>(&encode(&value)).unwrap(), value);
+        }
+    }
+
+    #[test]
     fn fields_that_are_not_known_are_skipped() {
         #[derive(Debug, PartialEq, Deserialize)]
         struct Part {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { load } from './load.mjs'
 
@@ -42,6 +43,18 @@ test('only an answer about the request itself is a refusal', () => {
   for (const [status, code] of [[403, undefined], [404, 'not-found'], [409, 'conflict'], [400, 'past-epoch'], [502, 'past-epoch']]) {
     assert.ok(isUnreachable(errorOfAnswer(status, { code, message: 'no' })), `${status} ${code}`)
   }
+})
+
+test('the refusals are those that the delivery service documents', async () => {
+  const text = await readFile(new URL('../delivery-service/README.md', import.meta.url), 'utf8')
+  const api = text.slice(text.indexOf('## Interface'), text.indexOf('**Live.**'))
+  const documented = [...api.matchAll(/\b(400|403|404|409|413)((?:,? `[a-z-]+`(?: `\{[^}]*\}`)?(?: \([^)]*\))?)+)/g)].flatMap(([, status, codes]) =>
+    [...codes.matchAll(/`([a-z-]+)`/g)].map(([, code]) => [Number(status), code]))
+  assert.ok(documented.length > 30)
+  // Said of the request's address: of no message, commit or person.
+  const other = new Set(['unknown-route', 'not-a-websocket'])
+  const missing = documented.filter(([status, code]) => !other.has(code) && !isRefused(errorOfAnswer(status, { code })))
+  assert.deepEqual(missing, [])
 })
 
 test('back-off grows to its limit and starts again', () => {

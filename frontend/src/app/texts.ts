@@ -11,6 +11,8 @@ const refusals: Record<string, string> = {
   'invalid-name': 'That is not a possible name.',
   'malformed-user': 'That is not a possible name.',
   'removed-not-member': 'The group has changed meanwhile. Please try again.',
+  'too-many-groups': 'You have started as many conversations as the server allows.',
+  'too-many-welcomes': 'Too many invitations wait for this person already. Please try again when they have been online.',
   'too-many-clients': 'There are too many devices under this name.',
   'too-many-links': 'Too many linked devices have not signed in yet.',
   'malformed-public-key': 'That is not a device’s code.',

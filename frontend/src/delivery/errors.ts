@@ -40,7 +40,7 @@ const refusals: Readonly<Record<number, readonly string[]>> = {
   404: ['unknown-group', 'unknown-user'],
   409: [
     'already-member', 'client-exists', 'future-epoch', 'group-exists', 'id-conflict', 'key-in-use', 'no-key-package', 'past-epoch', 'removed-not-member',
-    'too-many-clients', 'too-many-key-packages', 'too-many-links',
+    'too-many-clients', 'too-many-groups', 'too-many-key-packages', 'too-many-links', 'too-many-welcomes',
   ],
   413: ['body-too-large', 'key-package-too-large', 'message-too-large', 'too-many-changes', 'too-many-in-upload', 'welcome-too-large'],
 };

@@ -95,9 +95,9 @@ export class DeliveryClient {
     return { available: read.number(answer, 'available'), lastResort: read.flag(answer, 'lastResort') };
   }
 
-  /** One key package per client of the user; a one-time one is handed out to nobody else after this. */
-  async takeKeyPackages(user: string): Promise<{ client: string; keyPackage: Uint8Array }[]> {
-    const answer = await this.request('POST', `/v1/users/${encodeURIComponent(user)}/key-packages`, { body: {} });
+  /** A key package of each of these clients of the user that has one; it is handed out to nobody else after this. */
+  async takeKeyPackages(user: string, clients: readonly string[]): Promise<{ client: string; keyPackage: Uint8Array }[]> {
+    const answer = await this.request('POST', `/v1/users/${encodeURIComponent(user)}/key-packages`, { body: { clients } });
     return read.list(answer, 'keyPackages', (item) => ({
       client: read.text(item, 'client'),
       keyPackage: read.bytes(item, 'keyPackage'),

@@ -114,7 +114,7 @@ export class Intentions {
         await this.fail(intention, 'too-many-conflicts');
         return true;
       }
-      const taken = await delivery.takeKeyPackages(user);
+      const taken = await delivery.takeKeyPackages(user, [...missing]);
       const keyPackages = taken.filter(({ client: id }) => missing.has(id)).map(({ keyPackage }) => keyPackage);
       if (keyPackages.length === 0) {
         await this.fail(intention, 'no-key-package');

@@ -16,9 +16,19 @@ export const allStores: Store[] = ['conversations', 'lines', 'intentions'];
 /** Bump for every change of the schema, with a step in `upgrade`. A newer database refuses to open: nothing is lost. */
 const version = 1;
 
-export function openHistoryDatabase(name: string): Promise<HistoryDatabase> {
+/**
+ * Opens the history.
+ * @param again it was open before: an empty one in its place would hide that the browser has evicted it
+ * @param closed called when the browser closes the connection; the next request needs another
+ */
+export function openHistoryDatabase(name: string, again: boolean, closed: () => void): Promise<HistoryDatabase> {
   return openDB<HistorySchema>(name, version, {
-    upgrade(database, oldVersion) {
+    upgrade(database, oldVersion, _newVersion, transaction) {
+      if (again && oldVersion < 1) {
+        transaction.done.catch(() => undefined); // Told by the rejection of openDB.
+        transaction.abort();
+        return;
+      }
       if (oldVersion < 1) {
         database.createObjectStore('conversations', { keyPath: 'id' });
         const lines = database.createObjectStore('lines', { keyPath: 'id' });
@@ -26,5 +36,6 @@ export function openHistoryDatabase(name: string): Promise<HistoryDatabase> {
         database.createObjectStore('intentions', { keyPath: 'id' });
       }
     },
+    terminated: closed,
   });
 }

@@ -15,23 +15,40 @@ export interface NewConversation {
  * hand-over, and only then acknowledged to the client (promise G10).
  */
 export class History {
+  private connection: Promise<HistoryDatabase> | undefined;
+  private opened = false;
+
   private constructor(
-    private readonly database: HistoryDatabase,
+    private readonly name: string,
     private readonly own: { user: string; client: string },
     private readonly now: () => number,
   ) {}
 
   static async open(name: string, own: { user: string; client: string }, now: () => number = Date.now): Promise<History> {
-    return new History(await openHistoryDatabase(name), own, now);
+    const history = new History(name, own, now);
+    await history.database();
+    return history;
   }
 
   close(): void {
-    this.database.close();
+    this.connection?.then((database) => database.close()).catch(() => undefined);
+  }
+
+  /** The connection, opened again if the browser has closed it: that happens, and says nothing about the data. */
+  private database(): Promise<HistoryDatabase> {
+    const forget = (): void => {
+      if (this.connection === connection) this.connection = undefined;
+    };
+    if (this.connection !== undefined) return this.connection;
+    const connection = openHistoryDatabase(this.name, this.opened, forget);
+    this.connection = connection;
+    connection.then(() => (this.opened = true), forget);
+    return connection;
   }
 
   /** Runs `change` in one transaction and settles when it is committed; an error aborts all of it. */
   private async write<T>(change: (tx: HistoryTransaction) => Promise<T>): Promise<T> {
-    const tx = this.database.transaction(allStores, 'readwrite', { durability: 'strict' });
+    const tx = (await this.database()).transaction(allStores, 'readwrite', { durability: 'strict' });
     const done = tx.done;
     try {
       const result = await change(tx);
@@ -56,20 +73,20 @@ export class History {
     });
   }
 
-  conversation(id: string): Promise<Conversation | undefined> {
-    return this.database.get('conversations', id);
+  async conversation(id: string): Promise<Conversation | undefined> {
+    return (await this.database()).get('conversations', id);
   }
 
   /** The most recently changed first. */
   async conversations(): Promise<Conversation[]> {
-    return (await this.database.getAll('conversations')).sort((a, b) => b.changedAt - a.changedAt);
+    return (await (await this.database()).getAll('conversations')).sort((a, b) => b.changedAt - a.changedAt);
   }
 
   /** The last `limit` lines in order of arrival, and whether there are earlier ones. */
   async lines(conversation: string, limit: number): Promise<{ lines: ChatLine[]; more: boolean }> {
     const lines: ChatLine[] = [];
     const range = IDBKeyRange.bound([conversation, 0], [conversation, Infinity]);
-    let cursor = await this.database.transaction('lines').store.index('by-order').openCursor(range, 'prev');
+    let cursor = await (await this.database()).transaction('lines').store.index('by-order').openCursor(range, 'prev');
     while (cursor !== null && lines.length < limit) {
       lines.push(cursor.value);
       cursor = await cursor.continue();
@@ -135,8 +152,8 @@ export class History {
     });
   }
 
-  intentions(): Promise<Intention[]> {
-    return this.database.getAll('intentions');
+  async intentions(): Promise<Intention[]> {
+    return (await this.database()).getAll('intentions');
   }
 
   async putIntention(intention: Intention): Promise<void> {

@@ -63,11 +63,16 @@ export class User {
   }
 }
 
-/** Two people in one group, at rest. */
-export async function twoUsers(url, options = {}) {
+/**
+ * Two people in one group, at rest.
+ * @param {(user: User) => Promise<unknown>} [prepare] is called before the client is opened
+ */
+export async function twoUsers(url, options = {}, prepare = undefined) {
   const users = [new User('anna'), new User('ben')]
   await Promise.all(users.map(async (user) => {
-    await user.start(url, options)
+    await user.browse(url)
+    await prepare?.(user)
+    await user.begin(options)
     await user.run(() => me.invitable())
   }))
   const [anna, ben] = users

@@ -114,9 +114,11 @@ function removedAt9() {
 }
 
 test('the log of a membership ends with its removal, in pages and live, and after a restart', async () => {
-  for (const way of ['pages', 'live', 'restart']) {
+  // Added again by a later commit, or by the very one that removed: then no gap shows.
+  const cases = [[9, 11], [9, 10]].flatMap((positions) => ['pages', 'live', 'restart'].map((way) => [positions, way]))
+  for (const [positions, way] of cases) {
     const { client, ids } = removedAt9()
-    const delivery = logOf([9, 11])
+    const delivery = logOf(positions)
     const context = contextOf({ client, delivery })
     let closed = 0
     const group = new GroupSync(context, groupId, () => (closed += 1, group.stop()))

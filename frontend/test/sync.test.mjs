@@ -164,8 +164,12 @@ function invited(positions) {
       if (bytes[0] === 0xab && client.active) throw coded('group-exists')
       assert.ok(position === undefined || position === client.welcomes + 1)
       client.welcomes = position ?? client.welcomes
-      if (bytes.length > 0) joined.push(bytes[0])
-      return bytes.length > 0 ? { kind: 'joined' } : { kind: 'failed', code: 'malformed-message' }
+      joined.push(bytes[0])
+      return { kind: 'joined' }
+    },
+    async skipWelcome(position) {
+      assert.equal(position, client.welcomes + 1)
+      client.welcomes = position
     },
   })
   const deleted = []

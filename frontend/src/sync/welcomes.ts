@@ -50,8 +50,8 @@ class WelcomeTaker {
       throw new DeliveryError('unreachable', 'position-gap', 'the delivery service left out a Welcome');
     }
     if (await this.isObsolete(welcome)) {
-      // Joined by it while another one was held back: only the cursor has to move on, over what cannot be a Welcome.
-      if (!this.holds) await client.receiveWelcome({ bytes: new Uint8Array(), id: idOf(welcome), position: welcome.position });
+      // Joined by it while another one was held back: only the cursor has to move on.
+      if (!this.holds) await client.skipWelcome(welcome.position);
       return;
     }
     await this.groups.readLog(toHex(welcome.groupId)).catch((error: unknown) => {

@@ -53,9 +53,9 @@ categories! {
     EncryptionKeyPair, "encryption_key_pair", Client, Some(1);
     /// Pre-shared keys. Key: PSK type / its id.
     Psk, "psk", Client, None;
-    /// What was handed over to the app and not acknowledged yet (G10). Key: sequence.
+    /// What was handed over to the app and not acknowledged yet (G10). Key: its id.
     Inbox, "inbox", Client, Some(1);
-    /// What the delivery service has not accepted yet (G10). Key: sequence.
+    /// What the delivery service has not accepted yet (G10). Key: its id.
     Outbox, "outbox", Client, Some(1);
     /// The sequence last given to an inbox item or outbox entry. Key: 0.
     LastSequence, "last_sequence", Client, Some(1);

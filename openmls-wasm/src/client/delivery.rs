@@ -116,23 +116,25 @@ impl MlsClient {
         };
         let id = self.item_id(&as_message, sequence)?;
         let group_position = delivered.group_position;
+        let config = self.settings.join_config();
         let savepoint = self.provider.storage().savepoint()?;
-        let joined = welcome::join(&self.provider, delivered.bytes).and_then(|group| {
-            let item = InboxItem {
-                id: id.clone(),
-                sequence,
-                group_id: group.group_id().to_vec(),
-                position: group_position,
-                content: InboxContent::Joined {
-                    epoch: group.epoch().as_u64(),
-                },
-            };
-            if let Some(position) = group_position {
-                put_cursor(self.provider.storage(), &item.group_id, position)?;
-            }
-            finish_welcome(&self.provider, delivered.position, &item)?;
-            Ok((item, group))
-        });
+        let joined =
+            welcome::join(&self.provider, &config, delivered.bytes, None).and_then(|group| {
+                let item = InboxItem {
+                    id: id.clone(),
+                    sequence,
+                    group_id: group.group_id().to_vec(),
+                    position: group_position,
+                    content: InboxContent::Joined {
+                        epoch: group.epoch().as_u64(),
+                    },
+                };
+                if let Some(position) = group_position {
+                    put_cursor(self.provider.storage(), &item.group_id, position)?;
+                }
+                finish_welcome(&self.provider, delivered.position, &item)?;
+                Ok((item, group))
+            });
         match settled(savepoint, joined) {
             Ok((item, group)) => {
                 self.groups.insert(item.group_id.clone(), group);

@@ -1,8 +1,6 @@
 //! Groups: create, load, list, describe, delete (RFC 9420 §11).
 
-use openmls::prelude::{
-    GroupId, LeafNodeIndex, MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig,
-};
+use openmls::prelude::{GroupId, LeafNodeIndex, MlsGroup};
 use openmls_traits::OpenMlsProvider;
 use serde::{Deserialize, Serialize};
 
@@ -39,13 +37,6 @@ pub struct GroupInfo {
     pub pending_proposals: usize,
     /// The members, by leaf index.
     pub members: Vec<Member>,
-}
-
-/// The settings a group is joined with. The ratchet tree travels in the Welcome.
-pub(super) fn join_config() -> MlsGroupJoinConfig {
-    MlsGroupJoinConfig::builder()
-        .use_ratchet_tree_extension(true)
-        .build()
 }
 
 pub(super) fn load(provider: &Provider, group_id: &[u8]) -> Result<MlsGroup> {
@@ -124,10 +115,7 @@ impl MlsClient {
             Some(group_id) => GroupId::from_slice(group_id),
             None => GroupId::random(self.provider.rand()),
         };
-        let config = MlsGroupCreateConfig::builder()
-            .ciphersuite(identity.ciphersuite)
-            .use_ratchet_tree_extension(true)
-            .build();
+        let config = self.settings.create_config(identity.ciphersuite);
         let savepoint = self.provider.storage().savepoint()?;
         let created = MlsGroup::new_with_group_id(
             &self.provider,

@@ -65,14 +65,53 @@ impl MlsClient {
             signature_public_key: signer.to_public_vec(),
             ciphersuite,
         };
+        self.store_identity(&public, &signer)?;
+        Ok(public)
+    }
+
+    /// Takes over an identity that was created elsewhere, with its signature key pair in the encoding
+    /// of the ciphersuite.
+    ///
+    /// # Errors
+    /// Those of [`create_identity`](Self::create_identity); `invalid-argument` if the keys do not
+    /// belong together.
+    pub fn restore_identity(
+        &mut self,
+        identity: Identity,
+        signature_private_key: &[u8],
+    ) -> Result<()> {
+        if self.identity()?.is_some() {
+            return Err(ClientError::IdentityExists);
+        }
+        let scheme = supported(&self.provider, identity.ciphersuite)?.signature_algorithm();
+        let signer = SignatureKeyPair::from_raw(
+            scheme,
+            signature_private_key.to_vec(),
+            identity.signature_public_key.clone(),
+        );
+        let probe = b"do these keys belong together?";
+        let matching = signer.sign(probe).is_ok_and(|signature| {
+            let crypto = self.provider.crypto();
+            crypto
+                .verify_signature(scheme, probe, &identity.signature_public_key, &signature)
+                .is_ok()
+        });
+        if !matching {
+            return Err(ClientError::InvalidArgument(
+                "the signature keys do not match",
+            ));
+        }
+        self.store_identity(&identity, &signer)
+    }
+
+    fn store_identity(&mut self, public: &Identity, signer: &SignatureKeyPair) -> Result<()> {
         self.atomically(|provider| {
             signer.store(provider.storage())?;
             Ok(provider
                 .storage()
-                .put(Category::Identity, SINGLETON, &public)?)
+                .put(Category::Identity, SINGLETON, public)?)
         })?;
-        self.load_identity()?;
-        Ok(public)
+        self.load_identity()
     }
 
     /// The identity, if one was created or hydrated.

@@ -1,8 +1,9 @@
 //! Messages: encrypt, and process whatever comes in (RFC 9420 §6 and §15).
 
+use openmls::framing::errors::{MessageDecryptionError, SecretTreeError};
 use openmls::prelude::{
-    ContentType, MlsGroup, MlsMessageIn, ProcessedMessageContent, ProtocolMessage, Sender,
-    StagedCommit,
+    ContentType, MlsGroup, MlsMessageIn, ProcessMessageError, ProcessedMessageContent,
+    ProtocolMessage, Sender, StagedCommit, ValidationError,
 };
 use openmls_traits::OpenMlsProvider;
 use tls_codec::{DeserializeBytes as _, Serialize as _};
@@ -212,17 +213,32 @@ pub(super) fn process(
         return Err(ClientError::GroupInactive);
     }
     let epochs = (message.epoch().as_u64(), group.epoch().as_u64());
-    match epochs {
-        (message, group) if message < group => {
-            return Err(ClientError::PastEpoch { message, group })
-        }
-        (message, group) if message > group => {
-            return Err(ClientError::FutureEpoch { message, group })
-        }
-        _ => {}
+    let (message_epoch, group_epoch) = epochs;
+    if message_epoch > group_epoch {
+        return Err(ClientError::FutureEpoch {
+            message: message_epoch,
+            group: group_epoch,
+        });
+    }
+    // Of a past epoch, only application messages can be read, and only while its secrets are kept.
+    let past_epoch = ClientError::PastEpoch {
+        message: message_epoch,
+        group: group_epoch,
+    };
+    let is_past = message_epoch < group_epoch;
+    if is_past && message.content_type() != ContentType::Application {
+        return Err(past_epoch);
     }
     let content_type = message.content_type();
-    let processed = group.process_message(provider, message)?;
+    let processed = match group.process_message(provider, message) {
+        Err(ProcessMessageError::ValidationError(
+            ValidationError::NoPastEpochData
+            | ValidationError::UnableToDecrypt(MessageDecryptionError::SecretTreeError(
+                SecretTreeError::TooDistantInThePast,
+            )),
+        )) if is_past => return Err(past_epoch),
+        processed => processed?,
+    };
     let sender = match processed.sender() {
         Sender::Member(index) => groups::member_at(group, *index),
         _ => None,

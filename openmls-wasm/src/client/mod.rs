@@ -8,6 +8,8 @@
 //! | `commits` | §12.4 | add, remove, update, leave, commit proposals; merge or clear |
 //! | `messages` | §6, §15 | encrypt, and process whatever comes in |
 //! | `welcome` | §12.4.3.1 | join by Welcome |
+//! | `psk` | §8.4 | external pre-shared keys |
+//! | `settings` | – | how a group treats its messages |
 //! | [`outbox`], [`inbox`] | – | what was produced and not handed over yet (G10) |
 //! | `delivery` | – | receive from a delivery service: position, item and keys in one batch |
 //!
@@ -25,6 +27,8 @@ mod key_packages;
 mod messages;
 pub mod outbox;
 mod provider;
+mod psk;
+mod settings;
 mod welcome;
 
 use std::collections::HashMap;
@@ -41,6 +45,7 @@ pub use inbox::{InboxContent, InboxItem};
 pub use key_packages::KeyPackageInfo;
 pub use messages::{Processed, ProcessedContent};
 pub use outbox::{OutboxEntry, OutboxKind, Party};
+pub use settings::{GroupSettings, WireFormatPolicy};
 
 use crate::storage::{Batch, GranularStorage, Record, Savepoint};
 use identity::LoadedIdentity;
@@ -59,6 +64,8 @@ pub struct MlsClient {
     /// Groups in use. One that is missing here is loaded from the records.
     groups: HashMap<Vec<u8>, MlsGroup>,
     identity: Option<LoadedIdentity>,
+    /// What groups are created and joined with.
+    settings: GroupSettings,
     /// The next sequence of an inbox item or outbox entry; `None` until the records were looked at.
     next_sequence: Option<u64>,
 }
@@ -67,6 +74,12 @@ impl MlsClient {
     /// A client with an empty store: hydrate it, or create an identity.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The settings that groups are created and joined with from now on. Those of groups that exist
+    /// stay.
+    pub fn set_group_settings(&mut self, settings: GroupSettings) {
+        self.settings = settings;
     }
 
     /// The store, for inspection and tests.

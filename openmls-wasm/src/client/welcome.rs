@@ -1,6 +1,8 @@
 //! Joining by Welcome (RFC 9420 §12.4.3.1).
 
-use openmls::prelude::{MlsMessageBodyIn, MlsMessageIn, StagedWelcome};
+use openmls::prelude::{
+    MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, RatchetTreeIn, StagedWelcome,
+};
 use openmls_traits::OpenMlsProvider;
 use tls_codec::DeserializeBytes as _;
 
@@ -14,8 +16,25 @@ impl MlsClient {
     /// `malformed-message`, `wrong-kind`, `no-matching-key-package`, `group-exists`,
     /// `invalid-welcome`.
     pub fn join_group(&mut self, welcome: &[u8]) -> Result<Vec<u8>> {
+        self.join_group_with_tree(welcome, None)
+    }
+
+    /// Joins like [`join_group`](Self::join_group), with the ratchet tree (RFC 9420 §12.4.3.3, TLS
+    /// encoded) that the Welcome itself does not carry.
+    ///
+    /// # Errors
+    /// Those of [`join_group`](Self::join_group); `malformed-message` for the tree too.
+    pub fn join_group_with_tree(
+        &mut self,
+        welcome: &[u8],
+        ratchet_tree: Option<&[u8]>,
+    ) -> Result<Vec<u8>> {
+        let config = self.settings.join_config();
         let savepoint = self.provider.storage().savepoint()?;
-        let group = settled(savepoint, join(&self.provider, welcome))?;
+        let group = settled(
+            savepoint,
+            join(&self.provider, &config, welcome, ratchet_tree),
+        )?;
         let group_id = group.group_id().to_vec();
         self.groups.insert(group_id.clone(), group);
         Ok(group_id)
@@ -23,18 +42,30 @@ impl MlsClient {
 }
 
 /// Joins; to be called inside a savepoint.
-pub(super) fn join(provider: &Provider, welcome: &[u8]) -> Result<openmls::group::MlsGroup> {
+pub(super) fn join(
+    provider: &Provider,
+    config: &MlsGroupJoinConfig,
+    welcome: &[u8],
+    ratchet_tree: Option<&[u8]>,
+) -> Result<openmls::group::MlsGroup> {
+    let ratchet_tree = ratchet_tree
+        .map(RatchetTreeIn::tls_deserialize_exact_bytes)
+        .transpose()
+        .map_err(|_| ClientError::MalformedMessage)?;
     let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome)
         .map_err(|_| ClientError::MalformedMessage)?;
     let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
         return Err(ClientError::WrongKind("not a Welcome"));
     };
-    let config = groups::join_config();
-    let builder = StagedWelcome::build_from_welcome(provider, &config, welcome)?
+    let builder = StagedWelcome::build_from_welcome(provider, config, welcome)?
         // The key package of a member that has never updated its leaf expires while the member
         // stays (RFC 9420 §7.3 asks for the check where a leaf is added). A group must not become
         // impossible to join because one of its members was away for three months.
         .skip_lifetime_validation();
+    let builder = match ratchet_tree {
+        Some(tree) => builder.with_ratchet_tree(tree),
+        None => builder,
+    };
     let context = builder
         .processed_welcome()
         .unverified_group_info()

@@ -10,12 +10,26 @@ export interface NewConversation {
   unmade?: true;
 }
 
+const connectionLost = Symbol('connection lost');
+
+interface Connection {
+  database: HistoryDatabase;
+  /** Settles when the browser has closed it. */
+  lost: Promise<typeof connectionLost>;
+}
+
+/** A transaction that is aborted is told by its requests; its own promise would be an uncaught rejection. */
+function reading<Tx extends { done: Promise<void> }>(tx: Tx): Tx {
+  tx.done.catch(() => undefined);
+  return tx;
+}
+
 /**
  * The app's own database. Everything the crypto client hands over is taken in here, in one transaction per
  * hand-over, and only then acknowledged to the client (promise G10).
  */
 export class History {
-  private connection: Promise<HistoryDatabase> | undefined;
+  private connection: Promise<Connection> | undefined;
   private opened = false;
 
   private constructor(
@@ -26,43 +40,70 @@ export class History {
 
   static async open(name: string, own: { user: string; client: string }, now: () => number = Date.now): Promise<History> {
     const history = new History(name, own, now);
-    await history.database();
+    await history.connect();
     return history;
   }
 
   close(): void {
-    this.connection?.then((database) => database.close()).catch(() => undefined);
+    this.connection?.then(({ database }) => database.close()).catch(() => undefined);
   }
 
   /** The connection, opened again if the browser has closed it: that happens, and says nothing about the data. */
-  private database(): Promise<HistoryDatabase> {
+  private connect(): Promise<Connection> {
+    this.connection ??= this.openConnection();
+    return this.connection;
+  }
+
+  private openConnection(): Promise<Connection> {
+    let lose = (): void => undefined;
+    const lost = new Promise<typeof connectionLost>((resolve) => {
+      lose = () => resolve(connectionLost);
+    });
     const forget = (): void => {
       if (this.connection === connection) this.connection = undefined;
+      lose();
     };
-    if (this.connection !== undefined) return this.connection;
-    const connection = openHistoryDatabase(this.name, this.opened, forget);
-    this.connection = connection;
-    connection.then(() => (this.opened = true), forget);
+    const connection = openHistoryDatabase(this.name, this.opened, forget).then((database) => {
+      this.opened = true;
+      return { database, lost };
+    });
+    connection.catch(forget);
     return connection;
   }
 
-  /** Runs `change` in one transaction and settles when it is committed; an error aborts all of it. */
-  private async write<T>(change: (tx: HistoryTransaction) => Promise<T>): Promise<T> {
-    const tx = (await this.database()).transaction(allStores, 'readwrite', { durability: 'strict' });
-    const done = tx.done;
-    try {
-      const result = await change(tx);
-      await done;
-      return result;
-    } catch (error) {
-      done.catch(() => undefined); // Its reason is `error`.
-      try {
-        tx.abort();
-      } catch {
-        // Already aborted by the failure itself.
-      }
-      throw error;
+  /**
+   * Runs `work` on the connection, and again on a new one if that was closed meanwhile: what was under way may never
+   * be heard of again. All of it may be done twice.
+   */
+  private async use<T>(work: (database: HistoryDatabase) => Promise<T>): Promise<T> {
+    for (;;) {
+      const { database, lost } = await this.connect();
+      const working = work(database);
+      const result = await Promise.race([working, lost]);
+      if (result !== connectionLost) return result;
     }
+  }
+
+  /** Runs `change` in one transaction and settles when it is committed; an error aborts all of it. */
+  private write<T>(change: (tx: HistoryTransaction) => Promise<T>): Promise<T> {
+    return this.use(async (database) => {
+      const tx = database.transaction(allStores, 'readwrite', { durability: 'strict' });
+      const done = tx.done;
+      // Told by the rejection of `change`, or by the loss of the connection.
+      done.catch(() => undefined);
+      try {
+        const result = await change(tx);
+        await done;
+        return result;
+      } catch (error) {
+        try {
+          tx.abort();
+        } catch {
+          // Already aborted by the failure itself.
+        }
+        throw error;
+      }
+    });
   }
 
   /** Takes the items over; acknowledge them when this has settled. Returns the conversations that changed. */
@@ -73,25 +114,28 @@ export class History {
     });
   }
 
-  async conversation(id: string): Promise<Conversation | undefined> {
-    return (await this.database()).get('conversations', id);
+  conversation(id: string): Promise<Conversation | undefined> {
+    return this.use((database) => reading(database.transaction('conversations')).store.get(id));
   }
 
   /** The most recently changed first. */
   async conversations(): Promise<Conversation[]> {
-    return (await (await this.database()).getAll('conversations')).sort((a, b) => b.changedAt - a.changedAt);
+    return (await this.use((database) => reading(database.transaction('conversations')).store.getAll())).sort((a, b) => b.changedAt - a.changedAt);
   }
 
   /** The last `limit` lines in order of arrival, and whether there are earlier ones. */
-  async lines(conversation: string, limit: number): Promise<{ lines: ChatLine[]; more: boolean }> {
-    const lines: ChatLine[] = [];
-    const range = IDBKeyRange.bound([conversation, 0], [conversation, Infinity]);
-    let cursor = await (await this.database()).transaction('lines').store.index('by-order').openCursor(range, 'prev');
-    while (cursor !== null && lines.length < limit) {
-      lines.push(cursor.value);
-      cursor = await cursor.continue();
-    }
-    return { lines: lines.reverse(), more: cursor !== null };
+  lines(conversation: string, limit: number): Promise<{ lines: ChatLine[]; more: boolean }> {
+    return this.use(async (database) => {
+      const lines: ChatLine[] = [];
+      const range = IDBKeyRange.bound([conversation, 0], [conversation, Infinity]);
+      const tx = reading(database.transaction('lines'));
+      let cursor = await tx.store.index('by-order').openCursor(range, 'prev');
+      while (cursor !== null && lines.length < limit) {
+        lines.push(cursor.value);
+        cursor = await cursor.continue();
+      }
+      return { lines: lines.reverse(), more: cursor !== null };
+    });
   }
 
   /** Makes the record of a group created here, in one piece with the intentions that invite its first members. */
@@ -152,8 +196,8 @@ export class History {
     });
   }
 
-  async intentions(): Promise<Intention[]> {
-    return (await this.database()).getAll('intentions');
+  intentions(): Promise<Intention[]> {
+    return this.use((database) => reading(database.transaction('intentions')).store.getAll());
   }
 
   async putIntention(intention: Intention): Promise<void> {

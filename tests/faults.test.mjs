@@ -82,7 +82,7 @@ const outcomeSoFar = (user) => user.run(() => watched.settled)
 describe('a write fails for a while, then works again', () => {
   before(() => together({ retry: patient }))
   after(apart)
-  afterEach(bothHaveAll)
+  afterEach(bothHaveAll, { timeout })
 
   for (const kind of kinds) {
     test(`sending: ${kind}`, { timeout }, async () => {
@@ -129,7 +129,7 @@ describe('a write fails for a while, then works again', () => {
 describe('a write fails until it is given up', () => {
   before(() => together({ retry: impatient }))
   after(apart)
-  afterEach(bothHaveAll)
+  afterEach(bothHaveAll, { timeout })
 
   for (const kind of kinds) {
     test(`sending: ${kind}`, { timeout }, async () => {
@@ -161,7 +161,7 @@ describe('a write fails until it is given up', () => {
 describe('a panic in wasm', () => {
   before(() => together({ retry: patient, panics: true }, 'test-hooks'))
   after(apart)
-  afterEach(bothHaveAll)
+  afterEach(bothHaveAll, { timeout })
 
   test('while sending', { timeout }, async () => {
     const { anna } = here

@@ -70,6 +70,23 @@ test('a name that is taken is refused', { timeout }, async () => {
   }
 })
 
+test('a browser that is killed right after a name was chosen still knows who it is', { timeout }, async () => {
+  const carla = new Profile()
+  try {
+    await carla.start()
+    const page = await carla.page(service.url)
+    await page.getByTestId('name-input').fill('Carla')
+    await page.getByTestId('register-button').click()
+    await page.getByTestId('own-name').filter({ hasText: 'Carla' }).waitFor()
+    await carla.kill()
+    await carla.start()
+    const again = await carla.page(service.url)
+    await again.getByTestId('own-name').filter({ hasText: 'Carla' }).waitFor()
+  } finally {
+    await carla.remove()
+  }
+})
+
 test('one makes a group and invites the other by name', { timeout }, async () => {
   await anna.page.getByTestId('new-group-button').click()
   await anna.page.getByTestId('group-name-input').fill('Mountains')

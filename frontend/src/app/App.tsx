@@ -24,7 +24,7 @@ let opening: Promise<Stage> | undefined;
 
 async function open(): Promise<Stage> {
   try {
-    const profile = loadProfile();
+    const profile = await loadProfile();
     const { client, candidate } = await openClient(profile);
     return candidate === undefined ? { at: 'choose-name', profile, client } : await enter(candidate);
   } catch (error) {

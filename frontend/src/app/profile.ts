@@ -1,6 +1,11 @@
+import { openDB, type DBSchema, type IDBPObjectStore } from 'idb';
+
 /**
- * Which databases are this browser profile's. Kept in localStorage; `?profile=` selects another set, so that two
- * people can be tried out in one browser.
+ * Which databases are this browser profile's; `?profile=` selects another set, so that two people can be tried out in
+ * one browser.
+ *
+ * Kept in IndexedDB and not in localStorage, which a browser writes to the disk some seconds later: one that is killed
+ * in between would start as new, with the identity still there and nobody knowing its name (promise G6).
  */
 export interface Profile {
   /** Random part of the database names. */
@@ -21,28 +26,53 @@ export class ProfileError extends Error {
   readonly code = 'damaged-profile';
 }
 
-/** The profile of this page; a new one where there is none yet. Throws `ProfileError`. */
-export function loadProfile(): Profile {
-  const stored = localStorage.getItem(storageKey());
-  if (stored === null) return newProfile();
-  let profile: Partial<Profile> | null;
-  try {
-    profile = JSON.parse(stored) as Partial<Profile> | null;
-  } catch {
-    throw new ProfileError();
-  }
-  if (typeof profile?.id !== 'string') throw new ProfileError();
-  return { ...profile, id: profile.id };
+interface ProfilesSchema extends DBSchema {
+  profiles: { key: string; value: Profile };
 }
 
-export function newProfile(): Profile {
-  const profile: Profile = { id: crypto.randomUUID() };
-  saveProfile(profile);
+/** Runs `work` in one transaction and settles when it is on the disk. */
+async function inTransaction<T>(work: (profiles: ProfileStore) => Promise<T>): Promise<T> {
+  const database = await openDB<ProfilesSchema>('chat profiles', 1, {
+    upgrade: (fresh) => void fresh.createObjectStore('profiles'),
+  });
+  try {
+    const transaction = database.transaction('profiles', 'readwrite', { durability: 'strict' });
+    const [result] = await Promise.all([work(transaction.store), transaction.done]);
+    return result;
+  } finally {
+    database.close();
+  }
+}
+
+type ProfileStore = IDBPObjectStore<ProfilesSchema, ['profiles'], 'profiles', 'readwrite'>;
+
+/** The profile of this page; a new one where there is none yet, on the disk by now. Throws `ProfileError`. */
+export function loadProfile(): Promise<Profile> {
+  return inTransaction(async (profiles) => {
+    const stored: unknown = await profiles.get(storageKey());
+    if (stored === undefined) {
+      const profile = freshProfile();
+      await profiles.put(profile, storageKey());
+      return profile;
+    }
+    if (typeof (stored as Partial<Profile> | null)?.id !== 'string') throw new ProfileError();
+    return stored as Profile;
+  });
+}
+
+export async function newProfile(): Promise<Profile> {
+  const profile = freshProfile();
+  await saveProfile(profile);
   return profile;
 }
 
-export function saveProfile(profile: Profile): void {
-  localStorage.setItem(storageKey(), JSON.stringify(profile));
+/** Settles when the profile is on the disk. */
+export function saveProfile(profile: Profile): Promise<void> {
+  return inTransaction(async (profiles) => void (await profiles.put(profile, storageKey())));
+}
+
+function freshProfile(): Profile {
+  return { id: crypto.randomUUID() };
 }
 
 export function cryptoDatabase(profile: Profile): string {

@@ -52,7 +52,7 @@ export async function createIdentity(profile: Profile, client: CoreCryptoClient,
   const address = { user, client: newId().slice(0, 16) };
   const identity = await client.createIdentity(identityBytes(address));
   const named = { ...profile, user };
-  saveProfile(named);
+  await saveProfile(named);
   return candidateOf(named, client, identity);
 }
 
@@ -78,7 +78,7 @@ export async function register(candidate: Candidate): Promise<void> {
   if (candidate.profile.registered === true) return;
   await candidate.delivery.token();
   candidate.profile = { ...candidate.profile, registered: true };
-  saveProfile(candidate.profile);
+  await saveProfile(candidate.profile);
   // Asked once the user has something to lose; the browser may evict the databases otherwise.
   void navigator.storage?.persist?.().catch(() => undefined);
 }
@@ -99,7 +99,7 @@ export async function abandonCandidate(candidate: Candidate): Promise<Profile> {
   if (candidate.profile.registered === true) throw new SessionError('registered');
   const name = cryptoDatabase(candidate.profile);
   await candidate.client.close();
-  const profile = newProfile();
+  const profile = await newProfile();
   indexedDB.deleteDatabase(name);
   return profile;
 }

@@ -57,7 +57,7 @@ const errorPages: Record<string, ErrorText> = {
   },
   'damaged-profile': {
     title: 'This profile cannot be read',
-    text: 'The note in which this browser keeps the name of your database (localStorage, “chat-profile”) is damaged. The database itself was left untouched.',
+    text: 'The note in which this browser keeps the name of your database (IndexedDB, “chat profiles”) is damaged. The database itself was left untouched.',
     again: 'Try again',
   },
   'database-missing': {

@@ -30,19 +30,6 @@ struct CommitRequest {
     update: bool,
 }
 
-/// A commit, made and pending.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CommitBundle {
-    /// The commit, for all present members: an MLSMessage.
-    pub commit: Vec<u8>,
-    /// The Welcome, for those it adds: an MLSMessage.
-    pub welcome: Option<Vec<u8>>,
-    /// Whom it adds.
-    pub added: Vec<Party>,
-    /// Whom it removes.
-    pub removed: Vec<Party>,
-}
-
 impl MlsClient {
     /// Commits the addition of the owners of `key_packages` (MLSMessages). Pending proposals are
     /// committed with it.

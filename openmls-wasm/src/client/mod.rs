@@ -36,7 +36,6 @@ use std::collections::HashMap;
 use openmls::group::MlsGroup;
 use openmls_traits::OpenMlsProvider;
 
-pub use commits::CommitBundle;
 pub use delivery::{Delivered, DeliveredWelcome};
 pub use error::ClientError;
 pub use groups::{GroupInfo, Member};

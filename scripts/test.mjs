@@ -96,16 +96,16 @@ async function wasmPackTest({ wasmBindgen }) {
   if (compiled.code !== 0) return { passed: 0, failed: 1, note: 'did not compile' }
   for (let attempt = 1; ; attempt++) {
     const { code, output } = await run(command, ['test', '--headless', '--chrome', ...driver, '--mode', 'no-install', crate], {
-      timeoutMs: 2 * minutes,
+      timeoutMs: 1.5 * minutes,
       env: {
         // The test runner of wasm-bindgen lies beside it.
         PATH: pathWith(dirname(wasmBindgen)),
         WASM_BINDGEN_TEST_WEBDRIVER_JSON: capabilities,
-        WASM_BINDGEN_TEST_TIMEOUT: '100',
+        WASM_BINDGEN_TEST_TIMEOUT: '80',
         WASM_BINDGEN_TEST_DRIVER_TIMEOUT: '60',
       },
     })
-    if (code !== 0 && attempt < 5 && browserNeverCame(output)) {
+    if (code !== 0 && attempt < 8 && browserNeverCame(output)) {
       say('\nThe browser did not come up, so no test has run in it: trying again.')
       continue
     }

@@ -1,0 +1,66 @@
+/** Commits: add, remove, update, leave; merge or clear (RFC 9420 §12). */
+
+import * as check from '../arguments.js';
+import { GroupMethods } from './groups.js';
+import type { OutboxEntry } from '../mls-types.js';
+
+/** Commits: add, remove, update, leave; merge or clear (RFC 9420 §12). Part of `CoreCryptoClient`. */
+export abstract class CommitMethods extends GroupMethods {
+  /** Commits the addition of the owners of `keyPackages`; pending until it comes back. @throws `pending-commit` */
+  addMembers(groupId: Uint8Array, keyPackages: readonly Uint8Array[], id?: string): Promise<OutboxEntry> {
+    return this.send((client) =>
+      client.addMembers(
+        check.bytes('groupId', groupId),
+        check.listOfBytes('keyPackages', keyPackages),
+        check.optionalText('id', id),
+      ),
+    );
+  }
+
+  /** Commits the removal of members; pending until it comes back. @throws `pending-commit` */
+  removeMembers(groupId: Uint8Array, leafIndexes: readonly number[], id?: string): Promise<OutboxEntry> {
+    return this.send((client) =>
+      client.removeMembers(
+        check.bytes('groupId', groupId),
+        check.listOfLeafIndexes('leafIndexes', leafIndexes),
+        check.optionalText('id', id),
+      ),
+    );
+  }
+
+  /** Commits new keys for this client's leaf (RFC 9420 §12.1.2); pending until it comes back. @throws `pending-commit` */
+  selfUpdate(groupId: Uint8Array, id?: string): Promise<OutboxEntry> {
+    return this.send((client) =>
+      client.selfUpdate(check.bytes('groupId', groupId), check.optionalText('id', id)),
+    );
+  }
+
+  /** Commits the proposals of others; needed before the next message. @throws `pending-commit` */
+  commitPendingProposals(groupId: Uint8Array, id?: string): Promise<OutboxEntry> {
+    return this.send((client) =>
+      client.commitPendingProposals(check.bytes('groupId', groupId), check.optionalText('id', id)),
+    );
+  }
+
+  /** Proposes to leave; another member's commit completes it. */
+  leaveGroup(groupId: Uint8Array, id?: string): Promise<OutboxEntry> {
+    return this.send((client) =>
+      client.leaveGroup(check.bytes('groupId', groupId), check.optionalText('id', id)),
+    );
+  }
+
+  /** The delivery service has refused this commit: the group goes on without it. Never call it after a time-out. */
+  rejectCommit(id: string): Promise<void> {
+    return this.change((client) => client.rejectCommit(check.text('id', id)));
+  }
+
+  /** Merges the group's pending commit, which the delivery service has ordered. */
+  mergePendingCommit(groupId: Uint8Array): Promise<void> {
+    return this.change((client) => client.mergePendingCommit(check.bytes('groupId', groupId)));
+  }
+
+  /** Drops the group's pending commit. Only after an explicit rejection, never after a time-out. */
+  clearPendingCommit(groupId: Uint8Array): Promise<void> {
+    return this.change((client) => client.clearPendingCommit(check.bytes('groupId', groupId)));
+  }
+}

@@ -1,0 +1,49 @@
+/** Messages: encrypt and process, and the outbox (RFC 9420 §6, §15; promise G10). */
+
+import * as check from '../arguments.js';
+import { CommitMethods } from './commits.js';
+import type { OutboxEntry, Processed } from '../mls-types.js';
+
+/** Messages: encrypt and process, and the outbox (RFC 9420 §6, §15; promise G10). Part of `CoreCryptoClient`. */
+export abstract class MessageMethods extends CommitMethods {
+  /** Encrypts (RFC 9420 §6.3) and keeps no copy. For chats use {@link sendMessage}. */
+  encryptMessage(groupId: Uint8Array, plaintext: Uint8Array): Promise<Uint8Array> {
+    return this.change((client) =>
+      client.encryptMessage(check.bytes('groupId', groupId), check.bytes('plaintext', plaintext)),
+    );
+  }
+
+  /** Processes a framed MLSMessage and keeps no copy; a commit is merged. For chats use {@link receiveMessage}. */
+  processMessage(bytes: Uint8Array): Promise<Processed> {
+    return this.change((client) => client.processMessage(check.bytes('bytes', bytes)));
+  }
+
+  /**
+   * Encrypts an application message and puts it in the outbox; upload its `bytes` under its `id`.
+   * @param id default: 32 random hex digits
+   */
+  sendMessage(groupId: Uint8Array, plaintext: Uint8Array, id?: string): Promise<OutboxEntry> {
+    return this.send((client) =>
+      client.sendMessage(
+        check.bytes('groupId', groupId),
+        check.bytes('plaintext', plaintext),
+        check.optionalText('id', id),
+      ),
+    );
+  }
+
+  /** All entries that the delivery service has not answered yet, in order. All durable: safe to upload. */
+  outbox(): Promise<OutboxEntry[]> {
+    return this.change((client) => client.outbox());
+  }
+
+  /** The delivery service has accepted this message or proposal. */
+  acknowledgeOutbox(id: string): Promise<void> {
+    return this.change((client) => client.acknowledgeOutbox(check.text('id', id)));
+  }
+
+  /** Encrypts a message of a past epoch anew, in the current one, under the same id. */
+  renewOutbox(id: string): Promise<OutboxEntry> {
+    return this.send((client) => client.renewOutbox(check.text('id', id)));
+  }
+}

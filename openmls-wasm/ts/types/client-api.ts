@@ -1,0 +1,29 @@
+/** The synchronous client in wasm, whole. */
+
+import type { CommitApi } from './commits.js';
+import type { GroupApi } from './groups.js';
+import type { IdentityApi } from './identity.js';
+import type { KeyPackageApi } from './key-packages.js';
+import type { MessageApi } from './messages.js';
+import type { ReceivingApi } from './receiving.js';
+import type { StorageApi, StorageRecord } from './storage.js';
+
+/**
+ * The synchronous client in wasm.
+ *
+ * Every method either returns, or throws an `Error` named `MlsError` with a `code` and has then changed nothing.
+ * Anything else that is thrown is a panic: the instance is poisoned and must be discarded.
+ */
+export interface MlsClientApi
+  extends StorageApi,
+    IdentityApi,
+    KeyPackageApi,
+    GroupApi,
+    CommitApi,
+    MessageApi,
+    ReceivingApi {
+  /** Every record in memory, secrets included. Only in builds with the feature `test-hooks`. */
+  records?(): StorageRecord[];
+  /** Only in builds with the feature `test-hooks`. */
+  panicForTest?(): void;
+}

@@ -1,0 +1,68 @@
+/** The inbox: what the client hands over to the app until the app acknowledges it (promise G10). */
+
+import type { Member, MemberIdentity } from './identity.js';
+
+/** What all items of the inbox have. */
+export interface InboxItemBase {
+  /** The id of the delivery service's entry, or one made from it: the same at every delivery. */
+  readonly id: string;
+  /** Order of arrival. */
+  readonly sequence: number;
+  readonly groupId: Uint8Array;
+  /** Position in the delivery service's log, where there is one. */
+  readonly position?: number;
+}
+
+/** An application message of another member. */
+export interface MessageItem extends InboxItemBase {
+  readonly kind: 'message';
+  readonly sender: Member;
+  readonly epoch: bigint;
+  readonly plaintext: Uint8Array;
+  readonly authenticatedData: Uint8Array;
+}
+
+/** A message of this client, as sent. */
+export interface SentItem extends InboxItemBase {
+  readonly kind: 'sent';
+  readonly epoch: bigint;
+  readonly plaintext: Uint8Array;
+}
+
+/** A proposal of another member, now pending (RFC 9420 §12.1). */
+export interface ProposalItem extends InboxItemBase {
+  readonly kind: 'proposal';
+  readonly sender: Member;
+  readonly epoch: bigint;
+}
+
+/** A commit that has been merged; `epoch` is the new one. */
+export interface CommitItem extends InboxItemBase {
+  readonly kind: 'commit';
+  /** Whether it is this client's own, come back from the delivery service. */
+  readonly own: boolean;
+  /** Undefined for an external commit. */
+  readonly sender?: Member | undefined;
+  readonly epoch: bigint;
+  readonly added: readonly MemberIdentity[];
+  readonly removed: readonly Member[];
+  /** This client is no longer a member. */
+  readonly selfRemoved: boolean;
+  /** Id of the own commit that lost against this one. */
+  readonly superseded?: string | undefined;
+}
+
+/** A group joined by a Welcome. */
+export interface JoinedItem extends InboxItemBase {
+  readonly kind: 'joined';
+  readonly epoch: bigint;
+}
+
+/** An entry that can never be processed; the cursor has moved past it. */
+export interface FailedItem extends InboxItemBase {
+  readonly kind: 'failed';
+  readonly code: string;
+}
+
+/** What the client hands over to the app until the app acknowledges it (promise G10). */
+export type InboxItem = MessageItem | SentItem | ProposalItem | CommitItem | JoinedItem | FailedItem;

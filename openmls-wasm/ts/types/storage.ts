@@ -1,0 +1,42 @@
+/** The storage seam: batches of events out, records in. */
+
+/** One change of the store: a record put, or, with `value: null`, deleted. */
+export interface StorageEvent {
+  readonly category: string;
+  readonly key: string;
+  readonly value: Uint8Array | null;
+}
+
+/** One stored record. Its key is unique in its category. */
+export interface StorageRecord {
+  readonly category: string;
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+/** The changes that must reach the database in one transaction, or not at all (promise G2). */
+export interface StorageBatch {
+  readonly sequence: number;
+  readonly events: readonly StorageEvent[];
+}
+
+/** Which records a category holds: those of the client itself, or those of groups (keys begin with the group id). */
+export type CategoryScope = 'client' | 'group';
+
+/** A kind of record; it has an object store of the same name. */
+export interface Category {
+  readonly name: string;
+  readonly scope: CategoryScope;
+}
+
+/** The storage seam of `MlsClient`. */
+export interface StorageApi {
+  drainStorageEvents(): StorageBatch | undefined;
+  confirmBatch(sequence: number): void;
+  /** The next batch then has every key of this one, whatever has become of the values; `countDurable` rests on it. */
+  putBackBatch(sequence: number): void;
+  rollBackUnconfirmed(): void;
+  hasUnconfirmed(): boolean;
+  isDirty(): boolean;
+  hydrate(records: readonly StorageRecord[]): void;
+}

@@ -76,6 +76,30 @@ export const MLS_ERROR_CODES = [
   'invalid-welcome',
   /** A Welcome for an epoch that is not newer than one this client was already in. */
   'stale-welcome',
+  /** A credential is not one that the client can use (RFC 9420 §5.3). */
+  'invalid-credential',
+  /** The app rejected a credential. */
+  'credential-rejected',
+  /** The Welcome is for a key package of this client that had expired and was purged. */
+  'key-package-expired',
+  /** The Welcome is for a key package of this client that another Welcome has used up. */
+  'key-package-used',
+  /** The Welcome is for a key package of another client of this user. */
+  'key-package-of-other-client',
+  /** No pending proposal has that reference. */
+  'unknown-proposal',
+  /** A proposal that was asked for would not be valid (RFC 9420 §12.1). */
+  'proposal-rejected',
+  /** A pre-shared key that is asked for is not stored here. */
+  'unknown-psk',
+  /** The group has moved on since the message was inspected. */
+  'epoch-changed',
+  /** A group info is not valid (RFC 9420 §12.4.3). */
+  'invalid-group-info',
+  /** Neither the message nor the caller brings the ratchet tree (RFC 9420 §12.4.3.3). */
+  'ratchet-tree-missing',
+  /** More messages of epochs that were not reached yet are kept than the settings allow. */
+  'too-many-early-messages',
   'unknown-outbox-entry',
   'duplicate-id',
   'unknown-category',

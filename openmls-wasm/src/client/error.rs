@@ -126,6 +126,49 @@ pub enum ClientError {
     /// The Welcome is not valid (RFC 9420 §12.4.3.1).
     #[error("the Welcome is not valid: {0}")]
     InvalidWelcome(String),
+    /// A credential is not one that the client can use (RFC 9420 §5.3).
+    #[error("the credential cannot be used: {0}")]
+    InvalidCredential(&'static str),
+    /// The app rejected a credential.
+    #[error("the app rejected a credential")]
+    CredentialRejected,
+    /// The Welcome is for a key package of this client that had expired and was purged.
+    #[error("the Welcome is for a key package of this client that has expired")]
+    KeyPackageExpired,
+    /// The Welcome is for a key package of this client that another Welcome has used up.
+    #[error("the Welcome is for a key package of this client that was used already")]
+    KeyPackageUsed,
+    /// The Welcome is for a key package of another client of this user.
+    #[error("the Welcome is for a key package of another client of this user")]
+    KeyPackageOfOtherClient,
+    /// No pending proposal has that reference.
+    #[error("no pending proposal has that reference")]
+    UnknownProposal,
+    /// A proposal that was asked for would not be valid (RFC 9420 §12.1).
+    #[error("the proposal would not be valid: {0}")]
+    ProposalRejected(String),
+    /// A pre-shared key that is asked for is not stored here.
+    #[error("a pre-shared key that is asked for is not stored here")]
+    UnknownPsk,
+    /// The group has moved on since the message was inspected.
+    #[error("the message was inspected in epoch {inspected}, the group is in epoch {group}: inspect it again")]
+    EpochChanged {
+        /// The epoch it was inspected in.
+        inspected: u64,
+        /// The epoch of the group.
+        group: u64,
+    },
+    /// A group info is not valid (RFC 9420 §12.4.3).
+    #[error("the group info is not valid: {0}")]
+    InvalidGroupInfo(String),
+    /// Neither the message nor the caller brings the ratchet tree (RFC 9420 §12.4.3.3).
+    #[error("the ratchet tree is missing: hand it in")]
+    RatchetTreeMissing,
+    /// More messages of epochs that were not reached yet are kept than the settings allow.
+    #[error(
+        "too many messages of epochs that were not reached yet are kept: fetch what lies between"
+    )]
+    TooManyEarlyMessages,
     /// No outbox entry has that id.
     #[error("no outbox entry {0:?}")]
     UnknownOutboxEntry(String),
@@ -175,6 +218,18 @@ impl ClientError {
             Self::StaleWelcome { .. } => "stale-welcome",
             Self::UnknownKeyPackage => "unknown-key-package",
             Self::InvalidWelcome(_) => "invalid-welcome",
+            Self::InvalidCredential(_) => "invalid-credential",
+            Self::CredentialRejected => "credential-rejected",
+            Self::KeyPackageExpired => "key-package-expired",
+            Self::KeyPackageUsed => "key-package-used",
+            Self::KeyPackageOfOtherClient => "key-package-of-other-client",
+            Self::UnknownProposal => "unknown-proposal",
+            Self::ProposalRejected(_) => "proposal-rejected",
+            Self::UnknownPsk => "unknown-psk",
+            Self::EpochChanged { .. } => "epoch-changed",
+            Self::InvalidGroupInfo(_) => "invalid-group-info",
+            Self::RatchetTreeMissing => "ratchet-tree-missing",
+            Self::TooManyEarlyMessages => "too-many-early-messages",
             Self::UnknownOutboxEntry(_) => "unknown-outbox-entry",
             Self::DuplicateId(_) => "duplicate-id",
             Self::Storage(error) => storage_code(error),
@@ -199,6 +254,10 @@ impl ClientError {
                 | Self::NoMatchingKeyPackage
                 | Self::InvalidWelcome(_)
                 | Self::StaleWelcome { .. }
+                | Self::CredentialRejected
+                | Self::KeyPackageExpired
+                | Self::KeyPackageUsed
+                | Self::KeyPackageOfOtherClient
         )
     }
 

@@ -7,8 +7,8 @@
 use openmls::group::{CommitBuilder, CommitMessageBundle, Complete};
 use openmls::messages::proposals::ProposalOrRefType;
 use openmls::prelude::{
-    hash_ref::ProposalRef, KeyPackage, LeafNodeIndex, LeafNodeParameters, MlsGroup, Proposal,
-    Sender, StagedCommit,
+    hash_ref::ProposalRef, KeyPackage, LeafNode, LeafNodeIndex, LeafNodeParameters, MlsGroup,
+    Proposal, Sender, StagedCommit,
 };
 use openmls_traits::OpenMlsProvider;
 use tls_codec::Serialize as _;
@@ -151,6 +151,8 @@ impl MlsClient {
                         .map_err(ClientError::internal)?,
                 ),
                 plaintext: None,
+                authenticated_data: vec![],
+                proposal_reference: None,
                 welcome: welcome
                     .map(|welcome| welcome.tls_serialize_detached())
                     .transpose()
@@ -187,6 +189,8 @@ impl MlsClient {
                         .map_err(ClientError::internal)?,
                 ),
                 plaintext: None,
+                authenticated_data: vec![],
+                proposal_reference: None,
                 welcome: None,
                 added: vec![],
                 removed: vec![],
@@ -356,13 +360,7 @@ impl Changes {
     pub(super) fn of(staged: &StagedCommit, before: &[Member]) -> Self {
         let added = staged
             .add_proposals()
-            .map(|queued| {
-                let leaf = queued.add_proposal().key_package().leaf_node();
-                Party {
-                    identity: leaf.credential().serialized_content().to_vec(),
-                    signature_key: leaf.signature_key().as_slice().to_vec(),
-                }
-            })
+            .map(|queued| Party::from(queued.add_proposal().key_package().leaf_node()))
             .collect();
         let removed = staged
             .remove_proposals()
@@ -373,6 +371,15 @@ impl Changes {
             .cloned()
             .collect();
         Self { added, removed }
+    }
+}
+
+impl From<&LeafNode> for Party {
+    fn from(leaf: &LeafNode) -> Self {
+        Self {
+            identity: leaf.credential().serialized_content().to_vec(),
+            signature_key: leaf.signature_key().as_slice().to_vec(),
+        }
     }
 }
 

@@ -105,6 +105,8 @@ impl MlsClient {
                 epoch,
                 bytes,
                 plaintext: Some(plaintext.to_vec()),
+                authenticated_data: vec![],
+                proposal_reference: None,
                 welcome: None,
                 added: vec![],
                 removed: vec![],

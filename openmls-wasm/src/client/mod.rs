@@ -5,6 +5,8 @@
 //! | [`identity`] | §5 | who this client is, and proof of possession of its signature key |
 //! | `key_packages` | §10 | generate and list key packages |
 //! | `groups` | §11 | create, load, list and delete groups |
+//! | [`proposals`] | §12.1 | what members propose: describe, list |
+//! | [`extensions`] | §13 | extensions of the group context and of leaf nodes |
 //! | `commits` | §12.4 | add, remove, update, leave, commit proposals; merge or clear |
 //! | `messages` | §6, §15 | encrypt, and process whatever comes in |
 //! | `welcome` | §12.4.3.1 | join by Welcome |
@@ -20,12 +22,14 @@
 mod commits;
 mod delivery;
 pub mod error;
+pub mod extensions;
 mod groups;
 pub mod identity;
 pub mod inbox;
 mod key_packages;
 mod messages;
 pub mod outbox;
+pub mod proposals;
 mod provider;
 mod psk;
 mod settings;
@@ -38,12 +42,14 @@ use openmls_traits::OpenMlsProvider;
 
 pub use delivery::{Delivered, DeliveredWelcome};
 pub use error::ClientError;
+pub use extensions::Extension;
 pub use groups::{GroupInfo, Member};
 pub use identity::Identity;
 pub use inbox::{InboxContent, InboxItem};
 pub use key_packages::KeyPackageInfo;
 pub use messages::{Processed, ProcessedContent};
 pub use outbox::{OutboxEntry, OutboxKind, Party};
+pub use proposals::{PendingProposal, ProposalInfo, ProposalSender, PskUsage};
 pub use settings::{GroupSettings, WireFormatPolicy};
 
 use crate::storage::{Batch, GranularStorage, Record, Savepoint};

@@ -48,6 +48,13 @@ async function arrives(from, to, text) {
   await shows(to, false, text, 'received')
 }
 
+test('a browser without IndexedDB is told so, and what to do', { timeout }, async () => {
+  const page = await anna.profile.page(service.url, (blank) =>
+    blank.addInitScript(() => Object.defineProperty(window, 'indexedDB', { value: undefined })))
+  await page.locator('[data-testid=error-page][data-code=indexeddb-unavailable]').waitFor()
+  await page.close()
+})
+
 test('both choose a name', { timeout }, async () => {
   for (const { name, page } of [anna, ben]) {
     await page.getByTestId('name-input').fill(name)

@@ -1,4 +1,4 @@
-import { openDB, type DBSchema, type IDBPObjectStore } from 'idb';
+import { openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore } from 'idb';
 
 /**
  * Which databases are this browser profile's; `?profile=` selects another set, so that two people can be tried out in
@@ -23,7 +23,12 @@ function storageKey(): string {
 
 /** A profile that cannot be read is not replaced: it is the way to databases that hold keys. */
 export class ProfileError extends Error {
-  readonly code = 'damaged-profile';
+  readonly code: 'damaged-profile' | 'indexeddb-unavailable';
+
+  constructor(code: ProfileError['code'], cause?: unknown) {
+    super(`the profile of this browser cannot be read: ${code}`, { cause });
+    this.code = code;
+  }
 }
 
 interface ProfilesSchema extends DBSchema {
@@ -32,15 +37,24 @@ interface ProfilesSchema extends DBSchema {
 
 /** Runs `work` in one transaction and settles when it is on the disk. */
 async function inTransaction<T>(work: (profiles: ProfileStore) => Promise<T>): Promise<T> {
-  const database = await openDB<ProfilesSchema>('chat profiles', 1, {
-    upgrade: (fresh) => void fresh.createObjectStore('profiles'),
-  });
+  const database = await openProfiles();
   try {
     const transaction = database.transaction('profiles', 'readwrite', { durability: 'strict' });
     const [result] = await Promise.all([work(transaction.store), transaction.done]);
     return result;
   } finally {
     database.close();
+  }
+}
+
+async function openProfiles(): Promise<IDBPDatabase<ProfilesSchema>> {
+  try {
+    return await openDB<ProfilesSchema>('chat profiles', 1, {
+      upgrade: (fresh) => void fresh.createObjectStore('profiles'),
+    });
+  } catch (error) {
+    // Also where there is no `indexedDB` at all: a TypeError would not tell the user what to do.
+    throw new ProfileError('indexeddb-unavailable', error);
   }
 }
 
@@ -55,7 +69,7 @@ export function loadProfile(): Promise<Profile> {
       await profiles.put(profile, storageKey());
       return profile;
     }
-    if (typeof (stored as Partial<Profile> | null)?.id !== 'string') throw new ProfileError();
+    if (typeof (stored as Partial<Profile> | null)?.id !== 'string') throw new ProfileError('damaged-profile');
     return stored as Profile;
   });
 }

@@ -48,6 +48,14 @@ export function listOfText(name: string, values: readonly string[]): readonly st
   return values;
 }
 
+/** @throws CoreCryptoError `invalid-argument` unless `value` is a boolean */
+export function flag(name: string, value: boolean): boolean {
+  if (typeof value !== 'boolean') {
+    throw invalid(name, 'a boolean');
+  }
+  return value;
+}
+
 /** @throws CoreCryptoError `invalid-argument` unless `value` is a whole number from 0 to `max` */
 export function integer(name: string, value: number, max: number = Number.MAX_SAFE_INTEGER): number {
   if (!Number.isInteger(value) || value < 0 || value > max) {

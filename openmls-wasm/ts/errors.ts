@@ -294,6 +294,11 @@ export const MLS_ERROR_CODES = [
    */
   'ratchet-tree-missing',
   /**
+   * The secret of that component was derived in this epoch already, and deleted from it by that.
+   * Next: use the one that was derived, or wait for the next epoch.
+   */
+  'secret-consumed',
+  /**
    * More messages of epochs that were not reached yet are kept than the settings allow.
    * Next: fetch what lies between, then hand this one in again.
    */

@@ -21,13 +21,13 @@ use crate::{
 /// One MLS client. Synchronous and in memory: see `CoreCryptoClient` for the one that stores.
 #[wasm_bindgen(js_name = MlsClient)]
 #[derive(Default)]
-pub struct JsMlsClient(MlsClient);
+pub struct JsMlsClient(pub(super) MlsClient);
 
-fn uint8(bytes: Vec<u8>) -> Uint8Array {
+pub(super) fn uint8(bytes: Vec<u8>) -> Uint8Array {
     Uint8Array::from(bytes.as_slice())
 }
 
-fn entry(entry: OutboxEntry) -> JsResult<JsValue> {
+pub(super) fn entry(entry: OutboxEntry) -> JsResult<JsValue> {
     to_js(&OutboxView::from(&entry))
 }
 

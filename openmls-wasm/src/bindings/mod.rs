@@ -6,6 +6,7 @@
 
 mod client;
 mod convert;
+mod external;
 mod view;
 
 pub use client::JsMlsClient;

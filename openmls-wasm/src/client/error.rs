@@ -164,6 +164,9 @@ pub enum ClientError {
     /// Neither the message nor the caller brings the ratchet tree (RFC 9420 §12.4.3.3).
     #[error("the ratchet tree is missing: hand it in")]
     RatchetTreeMissing,
+    /// The secret of that component was derived in this epoch already, and deleted from it.
+    #[error("the secret of that component was derived in this epoch already")]
+    SecretConsumed,
     /// More messages of epochs that were not reached yet are kept than the settings allow.
     #[error(
         "too many messages of epochs that were not reached yet are kept: fetch what lies between"
@@ -229,6 +232,7 @@ impl ClientError {
             Self::EpochChanged { .. } => "epoch-changed",
             Self::InvalidGroupInfo(_) => "invalid-group-info",
             Self::RatchetTreeMissing => "ratchet-tree-missing",
+            Self::SecretConsumed => "secret-consumed",
             Self::TooManyEarlyMessages => "too-many-early-messages",
             Self::UnknownOutboxEntry(_) => "unknown-outbox-entry",
             Self::DuplicateId(_) => "duplicate-id",

@@ -85,6 +85,13 @@ fn delete_records(provider: &Provider, group_id: &[u8]) -> Result<()> {
     Ok(())
 }
 
+pub(super) fn check_active(group: &MlsGroup) -> Result<()> {
+    match group.is_active() {
+        true => Ok(()),
+        false => Err(ClientError::GroupInactive),
+    }
+}
+
 pub(super) fn members(group: &MlsGroup) -> Vec<Member> {
     group.members().map(Member::from).collect()
 }

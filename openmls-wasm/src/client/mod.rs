@@ -10,6 +10,9 @@
 //! | `commits` | §12.4 | add, remove, update, leave, commit proposals; merge or clear |
 //! | `messages` | §6, §15 | encrypt, and process whatever comes in |
 //! | `welcome` | §12.4.3.1 | join by Welcome |
+//! | `group_info` | §12.4.3 | export and read group infos and ratchet trees |
+//! | `exporter` | §8.5 | secrets for the app |
+//! | `safe_exporter` | draft | secrets for components of the app, each once |
 //! | `psk` | §8.4 | external pre-shared keys |
 //! | `settings` | – | how a group treats its messages |
 //! | [`outbox`], [`inbox`] | – | what was produced and not handed over yet (G10) |
@@ -22,7 +25,9 @@
 mod commits;
 mod delivery;
 pub mod error;
+mod exporter;
 pub mod extensions;
+mod group_info;
 mod groups;
 pub mod identity;
 pub mod inbox;
@@ -32,6 +37,8 @@ pub mod outbox;
 pub mod proposals;
 mod provider;
 mod psk;
+#[cfg(feature = "extensions-draft")]
+mod safe_exporter;
 mod settings;
 mod welcome;
 
@@ -43,6 +50,7 @@ use openmls_traits::OpenMlsProvider;
 pub use delivery::{Delivered, DeliveredWelcome};
 pub use error::ClientError;
 pub use extensions::Extension;
+pub use group_info::GroupInfoDetails;
 pub use groups::{GroupInfo, Member};
 pub use identity::Identity;
 pub use inbox::{InboxContent, InboxItem};

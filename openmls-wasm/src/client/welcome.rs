@@ -1,12 +1,10 @@
 //! Joining by Welcome (RFC 9420 §12.4.3.1).
 
-use openmls::prelude::{
-    MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, RatchetTreeIn, StagedWelcome,
-};
+use openmls::prelude::{MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, StagedWelcome};
 use openmls_traits::OpenMlsProvider;
 use tls_codec::DeserializeBytes as _;
 
-use super::{groups, provider::Provider, settled, ClientError, MlsClient, Result};
+use super::{group_info, groups, provider::Provider, settled, ClientError, MlsClient, Result};
 
 impl MlsClient {
     /// Joins the group of a Welcome (an MLSMessage) and returns its id. The key package is deleted
@@ -49,9 +47,8 @@ pub(super) fn join(
     ratchet_tree: Option<&[u8]>,
 ) -> Result<openmls::group::MlsGroup> {
     let ratchet_tree = ratchet_tree
-        .map(RatchetTreeIn::tls_deserialize_exact_bytes)
-        .transpose()
-        .map_err(|_| ClientError::MalformedMessage)?;
+        .map(group_info::parse_ratchet_tree)
+        .transpose()?;
     let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome)
         .map_err(|_| ClientError::MalformedMessage)?;
     let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {

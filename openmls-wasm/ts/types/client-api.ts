@@ -1,6 +1,7 @@
 /** The synchronous client in wasm, whole. */
 
 import type { CommitApi } from './commits.js';
+import type { ExternalApi } from './external.js';
 import type { GroupApi } from './groups.js';
 import type { IdentityApi } from './identity.js';
 import type { KeyPackageApi } from './key-packages.js';
@@ -20,6 +21,7 @@ export interface MlsClientApi
     KeyPackageApi,
     GroupApi,
     CommitApi,
+    ExternalApi,
     MessageApi,
     ReceivingApi {
   /** Every record in memory, secrets included. Only in builds with the feature `test-hooks`. */

@@ -1,0 +1,30 @@
+/** Group infos, ratchet trees and exported secrets. */
+
+/** What a group info says of itself (RFC 9420 §12.4.3). Nothing of it is verified: only joining does that. */
+export interface GroupInfoDetails {
+  readonly groupId: Uint8Array;
+  /** The epoch it describes; a commit made from it leads to the next. */
+  readonly epoch: bigint;
+  /** RFC 9420 §17.1. */
+  readonly ciphersuite: number;
+  /** Types of the extensions of the group info itself (RFC 9420 §17.3). */
+  readonly extensions: readonly number[];
+  /** Types of the extensions of the group context in it. */
+  readonly groupContextExtensions: readonly number[];
+  /** If not, the ratchet tree must come by another way (RFC 9420 §12.4.3.3). */
+  readonly hasRatchetTree: boolean;
+  /** If not, nobody can join by it. */
+  readonly hasExternalPub: boolean;
+  /** Leaf index of the member that signed it. */
+  readonly signer: number;
+}
+
+/** What `MlsClient` offers for group infos and exported secrets. */
+export interface ExternalApi {
+  exportGroupInfo(groupId: Uint8Array, withRatchetTree: boolean): Uint8Array;
+  exportRatchetTree(groupId: Uint8Array): Uint8Array;
+  inspectGroupInfo(groupInfo: Uint8Array): GroupInfoDetails;
+  exportSecret(groupId: Uint8Array, label: string, context: Uint8Array, length: number): Uint8Array;
+  safeExportSecret(groupId: Uint8Array, componentId: number): Uint8Array;
+  safeExportPendingSecret(groupId: Uint8Array, componentId: number): Uint8Array;
+}

@@ -22,8 +22,11 @@ export type WasmSource = URL | string | BufferSource | WebAssembly.Module | Resp
 
 /** A running instance with one empty client in it. */
 export interface Engine {
+  /** The synchronous client. */
   readonly client: MlsClientApi;
+  /** The kinds of records that this version stores. */
   readonly categories: readonly Category[];
+  /** The format of the records. */
   readonly formatVersion: number;
   /** Ends the instance: wipes its memory. The client must not be called afterwards. */
   discard(): void;

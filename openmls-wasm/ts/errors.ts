@@ -374,11 +374,16 @@ export interface CoreCryptoErrorDetails {
 
 /** The one error class of this package. */
 export class CoreCryptoError extends Error {
+  /** Always `CoreCryptoError`. */
   override readonly name = 'CoreCryptoError';
+  /** What happened, for the app to act on: see the error table. */
   readonly code: CoreCryptoErrorCode;
+  /** Of a damaged record: its category (object store). */
   readonly category: string | undefined;
+  /** Of a damaged record: its key. Never its value. */
   readonly key: string | undefined;
 
+  /** @param message what happened, to what, and what to do; never a secret */
   constructor(code: CoreCryptoErrorCode, message: string, details: CoreCryptoErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined);
     this.code = code;

@@ -3,40 +3,97 @@
 import type { CoreCryptoErrorCode } from './errors.js';
 import type { InboxItem, OutboxEntry } from './mls-types.js';
 
+/** A transaction is complete. */
+export interface SavedEvent {
+  /** The number of records it changed. */
+  readonly records: number;
+}
+
+/** A write, or a look at what has become of one, has failed. */
+export interface StorageErrorEvent {
+  /** Why: a `PersisterFailure`, a `CoreCryptoErrorCode`, or `unknown`. */
+  readonly reason: string;
+  /** Why, for people. */
+  readonly message: string;
+  /** The number of failures in a row. */
+  readonly attempt: number;
+  /** When it is tried again, in milliseconds from now; undefined: this was the last attempt. */
+  readonly retryInMs: number | undefined;
+}
+
+/** A write has succeeded after one or more that failed. */
+export interface StorageRecoveredEvent {
+  /** The number of attempts, the one that succeeded included. */
+  readonly attempts: number;
+}
+
+/** Writing was given up. */
+export interface RolledBackEvent {
+  /** The number of calls that are about to reject. */
+  readonly rejected: number;
+}
+
+/** A fresh instance of the wasm goes on from what was saved. */
+export interface EngineRestartedEvent {
+  /** Why, for people. */
+  readonly reason: string;
+}
+
+/** Another client has taken over the database. */
+export interface WriterLostEvent {
+  /** What happened, for people. */
+  readonly message: string;
+}
+
+/** Items that are now durable in the inbox. */
+export interface InboxEvent {
+  /** In order; acknowledge each by its id. */
+  readonly items: readonly InboxItem[];
+}
+
+/** Entries that are now durable in the outbox. */
+export interface OutboxEvent {
+  /** In order; they may be uploaded. */
+  readonly entries: readonly OutboxEntry[];
+}
+
+/** Something handed in before the client was open cannot be processed. */
+export interface IncomingFailedEvent {
+  /** What was handed in. */
+  readonly kind: 'message' | 'welcome';
+  /** The id it was handed in with. */
+  readonly id: string | undefined;
+  /** The position it was handed in with. */
+  readonly position: number | undefined;
+  /** The code of the error. */
+  readonly code: CoreCryptoErrorCode;
+  /** Whether it stays in the queue, to be tried again at the next open. */
+  readonly kept: boolean;
+}
+
 /** Event name → what its listeners get. */
 export interface CoreCryptoEvents {
   /** A transaction is complete: everything in it is durable (promise G1). */
-  saved: { readonly records: number };
+  saved: SavedEvent;
   /**
    * A write has failed, or reading the database again after writes of which it is not known whether they were committed.
    * It is tried again after `retryInMs` milliseconds; undefined: this was the last attempt.
    */
-  'storage-error': {
-    readonly reason: string;
-    readonly message: string;
-    readonly attempt: number;
-    readonly retryInMs: number | undefined;
-  };
+  'storage-error': StorageErrorEvent;
   /** A write has succeeded after one or more that failed. */
-  'storage-recovered': { readonly attempts: number };
+  'storage-recovered': StorageRecoveredEvent;
   /** Writing was given up: memory is back at what the database holds, and `rejected` calls are about to reject. */
-  'rolled-back': { readonly rejected: number };
+  'rolled-back': RolledBackEvent;
   /** wasm panicked, or the database had to be read again: a fresh instance goes on from what was saved. */
-  'engine-restarted': { readonly reason: string };
+  'engine-restarted': EngineRestartedEvent;
   /** Another client has taken over the database; this one has failed for good. */
-  'writer-lost': { readonly message: string };
+  'writer-lost': WriterLostEvent;
   /** Items that are now durable in the inbox. Items of one event are in order; acknowledge each by id. */
-  inbox: { readonly items: readonly InboxItem[] };
+  inbox: InboxEvent;
   /** Entries that are now durable in the outbox and may be uploaded. */
-  outbox: { readonly entries: readonly OutboxEntry[] };
+  outbox: OutboxEvent;
   /** Something handed in before the client was open cannot be processed; `kept`: it is tried again at the next open. */
-  'incoming-failed': {
-    readonly kind: 'message' | 'welcome';
-    readonly id: string | undefined;
-    readonly position: number | undefined;
-    readonly code: CoreCryptoErrorCode;
-    readonly kept: boolean;
-  };
+  'incoming-failed': IncomingFailedEvent;
 }
 
 /** Calls listeners in the order they were added. */

@@ -11,14 +11,28 @@ export {
   type CoreCryptoErrorDetails,
   type MlsErrorCode,
 } from './errors.js';
-export type { CoreCryptoEvents } from './events.js';
+export type {
+  CoreCryptoEvents,
+  EngineRestartedEvent,
+  InboxEvent,
+  IncomingFailedEvent,
+  OutboxEvent,
+  RolledBackEvent,
+  SavedEvent,
+  StorageErrorEvent,
+  StorageRecoveredEvent,
+  WriterLostEvent,
+} from './events.js';
 export { IndexedDbPersister, type IndexedDbPersisterOptions } from './indexeddb-persister.js';
 export type * from './mls-types.js';
 export type { CoreCryptoOptions } from './options.js';
 export {
   PersisterError,
   type DatabaseOrigin,
+  type IncomingAttempts,
   type IncomingEntry,
+  type IncomingMessageEntry,
+  type IncomingWelcomeEntry,
   type Persister,
   type PersisterFailure,
   type PersisterSchema,

@@ -21,7 +21,9 @@ export type PersisterFactory = (database: string) => Persister;
 
 /** One test. `run` rejects, with a message that says what was expected, if the persister is wrong. */
 export interface PersisterTest {
+  /** What it shows. */
   readonly name: string;
+  /** Runs it over the persister that the factory makes. */
   readonly run: (factory: PersisterFactory) => Promise<void>;
 }
 

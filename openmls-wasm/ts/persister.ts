@@ -10,6 +10,7 @@ import type { Category, IncomingMessage, IncomingWelcome, StorageEvent, StorageR
 
 /** What a database must hold. Decided by the engine, so that categories are named in one place. */
 export interface PersisterSchema {
+  /** The kinds of records; each gets an object store. */
   readonly categories: readonly Category[];
   /** Format of the records; a database of a higher one is refused with `newer-format`. */
   readonly format: number;
@@ -26,20 +27,42 @@ export type DatabaseOrigin = 'created' | 'restored';
 
 /** The records that one transaction changes. */
 export interface WriteBatch {
+  /** The changes to write. */
   readonly events: readonly StorageEvent[];
   /** Keys of the durable queue whose effect is in `events`, or that are given up: deleted in the same transaction. */
   readonly incomingDone: readonly number[];
 }
 
 /** What was handed in before the client was open. */
-export type IncomingEntry = { readonly attempts: number } & (
-  | { readonly kind: 'message'; readonly message: IncomingMessage }
-  | { readonly kind: 'welcome'; readonly message: IncomingWelcome }
-);
+export type IncomingEntry = IncomingAttempts & (IncomingMessageEntry | IncomingWelcomeEntry);
+
+/** How often an entry of the durable queue was tried. */
+export interface IncomingAttempts {
+  /** How often processing it was tried and put off. */
+  readonly attempts: number;
+}
+
+/** A message of a group in the durable queue. */
+export interface IncomingMessageEntry {
+  /** An entry of a group's log. */
+  readonly kind: 'message';
+  /** What was handed in. */
+  readonly message: IncomingMessage;
+}
+
+/** A Welcome in the durable queue. */
+export interface IncomingWelcomeEntry {
+  /** A Welcome. */
+  readonly kind: 'welcome';
+  /** What was handed in. */
+  readonly message: IncomingWelcome;
+}
 
 /** An entry of the durable queue under its key; keys grow. */
 export interface StoredIncoming {
+  /** Its place in the queue. */
   readonly key: number;
+  /** What was handed in. */
   readonly entry: IncomingEntry;
 }
 
@@ -125,10 +148,15 @@ export type PersisterFailure =
  * browser then aborts it in the page without asking its database process, which may have committed it before.
  */
 export class PersisterError extends Error {
+  /** Always `PersisterError`. */
   override readonly name = 'PersisterError';
 
+
+  /** @param cause the error of the database */
   constructor(
+    /** Why it failed. */
     readonly reason: PersisterFailure,
+    /** Whether it is known that nothing was committed. */
     readonly outcome: 'not-committed' | 'unknown',
     message: string,
     cause?: unknown,

@@ -13,7 +13,7 @@
 //! | `msgpack` | MessagePack for serde, thin |
 //! | `state` | records, dirty events, batches, savepoints: no MLS in it |
 //! | [`granular`] | `GranularStorage`, the thread-safe face of `state` |
-//! | [`provider`] | OpenMLS's `StorageProvider<1>` on top of it |
+//! | `provider` | OpenMLS's `StorageProvider<1>` on top of it |
 //! | [`error`] | `StorageError` |
 //!
 //! Nothing here knows of groups, chats, JavaScript or IndexedDB: it builds and tests natively.

@@ -2,7 +2,10 @@
 
 import type { OutboxEntry } from './outbox.js';
 
-/** What `MlsClient` offers for commits. */
+/**
+ * What `MlsClient` offers for commits.
+ * @internal
+ */
 export interface CommitApi {
   addMembers(groupId: Uint8Array, keyPackages: readonly Uint8Array[], id?: string): OutboxEntry;
   removeMembers(groupId: Uint8Array, leafIndexes: readonly number[], id?: string): OutboxEntry;

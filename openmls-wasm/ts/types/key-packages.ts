@@ -12,7 +12,10 @@ export interface KeyPackageInfo {
   readonly notAfter: bigint;
 }
 
-/** What `MlsClient` offers for key packages. */
+/**
+ * What `MlsClient` offers for key packages.
+ * @internal
+ */
 export interface KeyPackageApi {
   generateKeyPackages(count: number): Uint8Array[];
   generateLastResortKeyPackage(): Uint8Array;

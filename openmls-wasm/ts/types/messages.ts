@@ -10,7 +10,10 @@ export type Processed = InboxItem extends infer Item
     : never
   : never;
 
-/** What `MlsClient` offers for messages and the outbox. */
+/**
+ * What `MlsClient` offers for messages and the outbox.
+ * @internal
+ */
 export interface MessageApi {
   encryptMessage(groupId: Uint8Array, plaintext: Uint8Array): Uint8Array;
   processMessage(bytes: Uint8Array): Processed;

@@ -4,10 +4,13 @@ import type { MemberIdentity } from './identity.js';
 
 /** A message, proposal or commit on its way to the delivery service. Stays until that has answered (promise G10). */
 export interface OutboxEntry {
+  /** The id to upload it under. */
   readonly id: string;
   /** Order of creation. */
   readonly sequence: number;
+  /** What it is. */
   readonly kind: 'message' | 'proposal' | 'commit';
+  /** The group it belongs to. */
   readonly groupId: Uint8Array;
   /** The epoch `bytes` belong to. */
   readonly epoch: bigint;
@@ -17,6 +20,8 @@ export interface OutboxEntry {
   readonly plaintext?: Uint8Array;
   /** Of a commit that adds members: the Welcome for them (RFC 9420 §12.4.3.1). */
   readonly welcome?: Uint8Array;
+  /** Of a commit: whom it adds. */
   readonly added: readonly MemberIdentity[];
+  /** Of a commit: whom it removes. */
   readonly removed: readonly MemberIdentity[];
 }

@@ -24,7 +24,10 @@ export interface IncomingWelcome extends IncomingMessage {
   readonly groupPosition?: number | undefined;
 }
 
-/** What `MlsClient` offers for receiving. */
+/**
+ * What `MlsClient` offers for receiving.
+ * @internal
+ */
 export interface ReceivingApi {
   /** @throws `group-not-found`, `position-gap` */
   receiveMessage(message: IncomingMessage): InboxItem | undefined;

@@ -2,21 +2,29 @@
 
 /** One change of the store: a record put, or, with `value: null`, deleted. */
 export interface StorageEvent {
+  /** The kind of record: the name of its object store. */
   readonly category: string;
+  /** The key, unique in its category. */
   readonly key: string;
+  /** The bytes of the record; null: it was deleted. */
   readonly value: Uint8Array | null;
 }
 
 /** One stored record. Its key is unique in its category. */
 export interface StorageRecord {
+  /** The kind of record: the name of its object store. */
   readonly category: string;
+  /** The key, unique in its category. */
   readonly key: string;
+  /** The bytes of the record. */
   readonly value: Uint8Array;
 }
 
 /** The changes that must reach the database in one transaction, or not at all (promise G2). */
 export interface StorageBatch {
+  /** The number by which the batch is confirmed or put back. */
   readonly sequence: number;
+  /** The changes; the last one of each key. */
   readonly events: readonly StorageEvent[];
 }
 
@@ -25,11 +33,16 @@ export type CategoryScope = 'client' | 'group';
 
 /** A kind of record; it has an object store of the same name. */
 export interface Category {
+  /** The name of the object store. */
   readonly name: string;
+  /** Whose records it holds. */
   readonly scope: CategoryScope;
 }
 
-/** The storage seam of `MlsClient`. */
+/**
+ * The storage seam of `MlsClient`.
+ * @internal
+ */
 export interface StorageApi {
   drainStorageEvents(): StorageBatch | undefined;
   confirmBatch(sequence: number): void;

@@ -96,6 +96,7 @@ fn client_of(case: &Case) -> MlsClient {
     let leaf = key_package.leaf_node();
     let identity = Identity {
         identity: leaf.credential().serialized_content().to_vec(),
+        certificates: vec![],
         signature_public_key: leaf.signature_key().as_slice().to_vec(),
         ciphersuite: case.cipher_suite,
     };

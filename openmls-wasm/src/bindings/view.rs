@@ -103,6 +103,7 @@ impl From<Category> for CategoryView {
 #[serde(rename_all = "camelCase")]
 pub(super) struct IdentityView<'a> {
     identity: &'a Bytes,
+    certificates: Vec<&'a Bytes>,
     signature_public_key: &'a Bytes,
     ciphersuite: u16,
 }
@@ -111,6 +112,7 @@ impl<'a> From<&'a Identity> for IdentityView<'a> {
     fn from(identity: &'a Identity) -> Self {
         Self {
             identity: Bytes::new(&identity.identity),
+            certificates: list_of_bytes(&identity.certificates),
             signature_public_key: Bytes::new(&identity.signature_public_key),
             ciphersuite: identity.ciphersuite,
         }
@@ -142,6 +144,7 @@ impl<'a> From<&'a KeyPackageInfo> for KeyPackageView<'a> {
 struct MemberView<'a> {
     leaf_index: u32,
     identity: &'a Bytes,
+    certificates: Vec<&'a Bytes>,
     signature_key: &'a Bytes,
 }
 
@@ -150,6 +153,7 @@ impl<'a> From<&'a Member> for MemberView<'a> {
         Self {
             leaf_index: member.leaf_index,
             identity: Bytes::new(&member.identity),
+            certificates: list_of_bytes(&member.certificates),
             signature_key: Bytes::new(&member.signature_key),
         }
     }
@@ -159,6 +163,7 @@ impl<'a> From<&'a Member> for MemberView<'a> {
 #[serde(rename_all = "camelCase")]
 struct PartyView<'a> {
     identity: &'a Bytes,
+    certificates: Vec<&'a Bytes>,
     signature_key: &'a Bytes,
 }
 
@@ -166,9 +171,14 @@ impl<'a> From<&'a Party> for PartyView<'a> {
     fn from(party: &'a Party) -> Self {
         Self {
             identity: Bytes::new(&party.identity),
+            certificates: list_of_bytes(&party.certificates),
             signature_key: Bytes::new(&party.signature_key),
         }
     }
+}
+
+fn list_of_bytes(list: &[Vec<u8>]) -> Vec<&Bytes> {
+    list.iter().map(|bytes| Bytes::new(bytes)).collect()
 }
 
 fn views<'a, T, V: From<&'a T>>(list: &'a [T]) -> Vec<V> {

@@ -376,10 +376,7 @@ impl Changes {
 
 impl From<&LeafNode> for Party {
     fn from(leaf: &LeafNode) -> Self {
-        Self {
-            identity: leaf.credential().serialized_content().to_vec(),
-            signature_key: leaf.signature_key().as_slice().to_vec(),
-        }
+        Self::new(leaf.credential(), leaf.signature_key().as_slice())
     }
 }
 
@@ -387,6 +384,7 @@ impl From<&Member> for Party {
     fn from(member: &Member) -> Self {
         Self {
             identity: member.identity.clone(),
+            certificates: member.certificates.clone(),
             signature_key: member.signature_key.clone(),
         }
     }

@@ -82,8 +82,5 @@ fn party(sender: &ExternalSender) -> Result<Party> {
         VLBytes::tls_deserialize_bytes(&encoded).map_err(ClientError::internal)?;
     let credential = openmls::prelude::Credential::tls_deserialize_exact_bytes(credential)
         .map_err(ClientError::internal)?;
-    Ok(Party {
-        identity: credential.serialized_content().to_vec(),
-        signature_key: signature_key.into(),
-    })
+    Ok(Party::new(&credential, signature_key.as_slice()))
 }

@@ -4,7 +4,10 @@ use openmls::prelude::{GroupId, LeafNodeIndex, MlsGroup};
 use openmls_traits::OpenMlsProvider;
 use serde::{Deserialize, Serialize};
 
-use super::{provider::Provider, settled, ClientError, MlsClient, Result};
+use super::{
+    capabilities, credential, provider::Provider, settled, AppCapabilities, ClientError, MlsClient,
+    Result,
+};
 use crate::storage::{key, Category, Scope};
 
 /// A member of a group.
@@ -12,8 +15,12 @@ use crate::storage::{key, Category, Scope};
 pub struct Member {
     /// The member's place in the ratchet tree (RFC 9420 §7).
     pub leaf_index: u32,
-    /// The identity of its basic credential.
+    /// The identity of its basic credential. Empty for an X.509 credential.
     pub identity: Vec<u8>,
+    /// The chain of its X.509 credential, DER-encoded, its own certificate first. Empty for a basic
+    /// credential. Both are empty for a credential that cannot be read.
+    #[serde(default)]
+    pub certificates: Vec<Vec<u8>>,
     /// Its public signature key.
     pub signature_key: Vec<u8>,
 }
@@ -102,9 +109,11 @@ pub(super) fn member_at(group: &MlsGroup, index: LeafNodeIndex) -> Option<Member
 
 impl From<openmls::prelude::Member> for Member {
     fn from(member: openmls::prelude::Member) -> Self {
+        let (identity, certificates) = credential::parts(&member.credential);
         Self {
             leaf_index: member.index.u32(),
-            identity: member.credential.serialized_content().to_vec(),
+            identity,
+            certificates,
             signature_key: member.signature_key,
         }
     }
@@ -122,7 +131,10 @@ impl MlsClient {
             Some(group_id) => GroupId::from_slice(group_id),
             None => GroupId::random(self.provider.rand()),
         };
-        let config = self.settings.create_config(identity.ciphersuite);
+        let capabilities = capabilities::own(&self.provider, &AppCapabilities::default());
+        let config = self
+            .settings
+            .create_config(identity.ciphersuite, capabilities);
         let savepoint = self.provider.storage().savepoint()?;
         let created = MlsGroup::new_with_group_id(
             &self.provider,

@@ -1,13 +1,16 @@
 //! Key packages: what others need to add this client to a group (RFC 9420 §10).
 
 use openmls::prelude::{
-    Capabilities, ExtensionType, KeyPackage, KeyPackageBundle, KeyPackageIn, MlsMessageBodyIn,
-    MlsMessageIn, MlsMessageOut, ProtocolVersion,
+    KeyPackage, KeyPackageBundle, KeyPackageIn, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut,
+    ProtocolVersion,
 };
 use openmls_traits::OpenMlsProvider;
 use tls_codec::{DeserializeBytes as _, Serialize as _};
 
-use super::{provider::Provider, settled, ClientError, MlsClient, Result};
+use super::{
+    capabilities, provider::Provider, settled, AppCapabilities, ClientError, Credential, MlsClient,
+    Result,
+};
 use crate::storage::{key, Category};
 
 /// An own key package whose private keys are stored.
@@ -53,19 +56,13 @@ impl MlsClient {
     fn build_key_packages(&mut self, count: u32, last_resort: bool) -> Result<Vec<Vec<u8>>> {
         self.load_identity()?;
         let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
+        let capabilities = capabilities::own(&self.provider, &AppCapabilities::default());
         let savepoint = self.provider.storage().savepoint()?;
         let built = (0..count)
             .map(|_| {
-                let builder = KeyPackage::builder();
+                let builder = KeyPackage::builder().leaf_node_capabilities(capabilities.clone());
                 let builder = if last_resort {
-                    // A key package may only carry extensions that its leaf says it supports
-                    // (RFC 9420 §10.1).
-                    let supported = [ExtensionType::LastResort];
-                    builder.mark_as_last_resort().leaf_node_capabilities(
-                        Capabilities::builder()
-                            .extensions(supported.to_vec())
-                            .build(),
-                    )
+                    builder.mark_as_last_resort()
                 } else {
                     builder
                 };
@@ -124,6 +121,10 @@ impl MlsClient {
 }
 
 /// Parses and verifies a key package of someone else.
+///
+/// # Errors
+/// `invalid-key-package`; `invalid-credential` for one whose credential cannot be read, or whose
+/// certificate is for another key.
 pub(super) fn verified(provider: &Provider, bytes: &[u8]) -> Result<KeyPackage> {
     let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes)
         .map_err(|_| ClientError::InvalidKeyPackage)?;
@@ -131,7 +132,10 @@ pub(super) fn verified(provider: &Provider, bytes: &[u8]) -> Result<KeyPackage> 
         MlsMessageBodyIn::KeyPackage(key_package) => key_package,
         _ => return Err(ClientError::InvalidKeyPackage),
     };
-    key_package
+    let key_package = key_package
         .validate(provider.crypto(), ProtocolVersion::Mls10)
-        .map_err(|_| ClientError::InvalidKeyPackage)
+        .map_err(|_| ClientError::InvalidKeyPackage)?;
+    let leaf = key_package.leaf_node();
+    Credential::from_mls(leaf.credential())?.check_key(leaf.signature_key().as_slice())?;
+    Ok(key_package)
 }

@@ -2,7 +2,10 @@
 //!
 //! | file | RFC 9420 | what it offers |
 //! |---|---|---|
+//! | `capabilities` | §7.2 | what a leaf says that its client supports |
+//! | `credential` | §5.3 | what a leaf says about its owner |
 //! | [`identity`] | §5 | who this client is, and proof of possession of its signature key |
+//! | `signature_key` | – | a key for which a certificate is made first; export of the private key |
 //! | `key_packages` | §10 | generate and list key packages |
 //! | `groups` | §11 | create, load, list and delete groups |
 //! | [`proposals`] | §12.1 | what members propose: describe, list |
@@ -22,7 +25,9 @@
 //! what they were before, and the live `MlsGroup` (which cannot be copied or compared) is dropped
 //! and loaded from the records when it is needed next (G2).
 
+mod capabilities;
 mod commits;
+mod credential;
 mod delivery;
 pub mod error;
 mod exporter;
@@ -40,6 +45,7 @@ mod psk;
 #[cfg(feature = "extensions-draft")]
 mod safe_exporter;
 mod settings;
+mod signature_key;
 mod welcome;
 
 use std::collections::HashMap;
@@ -47,6 +53,8 @@ use std::collections::HashMap;
 use openmls::group::MlsGroup;
 use openmls_traits::OpenMlsProvider;
 
+pub use capabilities::{AppCapabilities, Capabilities};
+pub use credential::Credential;
 pub use delivery::{Delivered, DeliveredWelcome};
 pub use error::ClientError;
 pub use extensions::Extension;

@@ -6,7 +6,7 @@
 use openmls_traits::{random::OpenMlsRand, OpenMlsProvider};
 use serde::{Deserialize, Serialize};
 
-use super::{ClientError, MlsClient, Result};
+use super::{credential, ClientError, MlsClient, Result};
 use crate::storage::{key, Category, GranularStorage};
 
 /// What an entry is.
@@ -23,8 +23,11 @@ pub enum OutboxKind {
 /// Someone whom a commit adds or removes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Party {
-    /// The identity of the basic credential.
+    /// The identity of the basic credential. Empty for an X.509 credential.
     pub identity: Vec<u8>,
+    /// The chain of the X.509 credential, as in [`Member`](super::Member).
+    #[serde(default)]
+    pub certificates: Vec<Vec<u8>>,
     /// The public signature key.
     pub signature_key: Vec<u8>,
 }
@@ -58,6 +61,17 @@ pub struct OutboxEntry {
     pub added: Vec<Party>,
     /// Whom a commit removes.
     pub removed: Vec<Party>,
+}
+
+impl Party {
+    pub(super) fn new(credential: &openmls::prelude::Credential, signature_key: &[u8]) -> Self {
+        let (identity, certificates) = credential::parts(credential);
+        Self {
+            identity,
+            certificates,
+            signature_key: signature_key.to_vec(),
+        }
+    }
 }
 
 pub(super) fn record_key(id: &str) -> String {

@@ -1,9 +1,10 @@
 //! How a group treats its messages: settings of this client, not agreed with the other members.
 
 use openmls::prelude::{
-    MlsGroupCreateConfig, MlsGroupJoinConfig, SenderRatchetConfiguration,
-    MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY,
-    PURE_CIPHERTEXT_WIRE_FORMAT_POLICY, PURE_PLAINTEXT_WIRE_FORMAT_POLICY,
+    Capabilities, Ciphersuite, MlsGroupCreateConfig, MlsGroupJoinConfig,
+    SenderRatchetConfiguration, MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY,
+    MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY,
+    PURE_PLAINTEXT_WIRE_FORMAT_POLICY,
 };
 
 /// Whether proposals and commits travel encrypted (RFC 9420 §6). Application messages always do.
@@ -72,10 +73,12 @@ impl GroupSettings {
 
     pub(super) fn create_config(
         &self,
-        ciphersuite: openmls::prelude::Ciphersuite,
+        ciphersuite: Ciphersuite,
+        capabilities: Capabilities,
     ) -> MlsGroupCreateConfig {
         MlsGroupCreateConfig::builder()
             .ciphersuite(ciphersuite)
+            .capabilities(capabilities)
             .wire_format_policy(self.wire_format_policy.into())
             .padding_size(self.padding_size)
             .max_past_epochs(self.max_past_epochs)

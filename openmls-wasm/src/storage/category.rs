@@ -47,6 +47,8 @@ categories! {
     Identity, "identity", Client, Some(1);
     /// Signature key pairs. Key: public key (as OpenMLS's credential builds it).
     SignatureKeyPair, "signature_key_pair", Client, Some(1);
+    /// The signature key that was generated before its credential. Key: 0.
+    GeneratedSignatureKey, "generated_signature_key", Client, Some(1);
     /// Key packages with their private keys. Key: key package reference.
     KeyPackage, "key_package", Client, Some(1);
     /// HPKE key pairs of own update proposals. Key: public key.

@@ -2,8 +2,10 @@
 
 /** The client's own identity: what its credential and leaf nodes say (RFC 9420 §5.3). */
 export interface Identity {
-  /** The identity of the basic credential, as given to `createIdentity`. */
+  /** The identity of the basic credential, as given to `createIdentity`; empty for an X.509 credential. */
   readonly identity: Uint8Array;
+  /** The chain of the X.509 credential, its own certificate first, each DER; empty for a basic credential. */
+  readonly certificates: readonly Uint8Array[];
   /** The public signature key, in the encoding of the ciphersuite. */
   readonly signaturePublicKey: Uint8Array;
   /** RFC 9420 §17.1, e.g. 1 for MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519. */
@@ -12,8 +14,13 @@ export interface Identity {
 
 /** A member of a group, or a client that was added or removed. */
 export interface MemberIdentity {
-  /** The identity of the basic credential. */
+  /** The identity of the basic credential; empty for an X.509 credential. */
   readonly identity: Uint8Array;
+  /**
+   * The chain of the X.509 credential, its own certificate first, each DER; empty for a basic credential. Both are empty
+   * for a credential that cannot be read: never take such a member for somebody.
+   */
+  readonly certificates: readonly Uint8Array[];
   /** The public signature key. */
   readonly signatureKey: Uint8Array;
 }

@@ -220,6 +220,22 @@ export const opening: Record<string, Scenario> = {
     equal(code, 'indexeddb-unavailable', 'the code');
   },
 
+  'without Web Locks nothing is opened or written, and the outcome is typed': async () => {
+    const name = await prepared();
+    const before = await dump(name);
+    for (const locks of [undefined, { request: () => Promise.reject(new DOMException('denied', 'SecurityError')) }]) {
+      Object.defineProperty(navigator, 'locks', { value: locks, configurable: true });
+      const code = await codeOf(make({ name }).client.open());
+      delete (navigator as { locks?: LockManager }).locks;
+      equal(code, 'locks-unavailable', 'the code');
+    }
+    equal(await dump(name), before, 'the database');
+    const { client } = make({ name });
+    await client.open();
+    equal(await encrypt(client), 2, 'the number after all that');
+    await client.close();
+  },
+
   'a connection that closes while it is opened, and a failure of IndexedDB itself, are not called a panic': async () => {
     const name = await prepared();
     IDBDatabase.prototype.transaction = function (...of): IDBTransaction {

@@ -99,6 +99,18 @@ export const real: Record<string, Scenario> = {
     await close(again);
   },
 
+  'a wasm file that is none is told, and the right one opens the database afterwards': async () => {
+    const here = await room();
+    await close(here);
+    const before = await dump(here.names.alice);
+    const wasm = Uint8Array.of(1, 2, 3);
+    equal(await codeOf(CoreCryptoClient.open({ name: here.names.alice, wasm })), 'wasm-unavailable', 'the code');
+    equal(await dump(here.names.alice), before, 'the database');
+    const alice = await person(here.names.alice);
+    equal((await alice.listGroups()).length, 1, 'groups');
+    await alice.close();
+  },
+
   'the database holds what memory holds, and every value is a small buffer of its own': async () => {
     const host = new RememberingHost();
     const name = freshName();

@@ -4,30 +4,47 @@
 //! one batch. It is merged when it comes back in the group's log, cleared when the delivery service
 //! rejected it explicitly, and neither on a time-out.
 
-use openmls::group::{CommitBuilder, CommitMessageBundle, Complete};
-use openmls::messages::proposals::ProposalOrRefType;
-use openmls::prelude::{
-    hash_ref::ProposalRef, KeyPackage, LeafNode, LeafNodeIndex, LeafNodeParameters, MlsGroup,
-    Proposal, Sender, StagedCommit,
-};
+use openmls::prelude::{LeafNode, MlsGroup, Proposal, Sender, StagedCommit};
 use openmls_traits::OpenMlsProvider;
 use tls_codec::Serialize as _;
 
 use super::{
     groups,
-    identity::LoadedIdentity,
-    key_packages,
     outbox::{self, OutboxEntry, OutboxKind, Party},
+    own_leaf,
     provider::Provider,
-    ClientError, Member, MlsClient, Result,
+    staging::{self, Plan},
+    ClientError, LeafUpdate, Member, MlsClient, ProposalRequest, Result,
 };
 
-/// What a commit asks for.
-#[derive(Default, Clone)]
-struct CommitRequest {
-    add: Vec<KeyPackage>,
-    remove: Vec<LeafNodeIndex>,
-    update: bool,
+/// What a commit is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitRequest {
+    /// What it proposes itself. (By reference are those that wait in the group.)
+    pub proposals: Vec<ProposalRequest>,
+    /// Whether it contains the proposals that wait in the group; those that no commit may contain
+    /// are left out. Whatever is left out is gone with the epoch.
+    pub include_pending: bool,
+    /// Whether the own leaf gets a new HPKE key even if nothing asks for that: it heals after a
+    /// compromise (RFC 9420 §12.4.1).
+    pub force_self_update: bool,
+    /// What else of the own leaf changes; implies new keys.
+    pub leaf: LeafUpdate,
+    /// Travels in the clear with the commit (RFC 9420 §6.1).
+    pub authenticated_data: Vec<u8>,
+}
+
+impl Default for CommitRequest {
+    /// Commits what waits, and nothing else.
+    fn default() -> Self {
+        Self {
+            proposals: vec![],
+            include_pending: true,
+            force_self_update: false,
+            leaf: LeafUpdate::default(),
+            authenticated_data: vec![],
+        }
+    }
 }
 
 impl MlsClient {
@@ -47,15 +64,14 @@ impl MlsClient {
         if key_packages.is_empty() {
             return Err(ClientError::InvalidArgument("no key package"));
         }
-        let add = key_packages
-            .iter()
-            .map(|bytes| key_packages::verified(&self.provider, bytes))
-            .collect::<Result<_>>()?;
+        let add = |key_package: &Vec<u8>| ProposalRequest::Add {
+            key_package: key_package.clone(),
+        };
         let request = CommitRequest {
-            add,
+            proposals: key_packages.iter().map(add).collect(),
             ..Default::default()
         };
-        self.commit(group_id, request, id)
+        self.commit(group_id, &request, id)
     }
 
     /// Commits the removal of the members at `leaf_indexes`.
@@ -72,16 +88,14 @@ impl MlsClient {
         if leaf_indexes.is_empty() {
             return Err(ClientError::InvalidArgument("no leaf index"));
         }
-        let remove = leaf_indexes
-            .iter()
-            .copied()
-            .map(LeafNodeIndex::new)
-            .collect();
+        let remove = |leaf_index: &u32| ProposalRequest::Remove {
+            leaf_index: *leaf_index,
+        };
         let request = CommitRequest {
-            remove,
+            proposals: leaf_indexes.iter().map(remove).collect(),
             ..Default::default()
         };
-        self.commit(group_id, request, id)
+        self.commit(group_id, &request, id)
     }
 
     /// Commits new keys of this client: it heals after a compromise (RFC 9420 §12.4.1).
@@ -90,10 +104,10 @@ impl MlsClient {
     /// Those of [`add_members`](Self::add_members).
     pub fn self_update(&mut self, group_id: &[u8], id: Option<&str>) -> Result<OutboxEntry> {
         let request = CommitRequest {
-            update: true,
+            force_self_update: true,
             ..Default::default()
         };
-        self.commit(group_id, request, id)
+        self.commit(group_id, &request, id)
     }
 
     /// Commits the proposals that wait.
@@ -105,35 +119,38 @@ impl MlsClient {
         group_id: &[u8],
         id: Option<&str>,
     ) -> Result<OutboxEntry> {
-        self.commit(group_id, CommitRequest::default(), id)
+        self.commit(group_id, &CommitRequest::default(), id)
     }
 
-    fn commit(
+    /// Commits: inline proposals, what waits in the group, new keys and contents of the own leaf. The
+    /// commit is pending until it comes back in the group's log.
+    ///
+    /// # Errors
+    /// `nothing-to-commit`, `invalid-key-package`, `unknown-member`, `cannot-remove-self`,
+    /// `unknown-psk`, `invalid-argument`, `invalid-credential`, `pending-commit`, `leave-pending`,
+    /// `group-inactive`, `group-not-found`, `duplicate-id`, `commit-rejected` (for instance for a
+    /// signature key that is a member's already).
+    pub fn commit(
         &mut self,
         group_id: &[u8],
-        request: CommitRequest,
+        request: &CommitRequest,
         id: Option<&str>,
     ) -> Result<OutboxEntry> {
         let id = self.new_entry_id(id)?;
         let sequence = self.next_sequence()?;
         self.with_group(group_id, |provider, identity, group| {
             check_can_commit(group)?;
-            let asks_for_nothing =
-                request.add.is_empty() && request.remove.is_empty() && !request.update;
-            if asks_for_nothing && !group.has_pending_proposals() {
+            let mut plan = Plan::of(provider, group, &request.proposals)?;
+            plan.force_self_update |= request.force_self_update;
+            let commits_pending = request.include_pending && group.has_pending_proposals();
+            if plan.is_empty() && request.leaf.is_empty() && !commits_pending {
                 return Err(ClientError::NothingToCommit);
             }
-            for index in &request.remove {
-                if *index == group.own_leaf_index() {
-                    return Err(ClientError::CannotRemoveSelf);
-                }
-                if group.member_at(*index).is_none() {
-                    return Err(ClientError::UnknownMember(index.u32()));
-                }
-            }
+            plan.leaf = own_leaf::prepare(provider, identity, group, &request.leaf)?;
             let before = groups::members(group);
             let epoch = group.epoch().as_u64();
-            let bundle = stage(provider, identity, group, &request)?;
+            group.set_aad(request.authenticated_data.clone());
+            let bundle = staging::stage(provider, identity, group, plan, request.include_pending)?;
             let (commit, welcome, _) = bundle.into_messages();
             let staged = group
                 .pending_commit()
@@ -151,7 +168,7 @@ impl MlsClient {
                         .map_err(ClientError::internal)?,
                 ),
                 plaintext: None,
-                authenticated_data: vec![],
+                authenticated_data: request.authenticated_data.clone(),
                 proposal_reference: None,
                 welcome: welcome
                     .map(|welcome| welcome.tls_serialize_detached())
@@ -159,41 +176,6 @@ impl MlsClient {
                     .map_err(ClientError::internal)?,
                 added: changes.added,
                 removed: changes.removed.iter().map(Party::from).collect(),
-            };
-            outbox::add(provider.storage(), &entry)?;
-            Ok(entry)
-        })
-    }
-
-    /// Proposes the own removal; another member commits it (RFC 9420 §12.1.3).
-    ///
-    /// # Errors
-    /// `leave-pending` if that was proposed in this epoch already, `pending-commit`,
-    /// `group-inactive`, `group-not-found`, `duplicate-id`.
-    pub fn leave_group(&mut self, group_id: &[u8], id: Option<&str>) -> Result<OutboxEntry> {
-        let id = self.new_entry_id(id)?;
-        let sequence = self.next_sequence()?;
-        self.with_group(group_id, |provider, identity, group| {
-            check_can_commit(group)?;
-            let epoch = group.epoch().as_u64();
-            let proposal = group.leave_group(provider, &identity.signer)?;
-            let entry = OutboxEntry {
-                id,
-                sequence,
-                kind: OutboxKind::Proposal,
-                group_id: group_id.to_vec(),
-                epoch,
-                bytes: Some(
-                    proposal
-                        .tls_serialize_detached()
-                        .map_err(ClientError::internal)?,
-                ),
-                plaintext: None,
-                authenticated_data: vec![],
-                proposal_reference: None,
-                welcome: None,
-                added: vec![],
-                removed: vec![],
             };
             outbox::add(provider.storage(), &entry)?;
             Ok(entry)
@@ -222,6 +204,7 @@ impl MlsClient {
                 return Err(ClientError::NoPendingCommit);
             }
             group.clear_pending_commit(provider.storage())?;
+            own_leaf::collect_signature_keys(provider.storage(), group)?;
             remove_commit_entry(provider, group_id).map(drop)
         })
     }
@@ -239,81 +222,14 @@ impl MlsClient {
     }
 }
 
-/// Stages the commit with every pending proposal that can be committed.
-///
-/// Anyone in the group can propose what no commit may contain (RFC 9420 §12.2). Such a proposal is
-/// left out, as §12.4 asks for, or nobody could commit and so nobody could send any more.
-fn stage(
-    provider: &Provider,
-    identity: &LoadedIdentity,
-    group: &mut MlsGroup,
-    request: &CommitRequest,
-) -> Result<CommitMessageBundle> {
-    let everything: Vec<ProposalRef> = group
-        .pending_proposals()
-        .map(|queued| queued.proposal_reference_ref().clone())
-        .collect();
-    let rejected = match build(provider, identity, group, request, &everything) {
-        Ok(builder) => return Ok(builder.stage_commit(provider)?),
-        Err(error) => error,
-    };
-    if everything.is_empty() || !matches!(rejected, ClientError::CommitRejected(_)) {
-        return Err(rejected);
-    }
-    let mut valid = vec![];
-    for reference in everything {
-        valid.push(reference);
-        if build(provider, identity, group, request, &valid).is_err() {
-            valid.pop();
-        }
-    }
-    // With nothing left to commit, a commit without proposals still ends the epoch, and with it the
-    // proposals that cannot be committed.
-    let ends_epoch = CommitRequest {
-        update: true,
-        ..request.clone()
-    };
-    let request = if valid.is_empty() {
-        &ends_epoch
-    } else {
-        request
-    };
-    Ok(build(provider, identity, group, request, &valid)?.stage_commit(provider)?)
-}
-
-fn build<'a>(
-    provider: &'a Provider,
-    identity: &LoadedIdentity,
-    group: &'a mut MlsGroup,
-    request: &CommitRequest,
-    proposals: &[ProposalRef],
-) -> Result<CommitBuilder<'a, Complete>> {
-    Ok(group
-        .commit_builder()
-        .consume_proposal_store(true)
-        .force_self_update(request.update)
-        .leaf_node_parameters(LeafNodeParameters::default())
-        .propose_adds(request.add.iter().cloned())
-        .propose_removals(request.remove.iter().copied())
-        .load_psks(provider.storage())?
-        .build(
-            provider.rand(),
-            provider.crypto(),
-            &identity.signer,
-            // What this commit proposes itself is asked about too.
-            |queued| {
-                queued.proposal_or_ref_type() == ProposalOrRefType::Proposal
-                    || proposals.contains(queued.proposal_reference_ref())
-            },
-        )?)
-}
-
 /// Merges the pending commit and removes its outbox entry. Returns what it changed.
 pub(super) fn merge_pending(provider: &Provider, group: &mut MlsGroup) -> Result<Changes> {
     let before = groups::members(group);
     let staged = group.pending_commit().ok_or(ClientError::NoPendingCommit)?;
     let changes = Changes::of(staged, &before);
-    group.merge_pending_commit(provider)?;
+    own_leaf::ending_epoch(provider, group, |group| {
+        Ok(group.merge_pending_commit(provider)?)
+    })?;
     remove_commit_entry(provider, group.group_id().as_slice())?;
     Ok(changes)
 }
@@ -332,11 +248,15 @@ pub(super) fn is_leaving(group: &MlsGroup) -> bool {
     let own = group.own_leaf_index();
     group.pending_proposals().any(|queued| {
         matches!(queued.sender(), Sender::Member(sender) if *sender == own)
-            && matches!(queued.proposal(), Proposal::Remove(remove) if remove.removed() == own)
+            && match queued.proposal() {
+                Proposal::Remove(remove) => remove.removed() == own,
+                Proposal::SelfRemove => true,
+                _ => false,
+            }
     })
 }
 
-fn check_can_commit(group: &MlsGroup) -> Result<()> {
+pub(super) fn check_can_commit(group: &MlsGroup) -> Result<()> {
     if !group.is_active() {
         return Err(ClientError::GroupInactive);
     }

@@ -1,11 +1,12 @@
 //! What can go wrong in an operation. Whatever it is, nothing has changed.
 
 use openmls::framing::errors::{MessageDecryptionError, SecretTreeError};
-use openmls::group::{CommitBuilderStageError, CreateCommitError, LeaveGroupError};
+use openmls::group::{CommitBuilderStageError, CreateCommitError};
 use openmls::prelude::{
     CreateMessageError, MergeCommitError, MergePendingCommitError, MlsGroupStateError,
     NewGroupError, ProcessMessageError, ValidationError, WelcomeError,
 };
+use openmls::schedule::errors::PskError;
 
 use crate::storage::{key, StorageError};
 
@@ -318,6 +319,7 @@ impl From<CreateCommitError> for ClientError {
     fn from(error: CreateCommitError) -> Self {
         match error {
             CreateCommitError::CannotRemoveSelf => Self::CannotRemoveSelf,
+            CreateCommitError::PskError(PskError::KeyNotFound) => Self::UnknownPsk,
             CreateCommitError::LibraryError(error) => Self::internal(error),
             other => Self::CommitRejected(other.to_string()),
         }
@@ -328,16 +330,6 @@ impl From<CommitBuilderStageError<StorageError>> for ClientError {
     fn from(error: CommitBuilderStageError<StorageError>) -> Self {
         match error {
             CommitBuilderStageError::KeyStoreError(error) => error.into(),
-            other => Self::internal(other),
-        }
-    }
-}
-
-impl From<LeaveGroupError<StorageError>> for ClientError {
-    fn from(error: LeaveGroupError<StorageError>) -> Self {
-        match error {
-            LeaveGroupError::GroupStateError(error) => error.into(),
-            LeaveGroupError::StorageError(error) => error.into(),
             other => Self::internal(other),
         }
     }

@@ -1,10 +1,13 @@
 //! Extensions of the group context and of leaf nodes (RFC 9420 §13).
 
-use openmls::prelude::{Extension as MlsExtension, ExtensionValidator, Extensions, ExternalSender};
+use openmls::prelude::{
+    CredentialType, Extension as MlsExtension, ExtensionType, ExtensionValidator, Extensions,
+    ExternalSender, InvalidExtensionError, ProposalType, RequiredCapabilitiesExtension,
+};
 use serde::{Deserialize, Serialize};
 use tls_codec::{DeserializeBytes as _, Serialize as _, VLBytes};
 
-use super::{ClientError, Party, Result};
+use super::{ClientError, Credential, Party, Result};
 
 /// An extension (RFC 9420 §13). Two of the group context are spelled out, because apps set them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +54,32 @@ impl Extension {
         }
     }
 
+    /// The extension type and `extension_data`.
+    fn parts(&self) -> Result<(ExtensionType, Vec<u8>)> {
+        match self {
+            Self::RequiredCapabilities {
+                extension_types,
+                proposal_types,
+                credential_types,
+            } => {
+                let required = RequiredCapabilitiesExtension::new(
+                    &types::<ExtensionType>(extension_types),
+                    &types::<ProposalType>(proposal_types),
+                    &types::<CredentialType>(credential_types),
+                );
+                Ok((ExtensionType::RequiredCapabilities, encoded(&required)?))
+            }
+            Self::ExternalSenders { senders } => {
+                let senders: Vec<_> = senders.iter().map(sender).collect::<Result<_>>()?;
+                Ok((ExtensionType::ExternalSenders, encoded(&senders)?))
+            }
+            Self::Other {
+                extension_type,
+                data,
+            } => Ok(((*extension_type).into(), data.clone())),
+        }
+    }
+
     /// The list of extensions of a group context or of a leaf node.
     pub(super) fn list_from_mls<T: ExtensionValidator>(
         extensions: &Extensions<T>,
@@ -61,6 +90,22 @@ impl Extension {
 
 fn numbers<T: Copy + Into<u16>>(types: &[T]) -> Vec<u16> {
     types.iter().map(|number| (*number).into()).collect()
+}
+
+fn types<T: From<u16>>(numbers: &[u16]) -> Vec<T> {
+    numbers.iter().copied().map(T::from).collect()
+}
+
+fn encoded(value: &impl tls_codec::Serialize) -> Result<Vec<u8>> {
+    value
+        .tls_serialize_detached()
+        .map_err(ClientError::internal)
+}
+
+fn sender(party: &Party) -> Result<ExternalSender> {
+    let credential = Credential::from_parts(&party.identity, &party.certificates);
+    let key = party.signature_key.as_slice();
+    Ok(ExternalSender::new(key.into(), credential.to_mls()?))
 }
 
 /// `extension_data`: what follows the type in the encoding.
@@ -83,4 +128,32 @@ fn party(sender: &ExternalSender) -> Result<Party> {
     let credential = openmls::prelude::Credential::tls_deserialize_exact_bytes(credential)
         .map_err(ClientError::internal)?;
     Ok(Party::new(&credential, signature_key.as_slice()))
+}
+
+/// Extensions for a group context or a leaf node.
+///
+/// # Errors
+/// `invalid-argument` for content that does not parse, a type that is there twice, or one that
+/// does not belong there; `invalid-credential` for that of an external sender.
+pub(super) fn list_to_mls<T>(list: &[Extension]) -> Result<Extensions<T>>
+where
+    T: ExtensionValidator,
+    InvalidExtensionError: From<T::Error>,
+{
+    let mut content = vec![];
+    for extension in list {
+        let (extension_type, data) = extension.parts()?;
+        extension_type
+            .tls_serialize(&mut content)
+            .and_then(|_| VLBytes::from(data).tls_serialize(&mut content))
+            .map_err(|_| ClientError::InvalidArgument("an extension is too long"))?;
+    }
+    let encoded = VLBytes::from(content)
+        .tls_serialize_detached()
+        .map_err(|_| ClientError::InvalidArgument("the extensions are too long"))?;
+    Extensions::tls_deserialize_exact_bytes(&encoded).map_err(|_| {
+        ClientError::InvalidArgument(
+            "an extension does not parse, is there twice, or does not belong there",
+        )
+    })
 }

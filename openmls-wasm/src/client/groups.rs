@@ -5,8 +5,7 @@ use openmls_traits::OpenMlsProvider;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    capabilities, credential, provider::Provider, settled, AppCapabilities, ClientError, MlsClient,
-    Result,
+    capabilities, credential, own_leaf, provider::Provider, settled, ClientError, MlsClient, Result,
 };
 use crate::storage::{key, Category, Scope};
 
@@ -74,6 +73,7 @@ pub(super) fn prepare_to_join(provider: &Provider, group_id: &[u8], welcome: u64
 /// Deletes every record of a group but the number of its last epoch.
 fn forget(provider: &Provider, group: &MlsGroup) -> Result<()> {
     let group_id = group.group_id().as_slice();
+    own_leaf::delete_all(provider.storage(), group)?;
     delete_records(provider, group_id)?;
     let epoch = group.epoch().as_u64();
     let key = key::bytes_key(group_id);
@@ -131,7 +131,7 @@ impl MlsClient {
             Some(group_id) => GroupId::from_slice(group_id),
             None => GroupId::random(self.provider.rand()),
         };
-        let capabilities = capabilities::own(&self.provider, &AppCapabilities::default());
+        let capabilities = capabilities::own(&self.provider, &self.capabilities);
         let config = self
             .settings
             .create_config(identity.ciphersuite, capabilities);

@@ -8,8 +8,7 @@ use openmls_traits::OpenMlsProvider;
 use tls_codec::{DeserializeBytes as _, Serialize as _};
 
 use super::{
-    capabilities, provider::Provider, settled, AppCapabilities, ClientError, Credential, MlsClient,
-    Result,
+    capabilities, provider::Provider, settled, ClientError, Credential, MlsClient, Result,
 };
 use crate::storage::{key, Category};
 
@@ -56,7 +55,7 @@ impl MlsClient {
     fn build_key_packages(&mut self, count: u32, last_resort: bool) -> Result<Vec<Vec<u8>>> {
         self.load_identity()?;
         let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
-        let capabilities = capabilities::own(&self.provider, &AppCapabilities::default());
+        let capabilities = capabilities::own(&self.provider, &self.capabilities);
         let savepoint = self.provider.storage().savepoint()?;
         let built = (0..count)
             .map(|_| {

@@ -14,6 +14,7 @@ use super::{
     identity::LoadedIdentity,
     inbox::{self, InboxContent, InboxItem},
     outbox::{self, OutboxEntry, OutboxKind, Party},
+    own_leaf,
     provider::Provider,
     ClientError, Member, MlsClient, Result,
 };
@@ -300,7 +301,9 @@ fn merge(
     let Changes { added, removed } = Changes::of(&staged, &groups::members(group));
     let self_removed = staged.self_removed();
     let superseded = commits::remove_commit_entry(provider, group.group_id().as_slice())?;
-    group.merge_staged_commit(provider, staged)?;
+    own_leaf::ending_epoch(provider, group, |group| {
+        Ok(group.merge_staged_commit(provider, staged)?)
+    })?;
     Ok(ProcessedContent::Commit {
         sender,
         epoch: group.epoch().as_u64(),

@@ -8,9 +8,10 @@
 //! | `signature_key` | – | a key for which a certificate is made first; export of the private key |
 //! | `key_packages` | §10 | generate and list key packages |
 //! | `groups` | §11 | create, load, list and delete groups |
-//! | [`proposals`] | §12.1 | what members propose: describe, list |
+//! | [`proposals`], `propose` | §12.1 | what members propose: propose, describe, list, drop |
 //! | [`extensions`] | §13 | extensions of the group context and of leaf nodes |
-//! | `commits` | §12.4 | add, remove, update, leave, commit proposals; merge or clear |
+//! | `own_leaf` | §7.2 | the own leaf of a group: a new credential or signature key, and its key pairs |
+//! | `commits`, `staging` | §12.4 | add, remove, update, leave, commit proposals; merge or clear |
 //! | `messages` | §6, §15 | encrypt, and process whatever comes in |
 //! | `welcome` | §12.4.3.1 | join by Welcome |
 //! | `group_info` | §12.4.3 | export and read group infos and ratchet trees |
@@ -39,13 +40,16 @@ pub mod inbox;
 mod key_packages;
 mod messages;
 pub mod outbox;
+mod own_leaf;
 pub mod proposals;
+mod propose;
 mod provider;
 mod psk;
 #[cfg(feature = "extensions-draft")]
 mod safe_exporter;
 mod settings;
 mod signature_key;
+mod staging;
 mod welcome;
 
 use std::collections::HashMap;
@@ -54,6 +58,7 @@ use openmls::group::MlsGroup;
 use openmls_traits::OpenMlsProvider;
 
 pub use capabilities::{AppCapabilities, Capabilities};
+pub use commits::CommitRequest;
 pub use credential::Credential;
 pub use delivery::{Delivered, DeliveredWelcome};
 pub use error::ClientError;
@@ -65,7 +70,8 @@ pub use inbox::{InboxContent, InboxItem};
 pub use key_packages::KeyPackageInfo;
 pub use messages::{Processed, ProcessedContent};
 pub use outbox::{OutboxEntry, OutboxKind, Party};
-pub use proposals::{PendingProposal, ProposalInfo, ProposalSender, PskUsage};
+pub use own_leaf::LeafUpdate;
+pub use proposals::{PendingProposal, ProposalInfo, ProposalRequest, ProposalSender, PskUsage};
 pub use settings::{GroupSettings, WireFormatPolicy};
 
 use crate::storage::{Batch, GranularStorage, Record, Savepoint};
@@ -87,6 +93,8 @@ pub struct MlsClient {
     identity: Option<LoadedIdentity>,
     /// What groups are created and joined with.
     settings: GroupSettings,
+    /// What the app supports beside what this library does.
+    capabilities: AppCapabilities,
     /// The next sequence of an inbox item or outbox entry; `None` until the records were looked at.
     next_sequence: Option<u64>,
 }
@@ -101,6 +109,13 @@ impl MlsClient {
     /// stay.
     pub fn set_group_settings(&mut self, settings: GroupSettings) {
         self.settings = settings;
+    }
+
+    /// What the app supports beside what this library does: its own types of proposals and extensions.
+    /// Key packages that are generated and groups that are created from now on say so; the leaf of a
+    /// group that exists gets it by [`LeafUpdate::capabilities`].
+    pub fn set_app_capabilities(&mut self, capabilities: AppCapabilities) {
+        self.capabilities = capabilities;
     }
 
     /// The store, for inspection and tests.
@@ -165,8 +180,9 @@ impl MlsClient {
         settled(savepoint, operation(&self.provider))
     }
 
-    /// Runs an operation on a group. The group is out of the map meanwhile: if the operation
-    /// fails, it is dropped with whatever the failure left in it.
+    /// Runs an operation on a group, with the identity that the own leaf has there. The group is out
+    /// of the map meanwhile: if the operation fails, it is dropped with whatever the failure left
+    /// in it.
     fn with_group<T>(
         &mut self,
         group_id: &[u8],
@@ -178,6 +194,8 @@ impl MlsClient {
             Some(group) => group,
             None => groups::load(&self.provider, group_id)?,
         };
+        let in_group = own_leaf::identity_in(&self.provider, identity, &group)?;
+        let identity = in_group.as_ref().unwrap_or(identity);
         let savepoint = self.provider.storage().savepoint()?;
         let value = settled(savepoint, operation(&self.provider, identity, &mut group))?;
         self.groups.insert(group_id.to_vec(), group);

@@ -1,14 +1,78 @@
 //! Proposals: what members, external senders and new members ask a group to change (RFC 9420 §12.1).
 
 use openmls::prelude::{
-    Extensions, GroupContext, MlsGroup, PreSharedKeyProposal, Proposal, QueuedProposal,
-    ReInitProposal, Sender,
+    hash_ref::ProposalRef, Extensions, GroupContext, MlsGroup, PreSharedKeyProposal, Proposal,
+    QueuedProposal, ReInitProposal, Sender,
 };
 use openmls::schedule::{psk::ResumptionPskUsage, PreSharedKeyId, Psk};
+use openmls_traits::OpenMlsProvider;
 use serde::{Deserialize, Serialize};
 use tls_codec::{DeserializeBytes, TlsDeserializeBytes, TlsSerialize, TlsSize, VLBytes};
 
-use super::{extensions::Extension, groups, ClientError, Member, MlsClient, Party, Result};
+use super::{
+    extensions::Extension, groups, outbox, own_leaf, ClientError, LeafUpdate, Member, MlsClient,
+    Party, Result,
+};
+
+/// What a client proposes, by itself or inside a commit.
+///
+/// There is no ReInit: OpenMLS 0.9.2 leaves one out of every commit (`proposal_store.rs`,
+/// `filter_proposals`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProposalRequest {
+    /// Add a client (RFC 9420 §12.1.1).
+    Add {
+        /// Its key package, an MLSMessage.
+        key_package: Vec<u8>,
+    },
+    /// Remove a member (RFC 9420 §12.1.3).
+    Remove {
+        /// Its leaf index. The own one is leaving: not inside an own commit.
+        leaf_index: u32,
+    },
+    /// Replace the own leaf (RFC 9420 §12.1.2). Not inside an own commit, which replaces the leaf by
+    /// [`CommitRequest::leaf`](super::CommitRequest::leaf).
+    Update(LeafUpdate),
+    /// Leave by a proposal that an external commit may contain too (MLS extensions draft). Not
+    /// inside an own commit. Needs a [`WireFormatPolicy`](super::WireFormatPolicy) that sends
+    /// PublicMessages.
+    SelfRemove,
+    /// Mix an external pre-shared key into the next epoch (RFC 9420 §12.1.4). Who has it not cannot
+    /// follow.
+    ExternalPsk {
+        /// The id it was stored under.
+        psk_id: Vec<u8>,
+    },
+    /// Mix the resumption PSK of a past epoch of this group into the next one (RFC 9420 §12.1.4).
+    /// Who was no member then cannot follow.
+    ResumptionPsk {
+        /// The epoch.
+        epoch: u64,
+    },
+    /// Replace the extensions of the group context (RFC 9420 §12.1.7). One of the app's own must be
+    /// among the required capabilities of the same list.
+    GroupContextExtensions {
+        /// The new ones, all of them.
+        extensions: Vec<Extension>,
+    },
+    /// Something of a component of the app that is gone with the epoch (MLS extensions draft). Only
+    /// inside a commit: OpenMLS 0.9.2 has no other way to send it.
+    #[cfg(feature = "extensions-draft")]
+    AppEphemeral {
+        /// The component.
+        component_id: u16,
+        /// The content.
+        data: Vec<u8>,
+    },
+    /// A proposal of a type that the app has defined. Every member must list the type in its
+    /// capabilities.
+    AppDefined {
+        /// The proposal type (RFC 9420 §17.4), none of MLS's own.
+        proposal_type: u16,
+        /// The content.
+        payload: Vec<u8>,
+    },
+}
 
 /// What a proposal says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -272,4 +336,69 @@ impl MlsClient {
                 .collect()
         })
     }
+
+    /// Drops every proposal that waits, with the key pairs of own updates, and takes own ones that
+    /// were not uploaded yet out of the outbox.
+    ///
+    /// A commit of another member that contains one of them cannot be processed any more. So this
+    /// is for a group in which every member drops them: to commit without them, a
+    /// [`CommitRequest`](super::CommitRequest) that leaves them out will do.
+    ///
+    /// # Errors
+    /// `pending-commit`, `group-inactive`, `group-not-found`.
+    pub fn clear_pending_proposals(&mut self, group_id: &[u8]) -> Result<()> {
+        self.drop_proposals(group_id, |_| true)
+    }
+
+    /// Drops one proposal that waits, as [`clear_pending_proposals`](Self::clear_pending_proposals)
+    /// drops all.
+    ///
+    /// # Errors
+    /// `unknown-proposal`, and those of [`clear_pending_proposals`](Self::clear_pending_proposals).
+    pub fn remove_pending_proposal(&mut self, group_id: &[u8], reference: &[u8]) -> Result<()> {
+        self.with_group(group_id, |_, _, group| {
+            let is_known = queued_references(group).any(|known| known.as_slice() == reference);
+            is_known.then_some(()).ok_or(ClientError::UnknownProposal)
+        })?;
+        self.drop_proposals(group_id, |known| known == reference)
+    }
+
+    fn drop_proposals(
+        &mut self,
+        group_id: &[u8],
+        is_dropped: impl Fn(&[u8]) -> bool,
+    ) -> Result<()> {
+        let outbox = self.outbox()?;
+        self.with_group(group_id, |provider, _, group| {
+            if !group.is_active() {
+                return Err(ClientError::GroupInactive);
+            }
+            if group.pending_commit().is_some() {
+                return Err(ClientError::PendingCommit);
+            }
+            let dropped: Vec<ProposalRef> = queued_references(group)
+                .filter(|reference| is_dropped(reference.as_slice()))
+                .cloned()
+                .collect();
+            for reference in &dropped {
+                group
+                    .remove_pending_proposal(provider.storage(), reference)
+                    .map_err(ClientError::internal)?;
+                let entry = outbox.iter().find(|entry| {
+                    entry.group_id == group_id
+                        && entry.proposal_reference.as_deref() == Some(reference.as_slice())
+                });
+                if let Some(entry) = entry {
+                    outbox::remove(provider.storage(), &entry.id)?;
+                }
+            }
+            own_leaf::collect_proposed(provider, group)
+        })
+    }
+}
+
+fn queued_references(group: &MlsGroup) -> impl Iterator<Item = &ProposalRef> {
+    group
+        .pending_proposals()
+        .map(QueuedProposal::proposal_reference_ref)
 }

@@ -94,6 +94,8 @@ categories! {
     GroupEpochSecrets, "group_epoch_secrets", Group, Some(1);
     /// `ApplicationExportTree` of the extensions draft. Key: group.
     ApplicationExportTree, "application_export_tree", Group, Some(1);
+    /// Which signature key pairs were made for the own leaf. Key: group / public key.
+    OwnSignatureKey, "own_signature_key", Group, Some(2);
     /// HPKE key pairs of an epoch. Key: group / epoch / leaf index.
     EpochKeyPairs, "epoch_key_pairs", Group, Some(3);
 }

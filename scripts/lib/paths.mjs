@@ -12,6 +12,8 @@ export const stampsDir = join(targetDir, 'stamps')
 export const packageDir = join(root, 'openmls-wasm')
 export const frontendDir = join(root, 'frontend')
 export const dataDir = join(root, '.data')
+/** What `npm run docs` and `npm run coverage` write. */
+export const referenceDir = join(root, 'docs', 'reference')
 
 export const isWindows = process.platform === 'win32'
 export const exe = (name) => (isWindows ? `${name}.exe` : name)

@@ -2,6 +2,7 @@
 
 /** What a group info says of itself (RFC 9420 §12.4.3). Nothing of it is verified: only joining does that. */
 export interface GroupInfoDetails {
+  /** The group it is of. */
   readonly groupId: Uint8Array;
   /** The epoch it describes; a commit made from it leads to the next. */
   readonly epoch: bigint;
@@ -19,7 +20,10 @@ export interface GroupInfoDetails {
   readonly signer: number;
 }
 
-/** What `MlsClient` offers for group infos and exported secrets. */
+/**
+ * What `MlsClient` offers for group infos and exported secrets.
+ * @internal
+ */
 export interface ExternalApi {
   exportGroupInfo(groupId: Uint8Array, withRatchetTree: boolean): Uint8Array;
   exportRatchetTree(groupId: Uint8Array): Uint8Array;

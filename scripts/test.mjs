@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { frontendDir, packageDir, root, serviceBinary, targetDir } from './lib/paths.mjs'
+import { startProxy } from './lib/proxy.mjs'
 import { packageCommand, pathWith, run } from './lib/run.mjs'
 import { Problem, main, say } from './lib/say.mjs'
 import { check, findTests, line, nodeTests, runSuite, rustCounts, settled, sum } from './lib/suites.mjs'
@@ -85,39 +86,31 @@ const quietBrowser = [
 async function wasmPackTest({ wasmBindgen }) {
   const command = await wasmPack()
   const found = await browser()
-  const capabilities = join(reports, 'webdriver.json')
-  writeFileSync(capabilities, JSON.stringify({
-    'goog:chromeOptions': { binary: found.browser, args: [...quietBrowser, ...noSandbox()] },
-  }, undefined, 2))
-  const driver = found.chromedriver ? ['--chromedriver', found.chromedriver] : []
   // Compiled beforehand, so that the time limit is one for the browser.
   const crate = join(root, 'wasm-tests')
   const compiled = await run('cargo', ['build', '--tests', '--target', wasmTarget], { cwd: crate })
   if (compiled.code !== 0) return { passed: 0, failed: 1, note: 'did not compile' }
-  for (let attempt = 1; ; attempt++) {
-    const { code, output } = await run(command, ['test', '--headless', '--chrome', ...driver, '--mode', 'no-install', crate], {
-      timeoutMs: 1.5 * minutes,
-      env: {
-        // The test runner of wasm-bindgen lies beside it.
-        PATH: pathWith(dirname(wasmBindgen)),
-        WASM_BINDGEN_TEST_WEBDRIVER_JSON: capabilities,
-        WASM_BINDGEN_TEST_TIMEOUT: '80',
-        WASM_BINDGEN_TEST_DRIVER_TIMEOUT: '60',
-      },
-    })
-    if (code !== 0 && attempt < 8 && browserNeverCame(output)) {
-      say('\nThe browser did not come up, so no test has run in it: trying again.')
-      continue
-    }
-    if (!found.chromedriver && code !== 0) say('No chromedriver of the version of the browser was found; set CHROMEDRIVER to one.')
-    return settled(rustCounts(output), code)
-  }
-}
-
-/** chromedriver now and then waits for ever for a browser on a busy machine. Only that is worth another try. */
-function browserNeverCame(output) {
-  const last = output.split('Running headless tests in').at(-1)
-  return last !== output && !/running \d+ tests?/.test(last)
+  const proxy = await startProxy()
+  const capabilities = join(reports, 'webdriver.json')
+  // Without `<-loopback>` Chromium goes past a proxy to its own machine.
+  const throughProxy = [`--proxy-server=http://${proxy.address}`, '--proxy-bypass-list=<-loopback>']
+  writeFileSync(capabilities, JSON.stringify({
+    'goog:chromeOptions': { binary: found.browser, args: [...quietBrowser, ...throughProxy, ...noSandbox()] },
+  }, undefined, 2))
+  const driver = found.chromedriver ? ['--chromedriver', found.chromedriver] : []
+  const { code, output } = await run(command, ['test', '--headless', '--chrome', ...driver, '--mode', 'no-install', crate], {
+    timeoutMs: 6 * minutes,
+    env: {
+      // The test runner of wasm-bindgen lies beside it.
+      PATH: pathWith(dirname(wasmBindgen)),
+      WASM_BINDGEN_TEST_WEBDRIVER_JSON: capabilities,
+      WASM_BINDGEN_TEST_TIMEOUT: '120',
+      WASM_BINDGEN_TEST_DRIVER_TIMEOUT: '60',
+    },
+  })
+  proxy.close()
+  if (!found.chromedriver && code !== 0) say('No chromedriver of the version of the browser was found; set CHROMEDRIVER to one.')
+  return settled(rustCounts(output), code)
 }
 
 async function typeCheck() {

@@ -1,0 +1,95 @@
+// A member that is a CoreCryptoClient, used as an app uses it: outbox, echo of the own commit, inbox.
+import { CoreCryptoClient } from 'openmls-wasm'
+import { hex, text, utf8 } from './bytes.js'
+
+export class CoreCryptoMember {
+  static async open(name, options) {
+    const member = new CoreCryptoMember()
+    member.name = name
+    member.options = options
+    member.database = `interop ${name} ${crypto.randomUUID()}`
+    member.client = await CoreCryptoClient.open({ name: member.database })
+    await member.client.createIdentity(utf8(name), options.ciphersuite)
+    return member
+  }
+
+  /** Nothing is kept but the database. */
+  async reopen() {
+    await this.client.close()
+    this.client = await CoreCryptoClient.open({ name: this.database, mustExist: true })
+  }
+
+  async keyPackage() {
+    const [keyPackage] = await this.client.generateKeyPackages(1)
+    return keyPackage
+  }
+
+  async createGroup() {
+    this.group = await this.client.createGroup()
+  }
+
+  async add(keyPackages) {
+    return this.#committed(await this.client.addMembers(this.group, keyPackages))
+  }
+
+  async join(welcome) {
+    const item = await this.#received(this.client.receiveWelcome({ bytes: welcome }))
+    if (item.kind !== 'joined') throw new Error(`${this.name} has not joined: ${item.code ?? item.kind}`)
+    this.group = item.groupId
+  }
+
+  async say(words) {
+    const entry = await this.client.sendMessage(this.group, utf8(words))
+    await this.client.acknowledgeOutbox(entry.id)
+    return entry.bytes
+  }
+
+  /** The text; undefined for a message that cannot be read (again). */
+  async hear(message) {
+    const item = await this.#received(this.client.receiveMessage({ bytes: message }))
+    return item?.kind === 'message' ? text(item.plaintext) : undefined
+  }
+
+  async commit() {
+    const { commit } = await this.#committed(await this.client.selfUpdate(this.group))
+    return commit
+  }
+
+  async remove(name) {
+    const { members } = await this.client.groupInfo(this.group)
+    const { leafIndex } = members.find(({ identity }) => text(identity) === name)
+    const { commit } = await this.#committed(await this.client.removeMembers(this.group, [leafIndex]))
+    return commit
+  }
+
+  /** Processes the commit of another. */
+  async follow(commit) {
+    const item = await this.#received(this.client.receiveMessage({ bytes: commit }))
+    if (item?.kind !== 'commit' || item.own) throw new Error(`${this.name} cannot follow: ${item?.code ?? item?.kind}`)
+  }
+
+  async isMember() {
+    return (await this.client.groupInfo(this.group)).isActive
+  }
+
+  async view() {
+    const { epoch, epochAuthenticator, members } = await this.client.groupInfo(this.group)
+    return { epoch: String(epoch), authenticator: hex(epochAuthenticator), members: members.map(({ identity }) => text(identity)).sort() }
+  }
+
+  close() {
+    return this.client.close()
+  }
+
+  /** The delivery service has ordered the own commit: its echo merges it. */
+  async #committed({ id, bytes, welcome }) {
+    await this.#received(this.client.receiveMessage({ bytes, id }))
+    return { commit: bytes, welcome }
+  }
+
+  async #received(receiving) {
+    const item = await receiving
+    if (item !== undefined) await this.client.acknowledgeInbox([item.id])
+    return item
+  }
+}

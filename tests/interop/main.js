@@ -1,0 +1,132 @@
+// The page of the interop test: four members of one group, two of each implementation, and what a delivery service does
+// for them, which is to hand every message to all the others. After every step all of them are closed and opened again.
+import { utf8, wireFormat } from './bytes.js'
+import { CoreCryptoMember } from './core-crypto-member.js'
+import { TsMlsMember } from './ts-mls-member.js'
+
+const messages = 200
+const commits = 20
+/** In which order each receiver gets five messages: no one is more than five generations late, our tolerance. */
+const orders = [[4, 0, 3, 1, 2], [2, 4, 1, 3, 0], [4, 3, 2, 1, 0]]
+
+function expect(actual, expected, what) {
+  const [got, wanted] = [actual, expected].map((value) => JSON.stringify(value))
+  if (got !== wanted) throw new Error(`${what}: ${got}, expected ${wanted}`)
+}
+
+class Room {
+  /** The founder, then one of the other implementation, then one more of each. */
+  static async open({ founder, handshakes }) {
+    const room = new Room()
+    room.handshakes = handshakes
+    const [first, second] = founder === 'CoreCryptoClient' ? [CoreCryptoMember, TsMlsMember] : [TsMlsMember, CoreCryptoMember]
+    const kinds = { anna: first, ben: second, cleo: first, dave: second }
+    room.all = await Promise.all(Object.entries(kinds).map(([name, kind]) => kind.open(name, { handshakes })))
+    room.members = []
+    return room
+  }
+
+  async close() {
+    await Promise.all(this.all.map((person) => person.close()))
+  }
+
+  others(member) {
+    return this.members.filter((other) => other !== member)
+  }
+
+  /** A commit of `member` to all the others of the group as it was. */
+  async relay(member, commit, { format = this.handshakes === 'public' ? 1 : 2 } = {}) {
+    expect(wireFormat(commit), format, 'wire format of a commit')
+    for (const other of this.others(member)) await other.follow(commit)
+  }
+
+  /** Everybody has the same epoch, secrets and members; also when all have been closed and opened again. */
+  async agree() {
+    const names = this.members.map(({ name }) => name).sort()
+    for (const reopened of [false, true]) {
+      if (reopened) await this.reopen()
+      const [first, ...rest] = await Promise.all(this.members.map((member) => member.view()))
+      expect(first.members, names, 'members')
+      rest.forEach((view, at) => expect(view, first, `${this.members[at + 1].name}, reopened: ${reopened}`))
+    }
+  }
+
+  async reopen() {
+    await Promise.all(this.members.map((member) => member.reopen()))
+  }
+
+  async say(member, words) {
+    const message = await member.say(words)
+    for (const other of this.others(member)) expect(await other.hear(message), words, `${other.name} hears ${member.name}`)
+  }
+}
+
+let room
+
+/** Each is a test; they build on each other. */
+const steps = {
+  'key package, add, join': async () => {
+    const [anna, ben, ...rest] = room.all
+    await anna.createGroup()
+    const alone = await anna.add([await ben.keyPackage()])
+    await ben.join(alone.welcome)
+    room.members = [anna, ben]
+    await room.agree()
+    const two = await ben.add(await Promise.all(rest.map((person) => person.keyPackage())))
+    await room.relay(ben, two.commit)
+    for (const person of rest) await person.join(two.welcome)
+    room.members = [...room.all]
+    await room.agree()
+  },
+
+  [`${messages} messages`]: async () => {
+    for (let number = 0; number < messages; number += 1) {
+      await room.say(room.members[number % room.members.length], `message ${number}`)
+      if (number % 25 === 24) await room.reopen()
+    }
+    await room.agree()
+  },
+
+  'out of order': async () => {
+    for (const member of room.members) {
+      const spoken = []
+      for (let number = 0; number < 5; number += 1) spoken.push(await member.say(`${member.name} ${number}`))
+      for (const [at, other] of room.others(member).entries()) {
+        for (const number of orders[at]) {
+          expect(await other.hear(spoken[number]), `${member.name} ${number}`, `${other.name} hears late`)
+          await other.reopen()
+        }
+        expect(await other.hear(spoken[2]), undefined, `${other.name} hears twice`)
+      }
+    }
+    for (const member of room.members) await room.say(member, 'and on')
+    await room.agree()
+  },
+
+  [`${commits} alternating commits`]: async () => {
+    for (let number = 0; number < commits; number += 1) {
+      const member = room.members[number % room.members.length]
+      await room.relay(member, await member.commit())
+      await room.agree()
+      await room.say(room.members[(number + 1) % room.members.length], `after commit ${number}`)
+    }
+  },
+
+  remove: async () => {
+    const [anna, ben, cleo, dave] = room.members
+    for (const [remover, removed] of [[anna, dave], [ben, cleo]]) {
+      await room.relay(remover, await remover.remove(removed.name))
+      expect(await removed.isMember(), false, `${removed.name} is still a member`)
+      room.members = room.others(removed)
+      await room.agree()
+      for (const member of room.members) await room.say(member, `without ${removed.name}`)
+    }
+  },
+}
+
+window.interop = {
+  steps: Object.keys(steps),
+  begin: async (options) => { room = await Room.open(options) },
+  run: (step) => steps[step](),
+  end: () => room?.close(),
+}

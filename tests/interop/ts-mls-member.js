@@ -1,0 +1,149 @@
+// A member that is ts-mls, another implementation of RFC 9420.
+import {
+  acceptAll, createApplicationMessage, createCommit, createGroup, decodeGroupState, decodeMlsMessage, defaultAuthenticationService,
+  defaultKeyPackageEqualityConfig, defaultKeyRetentionConfig, defaultLifetimeConfig, defaultPaddingConfig, emptyPskIndex,
+  encodeGroupState, encodeMlsMessage, generateKeyPackage, getCiphersuiteFromName, getCiphersuiteImpl, joinGroup, processMessage,
+  zeroOutUint8Array,
+} from 'ts-mls'
+import { hex, text, utf8 } from './bytes.js'
+
+const suiteName = 'MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519'
+// What it takes by default is its own random pick of reserved values.
+const capabilities = { versions: ['mls10'], ciphersuites: [suiteName], extensions: [], proposals: [], credentials: ['basic'] }
+const clientConfig = {
+  keyRetentionConfig: defaultKeyRetentionConfig,
+  lifetimeConfig: defaultLifetimeConfig,
+  keyPackageEqualityConfig: defaultKeyPackageEqualityConfig,
+  paddingConfig: defaultPaddingConfig,
+  authService: defaultAuthenticationService,
+}
+const day = 24n * 60n * 60n
+
+/** Its default never ends, which others need not accept. */
+function lifetime() {
+  const now = BigInt(Math.floor(Date.now() / 1000))
+  return { notBefore: now - day, notAfter: now + 30n * day }
+}
+
+const framed = (message) => encodeMlsMessage({ version: 'mls10', ...message })
+
+function unframed(bytes, ...expected) {
+  const [message] = decodeMlsMessage(bytes, 0) ?? []
+  if (!expected.includes(message?.wireformat)) throw new Error(`ts-mls reads ${message?.wireformat}, not ${expected.join(' or ')}`)
+  return message
+}
+
+export class TsMlsMember {
+  static async open(name, { handshakes }) {
+    const member = new TsMlsMember()
+    member.name = name
+    member.wireAsPublicMessage = handshakes === 'public'
+    member.suite = await getCiphersuiteImpl(getCiphersuiteFromName(suiteName))
+    return member
+  }
+
+  /** Nothing is kept but the bytes of its own codec. */
+  async reopen() {
+    const saved = encodeGroupState(this.state)
+    const [state, read] = decodeGroupState(saved, 0)
+    if (read !== saved.length) throw new Error('ts-mls does not read back what it wrote')
+    this.state = { ...state, clientConfig }
+  }
+
+  async keyPackage() {
+    const credential = { credentialType: 'basic', identity: utf8(this.name) }
+    this.own = await generateKeyPackage(credential, capabilities, lifetime(), [], this.suite)
+    return framed({ wireformat: 'mls_key_package', keyPackage: this.own.publicPackage })
+  }
+
+  async createGroup() {
+    await this.keyPackage()
+    const { publicPackage, privatePackage } = this.own
+    this.state = await createGroup(crypto.getRandomValues(new Uint8Array(16)), publicPackage, privatePackage, [], this.suite, clientConfig)
+  }
+
+  add(keyPackages) {
+    return this.#commit(keyPackages.map((bytes) => ({
+      proposalType: 'add',
+      add: { keyPackage: unframed(bytes, 'mls_key_package').keyPackage },
+    })))
+  }
+
+  async join(bytes) {
+    const { welcome } = unframed(bytes, 'mls_welcome')
+    const { publicPackage, privatePackage } = this.own
+    this.state = await joinGroup(welcome, publicPackage, privatePackage, emptyPskIndex, this.suite, undefined, undefined, clientConfig)
+  }
+
+  async say(words) {
+    const { newState, privateMessage, consumed } = await createApplicationMessage(this.state, utf8(words), this.suite)
+    this.#continueWith(newState, consumed)
+    return framed({ wireformat: 'mls_private_message', privateMessage })
+  }
+
+  /** The text; undefined for a message that cannot be read (again). */
+  async hear(message) {
+    const result = await this.#process(message).catch((error) => {
+      if (error.message !== 'Desired gen in the past') throw error
+    })
+    return result?.kind === 'applicationMessage' ? text(result.message) : undefined
+  }
+
+  async commit() {
+    const { commit } = await this.#commit([])
+    return commit
+  }
+
+  async remove(name) {
+    const node = this.state.ratchetTree.findIndex((node) => node?.nodeType === 'leaf' && text(node.leaf.credential.identity) === name)
+    const { commit } = await this.#commit([{ proposalType: 'remove', remove: { removed: node / 2 } }])
+    return commit
+  }
+
+  /** Processes the commit of another. */
+  async follow(commit) {
+    const { epoch } = this.state.groupContext
+    await this.#process(commit)
+    if (await this.isMember() && this.state.groupContext.epoch === epoch) throw new Error(`${this.name} cannot follow`)
+  }
+
+  async isMember() {
+    return this.state.groupActiveState.kind === 'active'
+  }
+
+  async view() {
+    const { groupContext, keySchedule, ratchetTree } = this.state
+    const leaves = ratchetTree.filter((node) => node?.nodeType === 'leaf')
+    return {
+      epoch: String(groupContext.epoch),
+      authenticator: hex(keySchedule.epochAuthenticator),
+      members: leaves.map(({ leaf }) => text(leaf.credential.identity)).sort(),
+    }
+  }
+
+  async close() {
+    this.state = undefined
+  }
+
+  async #commit(extraProposals) {
+    // OpenMLS wants the tree in the Welcome, and ts-mls has no codec for a tree by itself.
+    const options = { wireAsPublicMessage: this.wireAsPublicMessage, extraProposals, ratchetTreeExtension: true }
+    const { newState, welcome, commit, consumed } = await createCommit({ state: this.state, cipherSuite: this.suite }, options)
+    const bytes = framed(commit)
+    const framedWelcome = welcome && framed({ wireformat: 'mls_welcome', welcome })
+    this.#continueWith(newState, consumed)
+    return { commit: bytes, welcome: framedWelcome }
+  }
+
+  async #process(bytes) {
+    const message = unframed(bytes, 'mls_private_message', 'mls_public_message')
+    const result = await processMessage(message, this.state, emptyPskIndex, acceptAll, this.suite)
+    this.#continueWith(result.newState, result.consumed)
+    return result
+  }
+
+  #continueWith(state, consumed) {
+    consumed.forEach(zeroOutUint8Array)
+    this.state = state
+  }
+}

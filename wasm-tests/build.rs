@@ -54,12 +54,12 @@ fn write_vectors() {
 fn copy_scripts(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        if let (Some("js"), Some(name)) = (
-            path.extension().and_then(|end| end.to_str()),
-            path.file_name(),
-        ) {
-            fs::copy(&path, to.join(name))?;
+        let entry = entry?;
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy_scripts(&path, &to)?;
+        } else if path.extension().is_some_and(|end| end == "js") {
+            fs::copy(&path, to)?;
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 // A member that is a CoreCryptoClient, used as an app uses it: outbox, echo of the own commit, inbox.
 import { CoreCryptoClient } from 'openmls-wasm'
-import { hex, text, utf8 } from './bytes.js'
+import { exporter, hex, text, utf8 } from './bytes.js'
 
 export class CoreCryptoMember {
   static async open(name, options) {
@@ -74,7 +74,12 @@ export class CoreCryptoMember {
 
   async view() {
     const { epoch, epochAuthenticator, members } = await this.client.groupInfo(this.group)
-    return { epoch: String(epoch), authenticator: hex(epochAuthenticator), members: members.map(({ identity }) => text(identity)).sort() }
+    return {
+      epoch: String(epoch),
+      authenticator: hex(epochAuthenticator),
+      exported: hex(await this.client.exportSecret(this.group, exporter.label, exporter.context, exporter.length)),
+      members: members.map(({ identity }) => text(identity)).sort(),
+    }
   }
 
   close() {

@@ -2,10 +2,10 @@
 import {
   acceptAll, createApplicationMessage, createCommit, createGroup, decodeGroupState, decodeMlsMessage, defaultAuthenticationService,
   defaultKeyPackageEqualityConfig, defaultKeyRetentionConfig, defaultLifetimeConfig, defaultPaddingConfig, emptyPskIndex,
-  encodeGroupState, encodeMlsMessage, generateKeyPackage, getCiphersuiteFromName, getCiphersuiteImpl, joinGroup, processMessage,
-  zeroOutUint8Array,
+  encodeGroupState, encodeMlsMessage, generateKeyPackage, getCiphersuiteFromName, getCiphersuiteImpl, joinGroup, mlsExporter,
+  processMessage, zeroOutUint8Array,
 } from 'ts-mls'
-import { hex, text, utf8 } from './bytes.js'
+import { exporter, hex, text, utf8 } from './bytes.js'
 
 const suiteName = 'MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519'
 // What it takes by default is its own random pick of reserved values.
@@ -117,6 +117,7 @@ export class TsMlsMember {
     return {
       epoch: String(groupContext.epoch),
       authenticator: hex(keySchedule.epochAuthenticator),
+      exported: hex(await mlsExporter(keySchedule.exporterSecret, exporter.label, exporter.context, exporter.length, this.suite)),
       members: leaves.map(({ leaf }) => text(leaf.credential.identity)).sort(),
     }
   }

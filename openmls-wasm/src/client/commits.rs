@@ -9,7 +9,7 @@ use openmls_traits::OpenMlsProvider;
 use tls_codec::Serialize as _;
 
 use super::{
-    groups,
+    external_join, groups,
     outbox::{self, OutboxEntry, OutboxKind, Party},
     own_leaf,
     provider::Provider,
@@ -139,7 +139,7 @@ impl MlsClient {
         let id = self.new_entry_id(id)?;
         let sequence = self.next_sequence()?;
         self.with_group(group_id, |provider, identity, group| {
-            check_can_commit(group)?;
+            check_can_commit(provider, group)?;
             let mut plan = Plan::of(provider, group, &request.proposals)?;
             plan.force_self_update |= request.force_self_update;
             let commits_pending = request.include_pending && group.has_pending_proposals();
@@ -205,7 +205,7 @@ impl MlsClient {
             }
             group.clear_pending_commit(provider.storage())?;
             own_leaf::collect_signature_keys(provider.storage(), group)?;
-            remove_commit_entry(provider, group_id).map(drop)
+            remove_commit_entry(provider, group_id, group.epoch().as_u64()).map(drop)
         })
     }
 
@@ -218,6 +218,9 @@ impl MlsClient {
         if entry.kind != OutboxKind::Commit {
             return Err(ClientError::WrongKind("the outbox entry is no commit"));
         }
+        if self.atomically(|provider| external_join::discard(provider, &entry))? {
+            return Ok(());
+        }
         self.clear_pending_commit(&entry.group_id)
     }
 }
@@ -227,19 +230,28 @@ pub(super) fn merge_pending(provider: &Provider, group: &mut MlsGroup) -> Result
     let before = groups::members(group);
     let staged = group.pending_commit().ok_or(ClientError::NoPendingCommit)?;
     let changes = Changes::of(staged, &before);
+    let epoch = group.epoch().as_u64();
     own_leaf::ending_epoch(provider, group, |group| {
         Ok(group.merge_pending_commit(provider)?)
     })?;
-    remove_commit_entry(provider, group.group_id().as_slice())?;
+    remove_commit_entry(provider, group.group_id().as_slice(), epoch)?;
     Ok(changes)
 }
 
-/// Removes the outbox entry of the group's commit, if there is one, and returns its id.
-pub(super) fn remove_commit_entry(provider: &Provider, group_id: &[u8]) -> Result<Option<String>> {
-    let Some(entry) = outbox::pending_commit(provider.storage(), group_id)? else {
+/// Removes the outbox entry of a commit that can end `epoch` no more, if there is one, and returns its
+/// id. An external commit from a later epoch stays: the group is still on its way there.
+pub(super) fn remove_commit_entry(
+    provider: &Provider,
+    group_id: &[u8],
+    epoch: u64,
+) -> Result<Option<String>> {
+    let entry = outbox::pending_commit(provider.storage(), group_id)?;
+    let Some(entry) = entry.filter(|entry| entry.epoch <= epoch) else {
         return Ok(None);
     };
-    outbox::remove(provider.storage(), &entry.id)?;
+    if !external_join::discard(provider, &entry)? {
+        outbox::remove(provider.storage(), &entry.id)?;
+    }
     Ok(Some(entry.id))
 }
 
@@ -256,11 +268,13 @@ pub(super) fn is_leaving(group: &MlsGroup) -> bool {
     })
 }
 
-pub(super) fn check_can_commit(group: &MlsGroup) -> Result<()> {
+pub(super) fn check_can_commit(provider: &Provider, group: &MlsGroup) -> Result<()> {
     if !group.is_active() {
         return Err(ClientError::GroupInactive);
     }
-    if group.pending_commit().is_some() {
+    let group_id = group.group_id().as_slice();
+    if group.pending_commit().is_some() || external_join::is_pending(provider.storage(), group_id)?
+    {
         return Err(ClientError::PendingCommit);
     }
     if is_leaving(group) {

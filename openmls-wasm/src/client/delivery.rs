@@ -6,6 +6,8 @@
 //! and the delivery service's hearing of it cannot make a message appear twice, and a message that
 //! overtakes another cannot make that one disappear.
 
+use std::ops::ControlFlow;
+
 use openmls_traits::OpenMlsProvider;
 
 use super::{
@@ -60,6 +62,9 @@ impl MlsClient {
         // Without a header there is no group whose cursor could move on: that is an error.
         let message = messages::parse(delivered.bytes)?;
         let group_id = message.group_id().to_vec();
+        if let ControlFlow::Break(item) = self.receive_while_joining(&delivered, &message)? {
+            return Ok(item);
+        }
         if is_duplicate(self.delivery_cursor(&group_id)?, delivered.position)? {
             return Ok(None);
         }
@@ -189,7 +194,7 @@ impl MlsClient {
     }
 
     /// The outbox entry that came back, if it is one: same id (where there is one) and same bytes.
-    fn own_entry(&self, delivered: &Delivered<'_>) -> Result<Option<OutboxEntry>> {
+    pub(super) fn own_entry(&self, delivered: &Delivered<'_>) -> Result<Option<OutboxEntry>> {
         let same = |entry: &OutboxEntry| entry.bytes.as_deref() == Some(delivered.bytes);
         match delivered.id {
             Some(id) => Ok(outbox::get(self.storage(), id)?.filter(same)),
@@ -199,7 +204,7 @@ impl MlsClient {
 
     /// The id of the item: that of the delivery service, unless another item has it, which the app
     /// has not saved yet and must not lose.
-    fn item_id(&self, delivered: &Delivered<'_>, sequence: u64) -> Result<String> {
+    pub(super) fn item_id(&self, delivered: &Delivered<'_>, sequence: u64) -> Result<String> {
         use openmls_traits::{crypto::OpenMlsCrypto, types::HashType};
         let is_free = |id: &str| {
             let taken = self
@@ -228,7 +233,7 @@ impl MlsClient {
 
 /// Whether the position has been processed already. One that leaves a gap is refused: moving the
 /// cursor over messages that were never seen would lose them silently.
-fn is_duplicate(cursor: Option<u64>, position: Option<u64>) -> Result<bool> {
+pub(super) fn is_duplicate(cursor: Option<u64>, position: Option<u64>) -> Result<bool> {
     match (cursor, position) {
         (Some(cursor), Some(position)) if position > cursor.saturating_add(1) => {
             Err(ClientError::PositionGap { position, cursor })
@@ -295,7 +300,7 @@ fn handed_over(processed: ProcessedContent) -> Option<InboxContent> {
 }
 
 /// Writes the item and moves the cursor; to be called inside a savepoint.
-fn finish(
+pub(super) fn finish(
     provider: &Provider,
     group_id: &[u8],
     delivered: &Delivered<'_>,

@@ -5,7 +5,7 @@ use openmls::{
     prelude::{Extension, MlsMessageBodyIn, MlsMessageIn, RatchetTreeIn},
 };
 use openmls_traits::OpenMlsProvider;
-use tls_codec::{DeserializeBytes as _, Serialize as _, Size as _, VLBytes};
+use tls_codec::{Deserialize as _, DeserializeBytes as _, Serialize as _, Size as _, VLBytes};
 
 use super::{groups, ClientError, MlsClient, Result};
 
@@ -101,9 +101,11 @@ fn types<'a>(extensions: impl Iterator<Item = &'a Extension>) -> Vec<u16> {
         .collect()
 }
 
+/// Parses a ratchet tree; verifies nothing.
 pub(super) fn parse_ratchet_tree(ratchet_tree: &[u8]) -> Result<RatchetTreeIn> {
-    RatchetTreeIn::tls_deserialize_exact_bytes(ratchet_tree)
-        .map_err(|_| ClientError::MalformedMessage)
+    // Not by `tls_deserialize_exact_bytes`: for a byte string that is cut short, tls_codec 0.5.0
+    // panics there in debug builds (quic_vec.rs:370).
+    RatchetTreeIn::tls_deserialize_exact(ratchet_tree).map_err(|_| ClientError::MalformedMessage)
 }
 
 /// The signer's leaf index, which OpenMLS keeps to itself: it follows the group context, the

@@ -65,29 +65,34 @@ pub(super) fn prepare_to_join(provider: &Provider, group_id: &[u8], welcome: u64
         return Err(ClientError::StaleWelcome { welcome, known });
     }
     match stored {
-        Some(group) if !group.is_active() => forget(provider, &group),
+        Some(group) if !group.is_active() => forget(provider, &group, None),
         _ => Ok(()),
     }
 }
 
-/// Deletes every record of a group but the number of its last epoch.
-fn forget(provider: &Provider, group: &MlsGroup) -> Result<()> {
+/// Deletes every record of a group but the number of the last epoch that this client has been in, and
+/// the signature key `kept`.
+pub(super) fn forget(provider: &Provider, group: &MlsGroup, kept: Option<&[u8]>) -> Result<()> {
+    let storage = provider.storage();
     let group_id = group.group_id().as_slice();
-    own_leaf::delete_all(provider.storage(), group)?;
+    own_leaf::delete_all(storage, group, kept)?;
     delete_records(provider, group_id)?;
-    let epoch = group.epoch().as_u64();
     let key = key::bytes_key(group_id);
-    Ok(provider
-        .storage()
-        .put(Category::FormerGroup, &key, &epoch)?)
+    // A group that was joined anew after a fork may be behind what it was before.
+    let former: Option<u64> = storage.get(Category::FormerGroup, &key)?;
+    let epoch = group.epoch().as_u64().max(former.unwrap_or(0));
+    Ok(storage.put(Category::FormerGroup, &key, &epoch)?)
 }
 
-/// Deletes every record whose key begins with the group id.
+/// Deletes every record whose key begins with the group id. (Those of own signature keys go with the
+/// keys.)
 fn delete_records(provider: &Provider, group_id: &[u8]) -> Result<()> {
     let group = key::bytes_key(group_id);
     Category::ALL
         .iter()
-        .filter(|category| category.scope() == Scope::Group)
+        .filter(|category| {
+            category.scope() == Scope::Group && **category != Category::OwnSignatureKey
+        })
         .try_for_each(|category| provider.storage().delete_range(*category, &group))?;
     Ok(())
 }
@@ -191,9 +196,11 @@ impl MlsClient {
         let group = load(&self.provider, group_id)?;
         let outbox = self.outbox()?;
         self.atomically(|provider| {
-            forget(provider, &group)?;
+            forget(provider, &group, None)?;
             for entry in outbox.iter().filter(|entry| entry.group_id == group_id) {
-                super::outbox::remove(provider.storage(), &entry.id)?;
+                if !super::external_join::discard(provider, entry)? {
+                    super::outbox::remove(provider.storage(), &entry.id)?;
+                }
             }
             Ok(())
         })?;

@@ -300,7 +300,8 @@ fn merge(
 ) -> Result<ProcessedContent> {
     let Changes { added, removed } = Changes::of(&staged, &groups::members(group));
     let self_removed = staged.self_removed();
-    let superseded = commits::remove_commit_entry(provider, group.group_id().as_slice())?;
+    let group_id = group.group_id().as_slice();
+    let superseded = commits::remove_commit_entry(provider, group_id, group.epoch().as_u64())?;
     own_leaf::ending_epoch(provider, group, |group| {
         Ok(group.merge_staged_commit(provider, staged)?)
     })?;

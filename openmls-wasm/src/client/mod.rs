@@ -15,6 +15,7 @@
 //! | `messages` | §6, §15 | encrypt, and process whatever comes in |
 //! | `welcome` | §12.4.3.1 | join by Welcome |
 //! | `group_info` | §12.4.3 | export and read group infos and ratchet trees |
+//! | `external_join`, `external_commit` | §12.4.3.2 | join by external commit |
 //! | `exporter` | §8.5 | secrets for the app |
 //! | `safe_exporter` | draft | secrets for components of the app, each once |
 //! | `psk` | §8.4 | external pre-shared keys |
@@ -33,6 +34,8 @@ mod delivery;
 pub mod error;
 mod exporter;
 pub mod extensions;
+mod external_commit;
+mod external_join;
 mod group_info;
 mod groups;
 pub mod identity;
@@ -63,6 +66,7 @@ pub use credential::Credential;
 pub use delivery::{Delivered, DeliveredWelcome};
 pub use error::ClientError;
 pub use extensions::Extension;
+pub use external_commit::ExternalJoin;
 pub use group_info::GroupInfoDetails;
 pub use groups::{GroupInfo, Member};
 pub use identity::Identity;

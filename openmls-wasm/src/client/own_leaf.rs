@@ -13,7 +13,7 @@ use openmls_basic_credential::SignatureKeyPair;
 use openmls_traits::{storage::StorageProvider as _, OpenMlsProvider};
 
 use super::{
-    capabilities, credential, extensions, groups,
+    capabilities, credential, extensions, external_join, groups,
     identity::{Identity, LoadedIdentity},
     provider::Provider,
     signature_key, AppCapabilities, ClientError, Credential, Extension, Result,
@@ -216,11 +216,16 @@ pub(super) fn collect_proposed(provider: &Provider, group: &mut MlsGroup) -> Res
     collect_signature_keys(storage, group)
 }
 
-/// Deletes every key pair that was made for the own leaf of a group that is about to be deleted.
-pub(super) fn delete_all(storage: &GranularStorage, group: &MlsGroup) -> Result<()> {
+/// Deletes every key pair that was made for the own leaf of a group that is about to be deleted, but
+/// the signature key `kept`: of the leaf by which the group is joined anew.
+pub(super) fn delete_all(
+    storage: &GranularStorage,
+    group: &MlsGroup,
+    kept: Option<&[u8]>,
+) -> Result<()> {
     let proposed: Vec<LeafNode> = storage.own_leaf_nodes(group.group_id())?;
     delete_encryption_keys(storage, &proposed)?;
-    delete_signature_keys(storage, group, &[])
+    delete_signature_keys(storage, group, kept.as_slice())
 }
 
 /// Deletes the signature key pairs made for the own leaf that nothing can need any more.
@@ -228,12 +233,14 @@ pub(super) fn collect_signature_keys(storage: &GranularStorage, group: &MlsGroup
     let committed = group
         .pending_commit()
         .and_then(|commit| commit.update_path_leaf_node());
+    let joining = external_join::signature_key(storage, group.group_id().as_slice())?;
     let needed: Vec<&[u8]> = group
         .own_leaf_node()
         .into_iter()
         .chain(own_updates(group))
         .chain(committed)
         .map(|leaf| leaf.signature_key().as_slice())
+        .chain(joining.as_deref())
         .collect();
     delete_signature_keys(storage, group, &needed)
 }

@@ -36,7 +36,7 @@ impl MlsClient {
         let id = self.new_entry_id(id)?;
         let sequence = self.next_sequence()?;
         self.with_group(group_id, |provider, identity, group| {
-            commits::check_can_commit(group)?;
+            commits::check_can_commit(provider, group)?;
             let epoch = group.epoch().as_u64();
             group.set_aad(authenticated_data.to_vec());
             let proposal = queue(provider, identity, group, request)?;

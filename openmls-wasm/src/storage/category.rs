@@ -63,6 +63,8 @@ categories! {
     LastSequence, "last_sequence", Client, Some(1);
     /// The last epoch of a group that was left or deleted: older Welcomes to it are refused. Key: group.
     FormerGroup, "former_group", Client, Some(1);
+    /// A group that an external commit makes, until the delivery service has answered. Key: group.
+    PendingExternalJoin, "pending_external_join", Client, Some(1);
     /// The position up to which Welcomes have been processed. Key: 0.
     WelcomeCursor, "welcome_cursor", Client, Some(1);
 

@@ -7,7 +7,7 @@ use serde::{de::DeserializeOwned, Serialize};
 use super::{
     codec,
     key::{self, KeyPart},
-    state::{Batch, Record, State},
+    state::{Batch, Record, State, Value},
     Category, StorageError,
 };
 
@@ -179,6 +179,18 @@ impl GranularStorage {
         let expected = state.get(category, key).map_or(256, |old| old.len() + 64);
         let written = codec::encode(category, key, content, expected)
             .and_then(|value| state.set(category, key, Some(Arc::new(value))));
+        self.noted(written)
+    }
+
+    /// Puts a record that is encoded already, for the same category and key.
+    pub(crate) fn put_encoded(
+        &self,
+        category: Category,
+        key: &str,
+        value: Value,
+    ) -> Result<(), StorageError> {
+        let written = codec::check(category, key, &value)
+            .and_then(|()| self.write_state()?.set(category, key, Some(value)));
         self.noted(written)
     }
 

@@ -44,6 +44,10 @@ impl Database {
         self.0.keys().filter(|(of, _)| *of == category).count()
     }
 
+    pub fn remove_all(&mut self, category: Category) {
+        self.0.retain(|(of, _), _| *of != category);
+    }
+
     /// The records of a client's memory, for comparison.
     pub fn of(client: &MlsClient) -> Self {
         let records = client.storage().records().unwrap();

@@ -1,0 +1,147 @@
+//! Making an external commit (RFC 9420 §12.4.3.2), in a store of its own.
+
+use openmls::group::{CreateCommitError, MlsGroup};
+use openmls::messages::group_info::VerifiableGroupInfo;
+use openmls::prelude::{
+    Capabilities, CreationFromExternalError, ExternalCommitBuilderError,
+    ExternalCommitBuilderFinalizeError, LeafNodeParameters, MlsGroupJoinConfig, MlsMessageBodyIn,
+    MlsMessageIn, MlsMessageOut, PreSharedKeyProposal, PublicMessageIn,
+};
+use openmls::schedule::{errors::PskError, ExternalPsk, PreSharedKeyId, Psk};
+use openmls_traits::OpenMlsProvider;
+use tls_codec::DeserializeBytes as _;
+
+use super::{group_info, identity::LoadedIdentity, provider::Provider, ClientError, Result};
+use crate::storage::{Category, GranularStorage, Record, StorageError};
+
+/// What an external commit is made of, besides the group info.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExternalJoin {
+    /// The ratchet tree (TLS encoded), for a group info that does not bring it.
+    pub ratchet_tree: Option<Vec<u8>>,
+    /// Authenticated data that travels with the commit in the clear.
+    pub authenticated_data: Vec<u8>,
+    /// The ids of external pre-shared keys that the commit proposes; all members must have them.
+    pub external_psks: Vec<Vec<u8>>,
+    /// SelfRemove proposals of members that are leaving (MLSMessages): they go with this commit.
+    /// What else is in the list is left out of it.
+    pub self_removes: Vec<Vec<u8>>,
+}
+
+/// An external commit and the group that it makes, in a store of its own.
+pub(super) struct ExternalCommit {
+    pub(super) provider: Provider,
+    pub(super) group: MlsGroup,
+    pub(super) message: MlsMessageOut,
+    /// The signature key of the leaf that it adds.
+    pub(super) signature_key: Vec<u8>,
+}
+
+impl ExternalCommit {
+    pub(super) fn new(
+        storage: &GranularStorage,
+        identity: &LoadedIdentity,
+        capabilities: Capabilities,
+        config: MlsGroupJoinConfig,
+        info: VerifiableGroupInfo,
+        join: &ExternalJoin,
+    ) -> Result<Self> {
+        let suite = info.ciphersuite();
+        if suite.signature_algorithm() != identity.ciphersuite.signature_algorithm() {
+            return Err(ClientError::UnsupportedCiphersuite(suite.into()));
+        }
+        let provider = Provider::default();
+        provider.storage().hydrate(pre_shared_keys(storage)?)?;
+        let mut builder = MlsGroup::external_commit_builder()
+            .with_config(config)
+            .with_aad(join.authenticated_data.clone())
+            .with_proposals(proposals(&join.self_removes)?)
+            // As for a Welcome: a member that was away for long keeps nobody out.
+            .skip_lifetime_validation();
+        if let Some(tree) = &join.ratchet_tree {
+            builder = builder.with_ratchet_tree(group_info::parse_ratchet_tree(tree)?);
+        }
+        let psks = join.external_psks.iter().map(|id| {
+            let psk = Psk::External(ExternalPsk::new(id.clone()));
+            PreSharedKeyId::new(suite, provider.rand(), psk)
+                .map(PreSharedKeyProposal::new)
+                .map_err(ClientError::internal)
+        });
+        let psks = psks.collect::<Result<Vec<_>>>()?;
+        let parameters = LeafNodeParameters::builder()
+            .with_capabilities(capabilities)
+            .build();
+        let (group, bundle) = builder
+            .build_group(&provider, info, identity.credential_with_key())?
+            .leaf_node_parameters(parameters)
+            .add_psk_proposals(psks)
+            .load_psks(provider.storage())
+            .map_err(psk_error)?
+            .create_group_info(false)
+            .build(provider.rand(), provider.crypto(), &identity.signer, |_| {
+                true
+            })?
+            .finalize(&provider)?;
+        let (message, _, _) = bundle.into_contents();
+        Ok(Self {
+            provider,
+            group,
+            message,
+            signature_key: identity.public.signature_public_key.clone(),
+        })
+    }
+}
+
+fn pre_shared_keys(storage: &GranularStorage) -> Result<Vec<Record>> {
+    let mut records = storage.records()?;
+    records.retain(|record| record.category == Category::Psk);
+    Ok(records)
+}
+
+fn proposals(messages: &[Vec<u8>]) -> Result<Vec<PublicMessageIn>> {
+    messages
+        .iter()
+        .map(|bytes| {
+            let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes)
+                .map_err(|_| ClientError::MalformedMessage)?;
+            match message.extract() {
+                MlsMessageBodyIn::PublicMessage(message) => Ok(message),
+                _ => Err(ClientError::WrongKind("not a PublicMessage")),
+            }
+        })
+        .collect()
+}
+
+fn psk_error(error: CreateCommitError) -> ClientError {
+    match error {
+        CreateCommitError::PskError(PskError::KeyNotFound) => ClientError::UnknownPsk,
+        other => other.into(),
+    }
+}
+
+impl From<ExternalCommitBuilderError<StorageError>> for ClientError {
+    fn from(error: ExternalCommitBuilderError<StorageError>) -> Self {
+        use ExternalCommitBuilderError as Error;
+        match error {
+            Error::MissingRatchetTree => Self::RatchetTreeMissing,
+            Error::UnsupportedCiphersuite(suite)
+            | Error::PublicGroupError(CreationFromExternalError::UnsupportedCiphersuite(suite)) => {
+                Self::UnsupportedCiphersuite(suite.into())
+            }
+            Error::StorageError(error) => error.into(),
+            Error::LibraryError(error) => Self::internal(error),
+            Error::InvalidProposal(error) => Self::InvalidMessage(error.to_string()),
+            other => Self::InvalidGroupInfo(other.to_string()),
+        }
+    }
+}
+
+impl From<ExternalCommitBuilderFinalizeError<StorageError>> for ClientError {
+    fn from(error: ExternalCommitBuilderFinalizeError<StorageError>) -> Self {
+        match error {
+            ExternalCommitBuilderFinalizeError::StorageError(error) => error.into(),
+            ExternalCommitBuilderFinalizeError::MergeCommitError(error) => error.into(),
+            other => Self::internal(other),
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! Joining by external commit (RFC 9420 §12.4.3.2): nobody has to be online to let this client in.
+//! A client that is in the group already, but out of step with it, comes back the same way: its old
+//! leaf is removed by the same commit.
+//!
+//! OpenMLS writes the group as if its commit had been accepted. But the delivery service may refuse
+//! it, because another commit was first, and then the state before must be there. So the commit is
+//! made beside the store, and all that comes of it is kept in one record until the answer is known:
+//!
+//! - it comes back in the log ([`receive_message`](MlsClient::receive_message)), or the app says so
+//!   ([`accept_external_join`](MlsClient::accept_external_join)): the record becomes the group, in
+//!   the place of what there was of it;
+//! - it is refused ([`reject_commit`](MlsClient::reject_commit)): the record is deleted.
+//!
+//! Either is one batch (G2), and neither leaves anything behind (G7).
+//!
+//! What the log holds before the commit was written for those who were in the group. A group that is
+//! stored reads of it what it can, as always; all else is passed over and leaves no trace, so that
+//! after a refusal everything is as it was. What belongs to a later epoch than the one that the commit
+//! ends is refused with `future-epoch`: in the order of the log, this commit or another comes first.
+//!
+//! A stored group that has reached the epoch of the commit must have read everything before it; one
+//! that is behind is given up, and a gap in what it has read does not matter any more.
+
+use std::{ops::ControlFlow, sync::Arc};
+
+use openmls::group::MlsGroup;
+use openmls::messages::group_info::VerifiableGroupInfo;
+use openmls::prelude::{GroupId, ProtocolMessage};
+use openmls_traits::OpenMlsProvider;
+use serde::{Deserialize, Serialize};
+use tls_codec::Serialize as _;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::{
+    capabilities,
+    delivery::{self, Delivered},
+    external_commit::{ExternalCommit, ExternalJoin},
+    group_info, groups,
+    inbox::{InboxContent, InboxItem},
+    outbox::{self, OutboxEntry, OutboxKind},
+    own_leaf,
+    provider::Provider,
+    ClientError, Member, MlsClient, Result,
+};
+use crate::storage::{key, Category, GranularStorage, Scope, StorageError};
+
+/// A group as it will be if the commit is accepted.
+#[derive(Serialize, Deserialize)]
+pub(super) struct PendingJoin {
+    /// The outbox entry of the commit.
+    entry_id: String,
+    /// The epoch that the commit ends.
+    epoch: u64,
+    /// The signature key of the leaf that it adds.
+    signature_key: Vec<u8>,
+    records: Vec<PendingRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct PendingRecord {
+    category: String,
+    key: String,
+    value: Vec<u8>,
+}
+
+impl Drop for PendingRecord {
+    fn drop(&mut self) {
+        self.value.zeroize();
+    }
+}
+
+impl MlsClient {
+    /// Makes the commit by which this client joins the group of `group_info` (an MLSMessage), or
+    /// joins it anew. The client is a member when the delivery service has accepted it; until then
+    /// the outbox entry is all that there is of it, and a group of that id stays as it is.
+    ///
+    /// The entry names nobody as added or removed: it adds its sender, and removes at most its
+    /// sender's old leaf and those who asked for it.
+    ///
+    /// # Errors
+    /// `no-identity`, `malformed-message`, `wrong-kind`; `ratchet-tree-missing` if nobody brings the
+    /// tree; `invalid-group-info` (signature, tree, no external public key, …);
+    /// `unsupported-ciphersuite` for one that this client's signature key does not fit;
+    /// `unknown-psk`, `duplicate-id`; `pending-commit` while another commit of this client to that
+    /// group waits; `commit-rejected` if the group does not admit this client.
+    pub fn join_by_external_commit(
+        &mut self,
+        group_info: &[u8],
+        join: &ExternalJoin,
+        id: Option<&str>,
+    ) -> Result<OutboxEntry> {
+        let id = self.new_entry_id(id)?;
+        let info = group_info::parse(group_info)?;
+        let group_id = info.group_id().to_vec();
+        let epoch = info.epoch().as_u64();
+        if outbox::pending_commit(self.storage(), &group_id)?.is_some()
+            || has_pending_commit(&self.provider, &group_id)?
+        {
+            return Err(ClientError::PendingCommit);
+        }
+        let made = self.make_external_commit(info, join)?;
+        let sequence = self.next_sequence()?;
+        let entry = OutboxEntry {
+            id: id.clone(),
+            sequence,
+            kind: OutboxKind::Commit,
+            group_id: group_id.clone(),
+            epoch,
+            bytes: Some(
+                made.message
+                    .tls_serialize_detached()
+                    .map_err(ClientError::internal)?,
+            ),
+            plaintext: None,
+            welcome: None,
+            added: vec![],
+            removed: vec![],
+            authenticated_data: join.authenticated_data.clone(),
+            proposal_reference: None,
+        };
+        let pending = PendingJoin {
+            entry_id: id,
+            epoch,
+            signature_key: made.signature_key.clone(),
+            records: records(&made)?,
+        };
+        self.atomically(|provider| {
+            let storage = provider.storage();
+            outbox::add(storage, &entry)?;
+            let key = key::bytes_key(&group_id);
+            Ok(storage.put(Category::PendingExternalJoin, &key, &pending)?)
+        })?;
+        Ok(entry)
+    }
+
+    /// The members that the group of `group_info` would have if this client joined it now, itself
+    /// included: everything is verified as for joining, and nothing changes.
+    ///
+    /// # Errors
+    /// Those of [`join_by_external_commit`](Self::join_by_external_commit).
+    pub fn inspect_external_join(
+        &mut self,
+        group_info: &[u8],
+        join: &ExternalJoin,
+    ) -> Result<Vec<Member>> {
+        let info = group_info::parse(group_info)?;
+        Ok(groups::members(
+            &self.make_external_commit(info, join)?.group,
+        ))
+    }
+
+    /// The delivery service accepted the external commit with this id: for an app whose delivery
+    /// service has no log. With one that has, [`receive_message`](Self::receive_message) does it.
+    /// Returns the group id.
+    ///
+    /// # Errors
+    /// `unknown-outbox-entry`; `wrong-kind` for an entry that is no external commit.
+    pub fn accept_external_join(&mut self, id: &str) -> Result<Vec<u8>> {
+        let entry = self.outbox_entry(id)?;
+        let join = of_entry(self.storage(), &entry)?.ok_or(ClientError::WrongKind(
+            "the outbox entry is no external commit",
+        ))?;
+        self.atomically(|provider| accept(provider, &entry.group_id, &join))?;
+        self.groups.remove(&entry.group_id);
+        Ok(entry.group_id)
+    }
+
+    fn make_external_commit(
+        &mut self,
+        info: VerifiableGroupInfo,
+        join: &ExternalJoin,
+    ) -> Result<ExternalCommit> {
+        self.load_identity()?;
+        let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
+        // Whoever is in the group joins it anew as what its leaf says: by the signature key of the
+        // leaf it is known which one the commit removes.
+        let in_group = match stored(&self.provider, info.group_id().as_slice())? {
+            Some(group) => own_leaf::identity_in(&self.provider, identity, &group)?,
+            None => None,
+        };
+        let identity = in_group.as_ref().unwrap_or(identity);
+        let capabilities = capabilities::own(&self.provider, &self.capabilities);
+        let config = self.settings.join_config();
+        ExternalCommit::new(self.storage(), identity, capabilities, config, info, join)
+    }
+
+    /// Receives an entry of the log of a group that this client is about to join. `Continue` if the
+    /// group that is stored is to receive it as it does any other.
+    pub(super) fn receive_while_joining(
+        &mut self,
+        delivered: &Delivered<'_>,
+        message: &ProtocolMessage,
+    ) -> Result<ControlFlow<Option<InboxItem>>> {
+        let group_id = message.group_id().as_slice();
+        let Some(join) = pending(self.storage(), group_id)? else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        let own = self.own_entry(delivered)?;
+        let is_own = own.is_some_and(|entry| entry.id == join.entry_id);
+        let epoch = message.epoch().as_u64();
+        let cursor = self.delivery_cursor(group_id)?;
+        match active_epoch(&self.provider, group_id)? {
+            // What lies between would be lost with the keys for it.
+            Some(group) if group >= join.epoch && is_own => {
+                if delivery::is_duplicate(cursor, delivered.position)? {
+                    return Ok(ControlFlow::Break(None));
+                }
+            }
+            Some(group) if group >= join.epoch => return Ok(ControlFlow::Continue(())),
+            Some(group) if !is_own && epoch <= group && follows(cursor, delivered.position) => {
+                return Ok(ControlFlow::Continue(()));
+            }
+            _ => {}
+        }
+        if is_own {
+            let item = self.receive_own_join(delivered, group_id, &join)?;
+            return Ok(ControlFlow::Break(item));
+        }
+        if epoch > join.epoch {
+            return Err(ClientError::FutureEpoch {
+                message: epoch,
+                group: join.epoch,
+            });
+        }
+        Ok(ControlFlow::Break(None))
+    }
+
+    fn receive_own_join(
+        &mut self,
+        delivered: &Delivered<'_>,
+        group_id: &[u8],
+        join: &PendingJoin,
+    ) -> Result<Option<InboxItem>> {
+        let sequence = self.next_sequence()?;
+        let item = InboxItem {
+            id: self.item_id(delivered, sequence)?,
+            sequence,
+            group_id: group_id.to_vec(),
+            position: delivered.position,
+            content: InboxContent::Joined {
+                epoch: join.epoch.saturating_add(1),
+            },
+        };
+        let received = self.atomically(|provider| {
+            accept(provider, group_id, join)?;
+            delivery::finish(provider, group_id, delivered, Some(item))
+        })?;
+        self.groups.remove(group_id);
+        Ok(received)
+    }
+}
+
+fn stored(provider: &Provider, group_id: &[u8]) -> Result<Option<MlsGroup>> {
+    let group_id = GroupId::from_slice(group_id);
+    Ok(MlsGroup::load(provider.storage(), &group_id)?)
+}
+
+/// The epoch of a group that is stored and that this client is in, as far as it knows.
+fn active_epoch(provider: &Provider, group_id: &[u8]) -> Result<Option<u64>> {
+    let group = stored(provider, group_id)?.filter(MlsGroup::is_active);
+    Ok(group.map(|group| group.epoch().as_u64()))
+}
+
+fn has_pending_commit(provider: &Provider, group_id: &[u8]) -> Result<bool> {
+    Ok(stored(provider, group_id)?.is_some_and(|group| group.pending_commit().is_some()))
+}
+
+/// Whether the group is to look at the entry at `position`: not before, and nothing left out.
+fn follows(cursor: Option<u64>, position: Option<u64>) -> bool {
+    match (cursor, position) {
+        (Some(cursor), Some(position)) => position == cursor.saturating_add(1),
+        _ => true,
+    }
+}
+
+fn pending(storage: &GranularStorage, group_id: &[u8]) -> Result<Option<PendingJoin>> {
+    Ok(storage.get(Category::PendingExternalJoin, &key::bytes_key(group_id))?)
+}
+
+fn of_entry(storage: &GranularStorage, entry: &OutboxEntry) -> Result<Option<PendingJoin>> {
+    Ok(pending(storage, &entry.group_id)?.filter(|join| join.entry_id == entry.id))
+}
+
+/// Whether this client waits to join the group anew: its old self must not commit meanwhile.
+pub(super) fn is_pending(storage: &GranularStorage, group_id: &[u8]) -> Result<bool> {
+    Ok(storage.contains(Category::PendingExternalJoin, &key::bytes_key(group_id))?)
+}
+
+/// The signature key of the leaf that a pending external commit adds.
+pub(super) fn signature_key(storage: &GranularStorage, group_id: &[u8]) -> Result<Option<Vec<u8>>> {
+    Ok(pending(storage, group_id)?.map(|join| join.signature_key.clone()))
+}
+
+/// Drops the pending join of this entry, if it is one, with the entry. To be called inside a
+/// savepoint. Returns whether it was one.
+pub(super) fn discard(provider: &Provider, entry: &OutboxEntry) -> Result<bool> {
+    let storage = provider.storage();
+    if of_entry(storage, entry)?.is_none() {
+        return Ok(false);
+    }
+    let key = key::bytes_key(&entry.group_id);
+    storage.delete(Category::PendingExternalJoin, &key)?;
+    outbox::remove(storage, &entry.id)?;
+    Ok(true)
+}
+
+/// Puts the group that the commit made in the place of what there was of it; to be called inside a
+/// savepoint.
+fn accept(provider: &Provider, group_id: &[u8], join: &PendingJoin) -> Result<()> {
+    let storage = provider.storage();
+    if let Some(old) = stored(provider, group_id)? {
+        groups::forget(provider, &old, Some(&join.signature_key))?;
+    }
+    for record in &join.records {
+        let category = Category::from_name(&record.category)
+            .ok_or_else(|| StorageError::UnknownCategory(record.category.clone()))?;
+        let value = Arc::new(Zeroizing::new(record.value.clone()));
+        storage.put_encoded(category, &record.key, value)?;
+    }
+    storage.delete(Category::PendingExternalJoin, &key::bytes_key(group_id))?;
+    outbox::remove(storage, &join.entry_id)
+}
+
+/// What the group that the commit makes is, as records.
+fn records(commit: &ExternalCommit) -> Result<Vec<PendingRecord>> {
+    let records = commit.provider.storage().records()?;
+    Ok(records
+        .into_iter()
+        .filter(|record| record.category.scope() == Scope::Group)
+        .map(|record| PendingRecord {
+            category: record.category.name().into(),
+            key: record.key,
+            value: record.value.to_vec(),
+        })
+        .collect())
+}

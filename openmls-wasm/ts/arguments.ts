@@ -6,7 +6,7 @@
  */
 
 import { CoreCryptoError } from './errors.js';
-import type { IncomingMessage, IncomingWelcome } from './mls-types.js';
+import type { ExternalJoin, IncomingMessage, IncomingWelcome } from './mls-types.js';
 
 /** @throws CoreCryptoError `invalid-argument` unless `value` is a Uint8Array */
 export function bytes(name: string, value: Uint8Array): Uint8Array {
@@ -97,6 +97,20 @@ export function incomingWelcome(welcome: IncomingWelcome): IncomingWelcome {
   const message = incomingMessage(welcome);
   const groupPosition = optionalInteger('groupPosition', welcome.groupPosition);
   return { ...message, ...(groupPosition === undefined ? {} : { groupPosition }) };
+}
+
+/** A plain copy of what an external commit is made of, without properties that are undefined. */
+export function externalJoin(options: ExternalJoin): ExternalJoin {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid('options', 'an object { ratchetTree?, authenticatedData?, externalPsks?, selfRemoves? }');
+  }
+  const { ratchetTree, authenticatedData, externalPsks, selfRemoves } = options;
+  return {
+    ...(ratchetTree === undefined ? {} : { ratchetTree: bytes('ratchetTree', ratchetTree) }),
+    ...(authenticatedData === undefined ? {} : { authenticatedData: bytes('authenticatedData', authenticatedData) }),
+    ...(externalPsks === undefined ? {} : { externalPsks: listOfBytes('externalPsks', externalPsks) }),
+    ...(selfRemoves === undefined ? {} : { selfRemoves: listOfBytes('selfRemoves', selfRemoves) }),
+  };
 }
 
 function invalid(name: string, expected: string): CoreCryptoError {

@@ -61,6 +61,14 @@ pub(super) fn bytes(object: &JsValue, name: &str) -> JsResult<Vec<u8>> {
         .map_err(|_| invalid("bytes must be a Uint8Array"))
 }
 
+pub(super) fn optional_bytes(object: &JsValue, name: &str) -> JsResult<Option<Vec<u8>>> {
+    let value = property(object, name);
+    if value.is_undefined() || value.is_null() {
+        return Ok(None);
+    }
+    bytes(object, name).map(Some)
+}
+
 pub(super) fn optional_string(object: &JsValue, name: &str) -> JsResult<Option<String>> {
     let value = property(object, name);
     if value.is_undefined() || value.is_null() {
@@ -102,6 +110,21 @@ pub(super) fn list_of_bytes(list: &Array) -> JsResult<Vec<Vec<u8>>> {
                 .map_err(|_| invalid("expected an array of Uint8Array"))
         })
         .collect()
+}
+
+pub(super) fn optional_list_of_bytes(
+    object: &JsValue,
+    name: &str,
+) -> JsResult<Option<Vec<Vec<u8>>>> {
+    let value = property(object, name);
+    if value.is_undefined() || value.is_null() {
+        return Ok(None);
+    }
+    value
+        .dyn_into::<Array>()
+        .map_err(|_| invalid("expected an array of Uint8Array"))
+        .and_then(|list| list_of_bytes(&list))
+        .map(Some)
 }
 
 pub(super) fn list_of_strings(list: &Array) -> JsResult<Vec<String>> {

@@ -1,4 +1,4 @@
-//! Group infos, ratchet trees, exported secrets.
+//! Group infos, ratchet trees, exported secrets, external commits.
 
 use js_sys::Uint8Array;
 use serde::Serialize;
@@ -6,10 +6,21 @@ use serde_bytes::Bytes;
 use wasm_bindgen::prelude::*;
 
 use super::{
-    client::{uint8, JsMlsClient},
-    convert::{thrown, to_js, JsResult},
+    client::{entry, uint8, JsMlsClient},
+    convert::{optional_bytes, optional_list_of_bytes, thrown, to_js, JsResult},
+    view::{views, MemberView},
 };
-use crate::client::GroupInfoDetails;
+use crate::client::{ExternalJoin, GroupInfoDetails};
+
+/// Reads `{ ratchetTree?, authenticatedData?, externalPsks?, selfRemoves? }`.
+fn external_join(options: &JsValue) -> JsResult<ExternalJoin> {
+    Ok(ExternalJoin {
+        ratchet_tree: optional_bytes(options, "ratchetTree")?,
+        authenticated_data: optional_bytes(options, "authenticatedData")?.unwrap_or_default(),
+        external_psks: optional_list_of_bytes(options, "externalPsks")?.unwrap_or_default(),
+        self_removes: optional_list_of_bytes(options, "selfRemoves")?.unwrap_or_default(),
+    })
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,6 +80,44 @@ impl JsMlsClient {
     pub fn inspect_group_info(&self, group_info: &[u8]) -> JsResult<JsValue> {
         let details = self.0.inspect_group_info(group_info).map_err(thrown)?;
         to_js(&GroupInfoDetailsView::from(&details))
+    }
+}
+
+/// External commits.
+#[wasm_bindgen(js_class = MlsClient)]
+impl JsMlsClient {
+    /// Makes the commit by which this client joins the group of a group info.
+    #[wasm_bindgen(js_name = joinByExternalCommit)]
+    pub fn join_by_external_commit(
+        &mut self,
+        group_info: &[u8],
+        options: JsValue,
+        id: Option<String>,
+    ) -> JsResult<JsValue> {
+        self.0
+            .join_by_external_commit(group_info, &external_join(&options)?, id.as_deref())
+            .map_err(thrown)
+            .and_then(entry)
+    }
+
+    /// The members that the group would have if this client joined it now.
+    #[wasm_bindgen(js_name = inspectExternalJoin)]
+    pub fn inspect_external_join(
+        &mut self,
+        group_info: &[u8],
+        options: JsValue,
+    ) -> JsResult<JsValue> {
+        let members = self
+            .0
+            .inspect_external_join(group_info, &external_join(&options)?)
+            .map_err(thrown)?;
+        to_js(&views::<_, MemberView>(&members))
+    }
+
+    /// The delivery service accepted the external commit with this id; returns the group id.
+    #[wasm_bindgen(js_name = acceptExternalJoin)]
+    pub fn accept_external_join(&mut self, id: &str) -> JsResult<Uint8Array> {
+        self.0.accept_external_join(id).map(uint8).map_err(thrown)
     }
 }
 

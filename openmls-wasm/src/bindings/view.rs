@@ -141,7 +141,7 @@ impl<'a> From<&'a KeyPackageInfo> for KeyPackageView<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MemberView<'a> {
+pub(super) struct MemberView<'a> {
     leaf_index: u32,
     identity: &'a Bytes,
     certificates: Vec<&'a Bytes>,
@@ -181,7 +181,7 @@ fn list_of_bytes(list: &[Vec<u8>]) -> Vec<&Bytes> {
     list.iter().map(|bytes| Bytes::new(bytes)).collect()
 }
 
-fn views<'a, T, V: From<&'a T>>(list: &'a [T]) -> Vec<V> {
+pub(super) fn views<'a, T, V: From<&'a T>>(list: &'a [T]) -> Vec<V> {
     list.iter().map(V::from).collect()
 }
 

@@ -1,10 +1,10 @@
-/** Group infos, ratchet trees and exported secrets (RFC 9420 §8.5, §12.4.3). */
+/** Group infos, ratchet trees, exported secrets, and joining by oneself (RFC 9420 §8.5, §12.4.3). */
 
 import * as check from '../arguments.js';
 import { CommitMethods } from './commits.js';
-import type { GroupInfoDetails } from '../mls-types.js';
+import type { ExternalJoin, GroupInfoDetails, Member, OutboxEntry } from '../mls-types.js';
 
-/** Group infos, ratchet trees and exported secrets (RFC 9420 §8.5, §12.4.3). Part of `CoreCryptoClient`. */
+/** Group infos, ratchet trees, exported secrets, and joining by oneself (RFC 9420 §8.5, §12.4.3). Part of `CoreCryptoClient`. */
 export abstract class ExternalMethods extends CommitMethods {
   /**
    * Exports a signed group info of the present epoch, by which others can join (RFC 9420 §12.4.3); of no use any more
@@ -26,6 +26,45 @@ export abstract class ExternalMethods extends CommitMethods {
   /** Reads a group info without joining by it; nothing of it is verified. @throws `malformed-message`, `wrong-kind` */
   inspectGroupInfo(groupInfo: Uint8Array): Promise<GroupInfoDetails> {
     return this.read((client) => client.inspectGroupInfo(check.bytes('groupInfo', groupInfo)));
+  }
+
+  /**
+   * Makes the commit by which this client joins the group of `groupInfo`, or joins it anew in the place of its old leaf
+   * (RFC 9420 §12.4.3.2); upload its `bytes`.
+   *
+   * Nothing of the group is stored, and a group that is there stays as it is, until the commit comes back by
+   * {@link receiveMessage}; {@link rejectCommit} ends it if the delivery service has refused it. What the log holds before
+   * the commit is passed over unless the group that is stored can read it.
+   * @throws `no-identity`, `malformed-message`, `wrong-kind`, `ratchet-tree-missing`, `invalid-group-info`,
+   * `unsupported-ciphersuite`, `unknown-psk`, `pending-commit`, `commit-rejected`, `duplicate-id`
+   */
+  joinByExternalCommit(groupInfo: Uint8Array, options: ExternalJoin = {}, id?: string): Promise<OutboxEntry> {
+    return this.send((client) =>
+      client.joinByExternalCommit(
+        check.bytes('groupInfo', groupInfo),
+        check.externalJoin(options),
+        check.optionalText('id', id),
+      ),
+    );
+  }
+
+  /**
+   * The members that the group of `groupInfo` would have if this client joined it now, itself included: everything is
+   * verified as for joining, and nothing changes.
+   * @throws those of {@link joinByExternalCommit}
+   */
+  inspectExternalJoin(groupInfo: Uint8Array, options: ExternalJoin = {}): Promise<Member[]> {
+    return this.read((client) =>
+      client.inspectExternalJoin(check.bytes('groupInfo', groupInfo), check.externalJoin(options)),
+    );
+  }
+
+  /**
+   * The delivery service has accepted this external commit: for one that has no log. Returns the group id.
+   * @throws `unknown-outbox-entry`; `wrong-kind` for an entry that is no external commit
+   */
+  acceptExternalJoin(id: string): Promise<Uint8Array> {
+    return this.change((client) => client.acceptExternalJoin(check.text('id', id)));
   }
 
   /**

@@ -1,4 +1,7 @@
-/** Group infos, ratchet trees and exported secrets. */
+/** Group infos, ratchet trees, exported secrets, and joining by oneself. */
+
+import type { Member } from './identity.js';
+import type { OutboxEntry } from './outbox.js';
 
 /** What a group info says of itself (RFC 9420 §12.4.3). Nothing of it is verified: only joining does that. */
 export interface GroupInfoDetails {
@@ -20,14 +23,29 @@ export interface GroupInfoDetails {
   readonly signer: number;
 }
 
+/** What an external commit is made of, besides the group info (RFC 9420 §12.4.3.2). */
+export interface ExternalJoin {
+  /** For a group info that does not bring it. */
+  readonly ratchetTree?: Uint8Array | undefined;
+  /** Travels with the commit in the clear. */
+  readonly authenticatedData?: Uint8Array | undefined;
+  /** Ids of external pre-shared keys that the commit proposes; all members must have them. */
+  readonly externalPsks?: readonly Uint8Array[] | undefined;
+  /** SelfRemove proposals, as framed MLSMessages, of members that are leaving: they go with this commit. */
+  readonly selfRemoves?: readonly Uint8Array[] | undefined;
+}
+
 /**
- * What `MlsClient` offers for group infos and exported secrets.
+ * What `MlsClient` offers for group infos, exported secrets and external commits.
  * @internal
  */
 export interface ExternalApi {
   exportGroupInfo(groupId: Uint8Array, withRatchetTree: boolean): Uint8Array;
   exportRatchetTree(groupId: Uint8Array): Uint8Array;
   inspectGroupInfo(groupInfo: Uint8Array): GroupInfoDetails;
+  joinByExternalCommit(groupInfo: Uint8Array, options: ExternalJoin, id?: string): OutboxEntry;
+  inspectExternalJoin(groupInfo: Uint8Array, options: ExternalJoin): Member[];
+  acceptExternalJoin(id: string): Uint8Array;
   exportSecret(groupId: Uint8Array, label: string, context: Uint8Array, length: number): Uint8Array;
   safeExportSecret(groupId: Uint8Array, componentId: number): Uint8Array;
   safeExportPendingSecret(groupId: Uint8Array, componentId: number): Uint8Array;

@@ -1,0 +1,237 @@
+//! The invariants.
+
+use std::collections::BTreeSet;
+
+use openmls_wasm::client::{InboxContent, InboxItem, ProcessedContent};
+
+use super::{
+    records,
+    service::{ClientIndex, GroupIndex, What},
+    view::{Item, Said},
+    world::World,
+};
+
+impl World {
+    /// After every step: what the client shows of itself is what the model says.
+    pub fn check_client(&mut self, client: ClientIndex) {
+        let shown: BTreeSet<GroupIndex> = {
+            let ids = self.devices[client].client.list_groups().unwrap();
+            ids.iter().map(|id| self.index_of(id)).collect()
+        };
+        let expected = self.devices[client].view.groups.keys().copied().collect();
+        assert_eq!(shown, expected, "groups of client {client}");
+        let inbox = self.devices[client].client.inbox().unwrap();
+        let items: Vec<Item> = inbox.iter().map(|item| self.item(item)).collect();
+        assert_eq!(items, self.devices[client].view.inbox, "inbox of {client}");
+        let in_order = |pair: &[InboxItem]| pair[0].sequence < pair[1].sequence;
+        assert!(inbox.windows(2).all(in_order), "the inbox is in order");
+        let outbox = self.devices[client].client.outbox().unwrap();
+        let held = self.devices[client].view.outbox.iter();
+        assert!(
+            outbox.iter().eq(held.map(|held| &held.entry)),
+            "outbox of client {client}: {outbox:?}"
+        );
+        let cursor = self.devices[client].client.welcome_cursor().unwrap();
+        assert_eq!(cursor, self.devices[client].view.welcome_cursor);
+        if let Some(group) = self.any_group(client) {
+            self.check_group(client, group);
+        }
+    }
+
+    /// Same group and epoch, same authenticator and members.
+    pub fn check_group(&mut self, client: ClientIndex, group: GroupIndex) {
+        let id = self.groups[group].id.clone();
+        let info = self.devices[client].client.group_info(&id).unwrap();
+        let cursor = self.devices[client].client.delivery_cursor(&id).unwrap();
+        let pending = self.devices[client].view.pending_commit(group).is_some();
+        let view = self.view(client, group);
+        assert_eq!(info.is_active, view.active, "is client {client} a member?");
+        assert_eq!(info.epoch, view.epoch, "epoch of client {client}");
+        assert_eq!(cursor, view.cursor, "cursor of client {client}");
+        assert_eq!(info.pending_proposals, view.waiting.len());
+        if !view.active {
+            return;
+        }
+        assert_eq!(info.has_pending_commit, pending);
+        assert_eq!(info.own_leaf_index, view.own_leaf);
+        let shown = info
+            .members
+            .iter()
+            .map(|member| (member.leaf_index, self.who(&member.signature_key)))
+            .collect();
+        let epoch = &mut self.groups[group].epochs[info.epoch as usize];
+        assert_eq!(epoch.members, shown, "members");
+        let known = epoch
+            .authenticator
+            .get_or_insert_with(|| info.epoch_authenticator.clone());
+        assert_eq!(*known, info.epoch_authenticator, "the group has forked");
+    }
+
+    /// Every few dozen steps: all clients, all groups, all records, all histories.
+    pub fn check_everything(&mut self) {
+        for client in 0..self.devices.len() {
+            let groups: Vec<GroupIndex> =
+                self.devices[client].view.groups.keys().copied().collect();
+            for group in groups {
+                self.check_group(client, group);
+            }
+            records::check(self, client);
+            self.check_history(client);
+        }
+        for group in &self.groups {
+            let mut seen = BTreeSet::new();
+            let known = group.epochs.iter().filter_map(|e| e.authenticator.as_ref());
+            assert!(
+                known.into_iter().all(|known| seen.insert(known)),
+                "no two epochs have the same authenticator"
+            );
+        }
+    }
+
+    /// Every message that the service ordered and that is for this client was read once, in order.
+    ///
+    /// It follows from the log, and from when the client came and went; nothing of the model's
+    /// ratchets is in it. Where messages also travel outside the log, they may be read before.
+    fn check_history(&self, client: ClientIndex) {
+        let device = &self.devices[client];
+        let mut ids = BTreeSet::new();
+        for entries in device.history.values() {
+            let unique = entries.iter().all(|read| ids.insert(&read.id));
+            assert!(unique, "client {client} saved an id twice");
+        }
+        for session in &device.view.sessions {
+            let group = &self.groups[session.group];
+            if !group.strict {
+                continue;
+            }
+            let log = (1..).zip(&group.log);
+            let for_client = log.filter(|(position, sent)| {
+                *position > session.from
+                    && *position <= session.to
+                    && sent.sender != client
+                    && sent.epoch >= session.joined
+                    && matches!(sent.what, What::Message { .. })
+            });
+            let expected: Vec<_> = for_client.map(|(position, _)| position).collect();
+            let within = |position: &u64| *position > session.from && *position <= session.to;
+            let mut read: Vec<u64> = vec![];
+            let history = device.history.get(&session.group).into_iter().flatten();
+            for saved in history {
+                if let Some(position) = saved.position.filter(within) {
+                    let sent = &group.log[position as usize - 1];
+                    let What::Message { plaintext } = &sent.what else {
+                        panic!("{} is no message", saved.id);
+                    };
+                    assert_eq!(*plaintext, saved.text);
+                    read.push(position);
+                }
+            }
+            let inbox = device.view.inbox.iter().filter(|item| {
+                item.group == Some(session.group) && matches!(item.said, Said::Message { .. })
+            });
+            let unsaved = inbox.filter_map(|item| item.position.filter(within));
+            for position in unsaved {
+                // Handed over and not acknowledged: it may be saved already.
+                if !read.contains(&position) {
+                    read.push(position);
+                }
+            }
+            assert_eq!(
+                read, expected,
+                "what client {client} read in group {}: {session:?}",
+                session.group
+            );
+        }
+    }
+
+    /// An item, told without types of the client.
+    pub fn item(&self, item: &InboxItem) -> Item {
+        let said = match &item.content {
+            InboxContent::Message {
+                sender,
+                epoch,
+                plaintext,
+                ..
+            } => Said::Message {
+                from: self.who(&sender.signature_key),
+                leaf: sender.leaf_index,
+                epoch: *epoch,
+                plaintext: plaintext.clone(),
+            },
+            InboxContent::Sent {
+                epoch, plaintext, ..
+            } => Said::Sent {
+                epoch: *epoch,
+                plaintext: plaintext.clone(),
+            },
+            InboxContent::Proposal { sender, epoch, .. } => Said::Proposal {
+                from: self.who(&sender.signature_key),
+                epoch: *epoch,
+            },
+            InboxContent::Commit {
+                own,
+                sender,
+                epoch,
+                added,
+                removed,
+                self_removed,
+                superseded,
+                ..
+            } => Said::Commit {
+                own: *own,
+                from: self.who(&sender.as_ref().expect("a member committed").signature_key),
+                epoch: *epoch,
+                added: added.iter().map(|p| self.who(&p.signature_key)).collect(),
+                removed: removed.iter().map(|m| self.who(&m.signature_key)).collect(),
+                self_removed: *self_removed,
+                superseded: superseded.clone(),
+            },
+            InboxContent::Joined { epoch, .. } => Said::Joined { epoch: *epoch },
+            InboxContent::Failed { code, .. } => Said::Failed { code: code.clone() },
+        };
+        Item {
+            id: item.id.clone(),
+            group: (!item.group_id.is_empty()).then(|| self.index_of(&item.group_id)),
+            position: item.position,
+            said,
+        }
+    }
+
+    pub fn processed(&self, content: &ProcessedContent) -> Said {
+        match content {
+            ProcessedContent::Message {
+                sender,
+                epoch,
+                plaintext,
+                ..
+            } => Said::Message {
+                from: self.who(&sender.signature_key),
+                leaf: sender.leaf_index,
+                epoch: *epoch,
+                plaintext: plaintext.clone(),
+            },
+            ProcessedContent::Proposal { sender, epoch, .. } => Said::Proposal {
+                from: self.who(&sender.signature_key),
+                epoch: *epoch,
+            },
+            ProcessedContent::Commit {
+                sender,
+                epoch,
+                added,
+                removed,
+                self_removed,
+                superseded,
+                ..
+            } => Said::Commit {
+                own: false,
+                from: self.who(&sender.as_ref().expect("a member committed").signature_key),
+                epoch: *epoch,
+                added: added.iter().map(|p| self.who(&p.signature_key)).collect(),
+                removed: removed.iter().map(|m| self.who(&m.signature_key)).collect(),
+                self_removed: *self_removed,
+                superseded: superseded.clone(),
+            },
+            ProcessedContent::OwnMessage => Said::OwnMessage,
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! A client with its database, and the ways in which its batches do or do not get there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openmls_wasm::{storage::Batch, ClientError, MlsClient};
+
+use super::{
+    rng::Rng,
+    service::{ClientIndex, GroupIndex, Sent},
+    view::View,
+};
+use crate::common::Database;
+use std::rc::Rc;
+
+/// Something an operation returned that may only leave the device when it is stored (G1).
+#[derive(Clone)]
+pub enum Release {
+    /// A key package to be published.
+    KeyPackage(Published),
+    /// A message that goes from client to client, without a place in the log.
+    Aside(Rc<Sent>),
+}
+
+#[derive(Clone)]
+pub struct Published {
+    pub reference: Vec<u8>,
+    pub bytes: Vec<u8>,
+    pub last_resort: bool,
+}
+
+/// A batch on its way, what the client looked like when it was drained, and how much of what waits
+/// for release it covers.
+struct InFlight {
+    batch: Batch,
+    view: View,
+    covered: usize,
+}
+
+/// A message in the app's own history.
+pub struct Read {
+    pub id: String,
+    pub position: Option<u64>,
+    pub text: Vec<u8>,
+}
+
+pub struct Device {
+    pub client: MlsClient,
+    pub signature_key: Vec<u8>,
+    pub database: Database,
+    /// What it must look like now, and what its database must lead to.
+    pub view: View,
+    pub saved: View,
+    pub unreleased: Vec<Release>,
+    in_flight: Option<InFlight>,
+    /// A batch may or may not have been stored: rolling back is not allowed.
+    uncertain: bool,
+    /// What the delivery service refused. The app forgets it when the process dies.
+    pub refused: BTreeSet<String>,
+    /// What the app saved for good, in that order.
+    pub history: BTreeMap<GroupIndex, Vec<Read>>,
+}
+
+/// What an operation must come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Expected {
+    Ok,
+    Code(&'static str),
+    /// It depends on what the model does not know.
+    OkOr(&'static str),
+}
+
+impl From<Result<(), &'static str>> for Expected {
+    fn from(result: Result<(), &'static str>) -> Self {
+        result.map_or_else(Self::Code, |()| Self::Ok)
+    }
+}
+
+impl Device {
+    pub fn new(client: ClientIndex, suite: u16) -> Self {
+        let mut mls = MlsClient::new();
+        let name = format!("client {client}");
+        let identity = mls.create_identity(name.as_bytes(), suite).unwrap();
+        let mut device = Self {
+            client: mls,
+            signature_key: identity.signature_public_key,
+            database: Database::default(),
+            view: View::default(),
+            saved: View::default(),
+            unreleased: vec![],
+            in_flight: None,
+            uncertain: false,
+            refused: BTreeSet::new(),
+            history: BTreeMap::new(),
+        };
+        device.save();
+        device
+    }
+
+    /// Does an operation and compares what it comes to. A failure must have changed nothing.
+    pub fn attempt<T: std::fmt::Debug>(
+        &mut self,
+        expected: Expected,
+        operation: impl FnOnce(&mut MlsClient) -> Result<T, ClientError>,
+    ) -> Option<T> {
+        let before = Database::of(&self.client);
+        match (operation(&mut self.client), expected) {
+            (Ok(value), Expected::Ok | Expected::OkOr(_)) => Some(value),
+            (Err(error), Expected::Code(code) | Expected::OkOr(code)) if error.code() == code => {
+                let unchanged = Database::of(&self.client) == before;
+                assert!(unchanged, "{code} changed records");
+                None
+            }
+            (result, expected) => panic!("expected {expected:?}, got {result:?}"),
+        }
+    }
+
+    /// Lets the process and its disk go on in one of the ways they can. Returns what may be
+    /// released, and a word for what happened.
+    pub fn settle(&mut self, rng: &mut Rng) -> (Vec<Release>, &'static str) {
+        match rng.below(100) {
+            0..=61 => (self.save(), "saved"),
+            62..=79 => (vec![], "held back"),
+            80..=85 => (vec![], self.begin_write()),
+            86..=88 => (vec![], self.fail_write(false)),
+            89..=90 => (vec![], self.fail_write(true)),
+            91..=93 => (vec![], self.roll_back()),
+            94..=96 => (vec![], self.die(false)),
+            _ => (vec![], self.die(true)),
+        }
+    }
+
+    /// Stores everything there is.
+    pub fn save(&mut self) -> Vec<Release> {
+        let mut released = self.finish_write();
+        self.begin_write();
+        released.extend(self.finish_write());
+        assert!(!self.client.storage().has_unconfirmed().unwrap());
+        released
+    }
+
+    pub fn is_saved(&self) -> bool {
+        !self.client.storage().has_unconfirmed().unwrap()
+    }
+
+    fn begin_write(&mut self) -> &'static str {
+        if self.in_flight.is_some() {
+            let refused = self.client.drain_storage_events().unwrap_err();
+            assert_eq!(refused.code(), "batch-unconfirmed");
+            return "drained twice";
+        }
+        if let Some(batch) = self.client.drain_storage_events().unwrap() {
+            self.in_flight = Some(InFlight {
+                batch,
+                view: self.view.clone(),
+                covered: self.unreleased.len(),
+            });
+        }
+        "began to write"
+    }
+
+    fn finish_write(&mut self) -> Vec<Release> {
+        let covered = match self.in_flight.take() {
+            Some(InFlight {
+                batch,
+                view,
+                covered,
+            }) => {
+                self.database.write(&batch);
+                self.client.confirm_batch(batch.sequence).unwrap();
+                self.saved = view;
+                covered
+            }
+            // Nothing was dirty.
+            None => self.unreleased.len(),
+        };
+        if self.is_saved() {
+            self.uncertain = false;
+        }
+        self.unreleased.drain(..covered).collect()
+    }
+
+    /// The write failed. `stored`: it was stored all the same, and nobody knows.
+    fn fail_write(&mut self, stored: bool) -> &'static str {
+        self.begin_write();
+        let Some(InFlight { batch, view, .. }) = self.in_flight.take() else {
+            return "nothing to write";
+        };
+        if stored {
+            self.database.write(&batch);
+            self.saved = view;
+            self.uncertain = true;
+        }
+        self.client.put_back_batch(batch.sequence).unwrap();
+        if stored {
+            "failed to write, as it seemed"
+        } else {
+            "failed to write"
+        }
+    }
+
+    fn roll_back(&mut self) -> &'static str {
+        if self.uncertain {
+            return "could not roll back";
+        }
+        self.client.roll_back_unconfirmed().unwrap();
+        self.in_flight = None;
+        self.view = self.saved.clone();
+        self.unreleased.clear();
+        "rolled back"
+    }
+
+    /// The process dies, before or after its last batch was stored; a new one rehydrates.
+    pub fn die(&mut self, stored: bool) -> &'static str {
+        if stored {
+            // The batch on its way is stored; what comes after it was never drained.
+            self.begin_write();
+        }
+        if let (true, Some(InFlight { batch, view, .. })) = (stored, self.in_flight.take()) {
+            self.database.write(&batch);
+            self.saved = view;
+        }
+        self.in_flight = None;
+        self.uncertain = false;
+        self.unreleased.clear();
+        self.refused.clear();
+        self.view = self.saved.clone();
+        let mut client = MlsClient::new();
+        client.hydrate(self.database.records()).unwrap();
+        assert!(!client.storage().has_unconfirmed().unwrap());
+        self.client = client;
+        if stored {
+            "died after writing"
+        } else {
+            "died"
+        }
+    }
+}

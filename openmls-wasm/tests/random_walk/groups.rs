@@ -1,0 +1,322 @@
+//! Groups come and go: create, join, delete; key packages, pre-shared keys, restarts.
+
+use std::rc::Rc;
+
+use openmls::prelude::OpenMlsCrypto;
+use openmls_rust_crypto::RustCrypto;
+use openmls_traits::types::HashType;
+use openmls_wasm::client::DeliveredWelcome;
+
+use super::{
+    device::{Expected, Published, Release},
+    service::{ClientIndex, Epoch, Group, Welcome, Wire},
+    view::{GroupView, Item, Package, Said, Session},
+    world::World,
+};
+
+/// So many groups at once that somebody is in; more would only spread the walk thin.
+const GROUPS: usize = 3;
+
+pub fn create(world: &mut World, client: ClientIndex) -> bool {
+    let alive = |group: &usize| {
+        let mut devices = world.devices.iter();
+        devices.any(|device| {
+            device
+                .view
+                .groups
+                .get(group)
+                .is_some_and(|view| view.active)
+        })
+    };
+    if (0..world.groups.len()).filter(alive).count() >= GROUPS {
+        return false;
+    }
+    let wire = world
+        .rng
+        .one_of(&[Wire::Ciphertext, Wire::Plaintext, Wire::Mixed]);
+    let past = world.rng.one_of(&[0, 0, 1, 2]) * super::KEEPS_PAST_EPOCHS;
+    let strict = world.rng.chance(60);
+    let settings = world.settings(wire, past, strict);
+    // Ids of which one is the beginning of the other must not share records.
+    let chosen = vec![0xab; world.groups.len() + 1];
+    let chosen = world.rng.chance(50).then_some(chosen);
+    world.devices[client]
+        .client
+        .set_group_settings(settings.clone());
+    let create = |mls: &mut openmls_wasm::MlsClient| mls.create_group(chosen.as_deref());
+    let id = world.attempt(client, Expected::Ok, create).unwrap();
+    let group = world.groups.len();
+    world.groups.push(Group {
+        id,
+        wire,
+        past,
+        strict,
+        log: vec![],
+        epochs: vec![Epoch {
+            members: [(0, client)].into(),
+            authenticator: None,
+        }],
+    });
+    let view = GroupView {
+        active: true,
+        epoch: 0,
+        joined: 0,
+        own_leaf: 0,
+        settings,
+        cursor: Some(0),
+        next: 1,
+        waiting: vec![],
+        ratchets: Default::default(),
+        generation: 0,
+        handshake_generation: 0,
+    };
+    world.view_mut(client).groups.insert(group, view);
+    world.view_mut(client).sessions.push(Session {
+        group,
+        joined: 0,
+        from: 0,
+        to: 0,
+    });
+    true
+}
+
+pub fn delete(world: &mut World, client: ClientIndex) -> bool {
+    let Some(group) = world.any_group(client) else {
+        return false;
+    };
+    // Those that it was removed from, mostly.
+    if world.view(client, group).active && world.rng.chance(80) {
+        return false;
+    }
+    let id = world.groups[group].id.clone();
+    world.attempt(client, Expected::Ok, |mls| mls.delete_group(&id));
+    let view = world.view_mut(client);
+    view.forget(group);
+    view.outbox.retain(|held| held.group != group);
+    true
+}
+
+/// Receives the next Welcome from the service, or the same again.
+pub fn receive_welcome(world: &mut World, client: ClientIndex) -> bool {
+    let cursor = world.devices[client].view.welcome_cursor.unwrap_or(0);
+    let again = cursor > 0 && world.rng.chance(10);
+    let position = if again { cursor } else { cursor + 1 };
+    let Some(welcome) = world.welcomes[client].get(position as usize - 1).cloned() else {
+        return false;
+    };
+    let id = world.some_id();
+    let delivered = DeliveredWelcome {
+        bytes: &welcome.bytes,
+        id: id.as_deref(),
+        position: Some(position),
+        group_position: Some(welcome.position),
+    };
+    if again {
+        let item = world.attempt(client, Expected::Ok, |mls| mls.receive_welcome(delivered));
+        assert_eq!(item, Some(None), "received twice");
+        return true;
+    }
+    let view = &world.devices[client].view;
+    let predicted = view.joining(welcome.group, welcome.epoch, &welcome.reference);
+    if predicted == Err("group-exists") {
+        // Its removal is still to be read.
+        let expected = Expected::Code("group-exists");
+        world.attempt(client, expected, |mls| mls.receive_welcome(delivered));
+        return true;
+    }
+    prepare_settings(world, client, &welcome);
+    let received = world.attempt(client, Expected::Ok, |mls| mls.receive_welcome(delivered));
+    let item = world.item(&received.unwrap().expect("an item"));
+    let (group, said) = match predicted {
+        Ok(()) => {
+            let epoch = welcome.epoch;
+            (Some(welcome.group), Said::Joined { epoch })
+        }
+        Err(code) => (None, Said::Failed { code: code.into() }),
+    };
+    let expected = Item {
+        id: id.unwrap_or(item.id.clone()),
+        group,
+        position: Some(welcome.position),
+        said,
+    };
+    assert_eq!(item, expected);
+    if predicted.is_ok() {
+        joined(world, client, &welcome, Some(welcome.position));
+    }
+    if let Err(code) = predicted {
+        world.tally(format!("  a Welcome failed: {code}"));
+    }
+    let view = world.view_mut(client);
+    view.inbox.push(expected);
+    view.has_sequence = true;
+    view.welcome_cursor = Some(position);
+    true
+}
+
+/// Joins without the service's bookkeeping: any Welcome, as often as one likes.
+pub fn join(world: &mut World, client: ClientIndex) -> bool {
+    let Some(welcome) = world.rng.pick(&world.welcomes[client]) else {
+        return false;
+    };
+    let view = &world.devices[client].view;
+    let predicted = view.joining(welcome.group, welcome.epoch, &welcome.reference);
+    if predicted.is_ok() {
+        prepare_settings(world, client, &welcome);
+    }
+    let bytes = &welcome.bytes;
+    if let Some(id) = world.attempt(client, predicted, |mls| mls.join_group(bytes)) {
+        assert_eq!(id, world.groups[welcome.group].id);
+        joined(world, client, &welcome, None);
+    }
+    true
+}
+
+fn prepare_settings(world: &mut World, client: ClientIndex, welcome: &Welcome) {
+    let Group {
+        wire, past, strict, ..
+    } = world.groups[welcome.group];
+    let settings = world.settings(wire, past, strict);
+    world.view_mut(client).next_settings = settings.clone();
+    world.devices[client].client.set_group_settings(settings);
+}
+
+fn joined(world: &mut World, client: ClientIndex, welcome: &Rc<Welcome>, cursor: Option<u64>) {
+    let group = welcome.group;
+    let members = &world.groups[group].epochs[welcome.epoch as usize].members;
+    let own = members.iter().find(|(_, member)| **member == client);
+    let own_leaf = *own.unwrap().0;
+    let again = world.devices[client].view.sessions.iter();
+    let again = again.filter(|session| session.group == group).count() > 0;
+    world.tally(if again { "  rejoined" } else { "  joined" }.into());
+    let view = world.view_mut(client);
+    if view.groups.contains_key(&group) {
+        view.forget(group);
+    }
+    view.packages
+        .retain(|package| package.last_resort || package.reference != welcome.reference);
+    let joined = GroupView {
+        active: true,
+        epoch: welcome.epoch,
+        joined: welcome.epoch,
+        own_leaf,
+        settings: view.next_settings.clone(),
+        cursor,
+        next: welcome.position + 1,
+        waiting: vec![],
+        ratchets: Default::default(),
+        generation: 0,
+        handshake_generation: 0,
+    };
+    view.groups.insert(group, joined);
+    view.sessions.push(Session {
+        group,
+        joined: welcome.epoch,
+        from: welcome.position,
+        to: welcome.position,
+    });
+}
+
+pub fn generate_key_packages(world: &mut World, client: ClientIndex) -> bool {
+    let last_resort = world.rng.chance(20);
+    let count = if last_resort {
+        1
+    } else {
+        1 + world.rng.below(3)
+    };
+    let generate = |mls: &mut openmls_wasm::MlsClient| match last_resort {
+        true => mls.generate_last_resort_key_package().map(|one| vec![one]),
+        false => mls.generate_key_packages(count as u32),
+    };
+    let generated = world.attempt(client, Expected::Ok, generate).unwrap();
+    assert_eq!(generated.len(), count);
+    for bytes in generated {
+        let reference = reference(&bytes);
+        let device = &mut world.devices[client];
+        device.view.packages.push(Package {
+            reference: reference.clone(),
+            last_resort,
+        });
+        device.unreleased.push(Release::KeyPackage(Published {
+            reference,
+            bytes,
+            last_resort,
+        }));
+    }
+    check_key_packages(world, client);
+    true
+}
+
+pub fn delete_key_packages(world: &mut World, client: ClientIndex) -> bool {
+    let Some(package) = world.rng.pick(&world.devices[client].view.packages) else {
+        return false;
+    };
+    let references = [package.reference.clone()];
+    world.attempt(client, Expected::Ok, |mls| {
+        mls.delete_key_packages(&references)
+    });
+    let view = world.view_mut(client);
+    view.packages
+        .retain(|own| own.reference != package.reference);
+    // Often, but not always, the service hears of it.
+    if world.rng.chance(70) {
+        world.packages[client].retain(|published| published.reference != package.reference);
+    }
+    check_key_packages(world, client);
+    true
+}
+
+fn check_key_packages(world: &World, client: ClientIndex) {
+    let device = &world.devices[client];
+    let shown = device.client.key_packages().unwrap();
+    let mut shown: Vec<_> = shown
+        .into_iter()
+        .map(|info| (info.reference, info.last_resort))
+        .collect();
+    let own = device.view.packages.iter();
+    let mut expected: Vec<_> = own
+        .map(|package| (package.reference.clone(), package.last_resort))
+        .collect();
+    shown.sort();
+    expected.sort();
+    assert_eq!(shown, expected, "key packages of client {client}");
+}
+
+/// The reference of a key package: `RefHash` of RFC 9420 §5.2, for suites with SHA-256.
+fn reference(message: &[u8]) -> Vec<u8> {
+    let label = b"MLS 1.0 KeyPackage Reference";
+    let key_package = &message[4..]; // version and wire format
+    let length = key_package.len() as u16;
+    assert!((64..1 << 14).contains(&length), "a length of two bytes");
+    let mut input = vec![label.len() as u8];
+    input.extend(label);
+    input.extend((length | 0x4000).to_be_bytes());
+    input.extend(key_package);
+    RustCrypto::default()
+        .hash(HashType::Sha2_256, &input)
+        .unwrap()
+}
+
+pub fn psk(world: &mut World, client: ClientIndex) -> bool {
+    let id = vec![world.rng.below(3) as u8];
+    if world.rng.chance(60) {
+        let secret = [id[0]; 32];
+        world.attempt(client, Expected::Ok, |mls| {
+            mls.store_external_psk(&id, &secret)
+        });
+        world.view_mut(client).psks.insert(id);
+    } else {
+        world.attempt(client, Expected::Ok, |mls| mls.delete_external_psk(&id));
+        world.view_mut(client).psks.remove(&id);
+    }
+    true
+}
+
+/// Closes in good order and opens again.
+pub fn reopen(world: &mut World, client: ClientIndex) -> bool {
+    let released = world.devices[client].save();
+    world.release(client, released);
+    world.devices[client].die(false);
+    super::records::check(world, client);
+    true
+}

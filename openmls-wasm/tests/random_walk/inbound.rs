@@ -1,0 +1,252 @@
+//! What comes in: from the log in order, from the log again or out of turn, and beside the log.
+
+use std::rc::Rc;
+
+use openmls_wasm::client::Delivered;
+
+use super::{
+    device::Expected,
+    service::{ClientIndex, GroupIndex, Sent, What},
+    view::{Item, Said},
+    world::World,
+};
+
+/// Receives one or more of the next entries of a group's log.
+pub fn receive_log(world: &mut World, client: ClientIndex) -> bool {
+    // Now and then the service hands out an entry after the removal.
+    let even_after_removal = world.rng.chance(3);
+    let groups = &world.devices[client].view.groups;
+    let unread: Vec<(GroupIndex, u64, u64)> = groups
+        .iter()
+        .filter(|(_, view)| view.active || even_after_removal)
+        .map(|(group, view)| {
+            let left = world.groups[*group].log.len() as u64 + 1 - view.next;
+            (*group, view.next, left)
+        })
+        .filter(|(.., left)| *left > 0)
+        .collect();
+    let Some((group, next, left)) = world.rng.pick(&unread) else {
+        return false;
+    };
+    let count = match world.rng.below(4) {
+        0 => 1,
+        1 => left,
+        _ => left.min(1 + world.rng.below(4) as u64),
+    };
+    for position in next..next + count {
+        let was_active = world.view(client, group).active;
+        receive(world, client, group, position);
+        if !was_active || !world.view(client, group).active {
+            break;
+        }
+    }
+    true
+}
+
+fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: u64) {
+    let sent = world.groups[group].log[position as usize - 1].clone();
+    let was_active = world.view(client, group).active;
+    let with_id = world.rng.chance(80);
+    let World {
+        devices, groups, ..
+    } = world;
+    let view = &mut devices[client].view;
+    let own = view.outbox.iter().find(|held| {
+        held.sent
+            .as_ref()
+            .is_some_and(|own| own.id == sent.id && own.bytes == sent.bytes)
+    });
+    let said = if own.is_some() {
+        view.accept_own(&groups[group], &sent)
+    } else {
+        match view.process(&groups[group], &sent) {
+            Ok(Said::OwnMessage) => None,
+            Ok(said) => Some(said),
+            Err(code) => Some(Said::Failed { code: code.into() }),
+        }
+    };
+    let delivered = Delivered {
+        bytes: &sent.bytes,
+        id: with_id.then_some(&sent.id),
+        position: Some(position),
+    };
+    handed_over(world, client, group, delivered, said);
+    let view = world.devices[client].view.groups.get_mut(&group).unwrap();
+    view.cursor = Some(position);
+    view.next = position + 1;
+    if was_active {
+        world.view_mut(client).note_position(group, position);
+    }
+}
+
+/// Delivers, and compares the item with what the model predicts.
+fn handed_over(
+    world: &mut World,
+    client: ClientIndex,
+    group: GroupIndex,
+    delivered: Delivered<'_>,
+    said: Option<Said>,
+) {
+    let item = world.attempt(client, Expected::Ok, |mls| mls.receive_message(delivered));
+    let item = item.unwrap().map(|item| world.item(&item));
+    let expected = said.map(|said| {
+        let inbox = &world.devices[client].view.inbox;
+        let id = delivered.id.map(str::to_owned);
+        let free = id.filter(|id| inbox.iter().all(|item| item.id != *id));
+        let shown = item.as_ref().map(|item| item.id.clone());
+        Item {
+            id: free.or(shown).unwrap_or_default(),
+            group: Some(group),
+            position: delivered.position,
+            said,
+        }
+    });
+    assert_eq!(item, expected, "what client {client} was handed");
+    world.note(format!("  handed over in group {group}: {item:?}"));
+    if let Some(item) = item {
+        world.tally(match &item.said {
+            Said::Message { .. } => "  a message was read".into(),
+            Said::Commit { own: true, .. } => "  an own commit was merged".into(),
+            Said::Commit {
+                self_removed: true, ..
+            } => "  an own removal was read".into(),
+            Said::Commit {
+                superseded: Some(_),
+                ..
+            } => "  a commit lost its race".into(),
+            Said::Failed { code } => format!("  a delivery failed: {code}"),
+            _ => "  another item".into(),
+        });
+        let view = world.view_mut(client);
+        assert!(view.inbox.iter().all(|other| other.id != item.id));
+        view.inbox.push(item);
+        view.has_sequence = true;
+    }
+}
+
+/// The service repeats itself: nothing may happen.
+pub fn receive_again(world: &mut World, client: ClientIndex) -> bool {
+    let Some(group) = world.any_group(client) else {
+        return false;
+    };
+    let cursor = world.view(client, group).cursor.unwrap_or(0);
+    if cursor == 0 {
+        return false;
+    }
+    let position = 1 + world.rng.below(cursor as usize) as u64;
+    let sent = world.groups[group].log[position as usize - 1].clone();
+    let delivered = Delivered {
+        bytes: &sent.bytes,
+        id: world.rng.chance(50).then_some(&sent.id),
+        position: Some(position),
+    };
+    handed_over(world, client, group, delivered, None);
+    true
+}
+
+/// The service leaves something out: refused.
+pub fn receive_with_gap(world: &mut World, client: ClientIndex) -> bool {
+    let Some(group) = world.any_group(client) else {
+        return false;
+    };
+    let view = world.view(client, group);
+    let (next, cursor) = (view.next, view.cursor);
+    let log = &world.groups[group].log;
+    let Some(sent) = log.get(next as usize).cloned() else {
+        return false;
+    };
+    if cursor.is_none() {
+        return false; // nothing to compare with
+    }
+    let delivered = Delivered {
+        bytes: &sent.bytes,
+        id: None,
+        position: Some(next + 1),
+    };
+    world.attempt(client, Expected::Code("position-gap"), |mls| {
+        mls.receive_message(delivered)
+    });
+    true
+}
+
+/// A message that travels beside the log: any of them, perhaps again.
+pub fn receive_aside(world: &mut World, client: ClientIndex) -> bool {
+    if world.asides[client].is_empty() {
+        return false;
+    }
+    let index = world.rng.below(world.asides[client].len());
+    let sent = if world.rng.chance(20) {
+        world.asides[client][index].sent.clone()
+    } else {
+        world.asides[client].swap_remove(index).sent
+    };
+    if world.rng.chance(50) {
+        process(world, client, &sent);
+    } else {
+        receive_without_position(world, client, &sent);
+    }
+    true
+}
+
+/// The next entry of the log is a commit or a proposal and comes in beside the log before.
+pub fn process_next(world: &mut World, client: ClientIndex) -> bool {
+    let group = world.active_group(client);
+    let Some(group) = group.filter(|group| !world.groups[*group].strict) else {
+        return false;
+    };
+    let next = world.view(client, group).next;
+    let Some(sent) = world.groups[group].log.get(next as usize - 1).cloned() else {
+        return false;
+    };
+    if sent.sender == client || matches!(sent.what, What::Message { .. }) {
+        return false;
+    }
+    if !sent.private && matches!(sent.what, What::Proposal(_)) && !super::TELLS_KNOWN_PROPOSALS {
+        return false;
+    }
+    process(world, client, &sent);
+    true
+}
+
+fn process(world: &mut World, client: ClientIndex, sent: &Rc<Sent>) {
+    let World {
+        devices, groups, ..
+    } = world;
+    let mut view = devices[client].view.clone();
+    let predicted = view.process(&groups[sent.group], sent);
+    let outcome = predicted.clone().map(|_| ());
+    let bytes = &sent.bytes;
+    let processed = world.attempt(client, outcome, |mls| mls.process_message(bytes));
+    if let Some(processed) = processed {
+        assert_eq!(world.index_of(&processed.group_id), sent.group);
+        assert_eq!(Ok(world.processed(&processed.content)), predicted);
+        world.devices[client].view = view;
+    }
+}
+
+fn receive_without_position(world: &mut World, client: ClientIndex, sent: &Rc<Sent>) {
+    let id = world.rng.chance(50).then(|| sent.id.clone());
+    let delivered = Delivered {
+        bytes: &sent.bytes,
+        id: id.as_deref(),
+        position: None,
+    };
+    let World {
+        devices, groups, ..
+    } = world;
+    let mut view = devices[client].view.clone();
+    let said = match view.process(&groups[sent.group], sent) {
+        // Not for ever: fetch what lies between and try again.
+        Err(code @ ("group-not-found" | "future-epoch")) => {
+            let expected = Expected::Code(code);
+            world.attempt(client, expected, |mls| mls.receive_message(delivered));
+            return;
+        }
+        Err(code) => Some(Said::Failed { code: code.into() }),
+        Ok(said) => {
+            devices[client].view = view;
+            Some(said)
+        }
+    };
+    handed_over(world, client, sent.group, delivered, said);
+}

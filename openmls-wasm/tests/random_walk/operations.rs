@@ -1,0 +1,40 @@
+//! What a client can do in one step: a name, how often, and the function that does it. The function
+//! returns false if there was nothing of the kind to do.
+
+use super::{commits, groups, inbound, messages, misuse, service::ClientIndex, world::World};
+
+pub type Operation = (&'static str, usize, fn(&mut World, ClientIndex) -> bool);
+
+pub const OPERATIONS: &[Operation] = &[
+    ("receive the log", 60, inbound::receive_log),
+    ("receive a log entry twice", 2, inbound::receive_again),
+    ("receive out of turn", 2, inbound::receive_with_gap),
+    ("receive a message aside", 10, inbound::receive_aside),
+    (
+        "process the next commit or proposal aside",
+        2,
+        inbound::process_next,
+    ),
+    ("receive a Welcome", 10, groups::receive_welcome),
+    ("join by Welcome", 1, groups::join),
+    ("take over and acknowledge", 12, messages::take_over),
+    ("upload", 40, messages::upload),
+    ("send a message", 20, messages::send),
+    ("encrypt a message", 6, messages::encrypt),
+    ("renew", 6, messages::renew),
+    ("drop what cannot be sent", 2, messages::drop_entry),
+    ("create a group", 2, groups::create),
+    ("delete a group", 1, groups::delete),
+    ("generate key packages", 3, groups::generate_key_packages),
+    ("delete key packages", 1, groups::delete_key_packages),
+    ("add members", 8, commits::add),
+    ("remove members", 3, commits::remove),
+    ("update the own leaf", 4, commits::self_update),
+    ("leave", 2, commits::leave),
+    ("commit what is pending", 5, commits::commit_pending),
+    ("reject a commit", 8, commits::reject),
+    ("merge an accepted commit", 4, commits::merge),
+    ("store or delete a PSK", 1, groups::psk),
+    ("close and open", 1, groups::reopen),
+    ("misuse", 3, misuse::misuse),
+];

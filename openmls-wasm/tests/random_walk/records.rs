@@ -1,0 +1,119 @@
+//! Which records a client must have: all of them are named here, from the model alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use openmls_wasm::storage::Category;
+
+use super::{service::ClientIndex, world::World};
+use crate::common::Database;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How many records of a category there must be, and their keys where they are known.
+enum Must {
+    Be(BTreeSet<String>),
+    /// Keys of each group with so many elements; the group's key is the first part of theirs.
+    List(BTreeMap<String, usize>),
+    Count(usize),
+}
+
+/// Nothing left behind, nothing missing.
+pub fn check(world: &World, client: ClientIndex) {
+    let device = &world.devices[client];
+    let records = device.client.storage().records().unwrap();
+    for category in Category::ALL {
+        let of = |record: &&openmls_wasm::storage::Record| record.category == *category;
+        let keys: Vec<String> = records
+            .iter()
+            .filter(of)
+            .map(|record| record.key.clone())
+            .collect();
+        let whose = format!("{} of client {client}", category.name());
+        match must(world, client, *category) {
+            Must::Be(expected) => {
+                let keys: BTreeSet<String> = keys.into_iter().collect();
+                assert_eq!(keys, expected, "{whose}");
+            }
+            Must::Count(count) => assert_eq!(keys.len(), count, "{whose}: {keys:?}"),
+            Must::List(mut expected) => {
+                let mut found: BTreeMap<String, usize> = BTreeMap::new();
+                for key in keys {
+                    let group = key.split('/').next().unwrap().to_owned();
+                    *found.entry(group).or_default() += 1;
+                }
+                expected.retain(|_, count| *count > 0);
+                assert_eq!(found, expected, "{whose}");
+            }
+        }
+    }
+    if device.is_saved() {
+        assert!(
+            Database::of(&device.client) == device.database,
+            "memory and database of client {client} differ"
+        );
+    }
+}
+
+fn must(world: &World, client: ClientIndex, category: Category) -> Must {
+    let view = &world.devices[client].view;
+    let key = |group: &usize| hex(&world.groups[*group].id);
+    let one_if = |present: bool| Must::Count(usize::from(present));
+    match category {
+        Category::Identity | Category::SignatureKeyPair => Must::Count(1),
+        Category::KeyPackage => {
+            let packages = view.packages.iter();
+            Must::Be(packages.map(|own| hex(&own.reference)).collect())
+        }
+        // Nobody proposes an update of its own leaf yet.
+        Category::EncryptionKeyPair | Category::OwnLeafNode => Must::Count(0),
+        Category::Psk => Must::Count(view.psks.len()),
+        Category::Inbox => {
+            let items = view.inbox.iter();
+            Must::Be(items.map(|item| hex(item.id.as_bytes())).collect())
+        }
+        Category::Outbox => {
+            let held = view.outbox.iter();
+            Must::Be(held.map(|held| hex(held.entry.id.as_bytes())).collect())
+        }
+        Category::LastSequence => one_if(view.has_sequence),
+        Category::WelcomeCursor => one_if(view.welcome_cursor.is_some()),
+        Category::FormerGroup => Must::Be(view.former.keys().map(key).collect()),
+        Category::DeliveryCursor => {
+            let groups = view.groups.iter();
+            let with_cursor = groups.filter(|(_, group)| group.cursor.is_some());
+            Must::Be(with_cursor.map(|(group, _)| key(group)).collect())
+        }
+        Category::QueuedProposal => {
+            let groups = view.groups.iter();
+            Must::List(
+                groups
+                    .map(|(group, view)| (key(group), view.waiting.len()))
+                    .collect(),
+            )
+        }
+        Category::EpochKeyPairs => {
+            let groups = view.groups.iter();
+            let pairs = groups.map(|(group, view)| {
+                // A member that was removed cannot decrypt the commit that removed it.
+                let epoch = view.epoch - u64::from(!view.active);
+                format!("{}/{epoch:016x}/{:016x}", key(group), view.own_leaf)
+            });
+            Must::Be(pairs.collect())
+        }
+        Category::JoinConfig
+        | Category::Tree
+        | Category::InterimTranscriptHash
+        | Category::GroupContext
+        | Category::ConfirmationTag
+        | Category::GroupState
+        | Category::MessageSecrets
+        | Category::ResumptionPskStore
+        | Category::OwnLeafIndex
+        | Category::GroupEpochSecrets
+        | Category::ApplicationExportTree => Must::Be(view.groups.keys().map(key).collect()),
+        // Nothing that the walk does leads to these.
+        _ => Must::Count(0),
+    }
+}

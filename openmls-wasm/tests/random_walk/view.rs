@@ -1,0 +1,349 @@
+//! What one client must look like: the model that its observable state is compared with.
+//!
+//! It is a value: what a crash undoes in the client is undone here by going back to a copy.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    rc::Rc,
+};
+
+use openmls_wasm::client::{GroupSettings, OutboxEntry, OutboxKind, WireFormatPolicy};
+
+use super::service::{ClientIndex, Effect, Group, GroupIndex, Members, Proposed, Sent, What};
+
+/// What a message says, told without any type of the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    Message {
+        from: ClientIndex,
+        leaf: u32,
+        epoch: u64,
+        plaintext: Vec<u8>,
+    },
+    Sent {
+        epoch: u64,
+        plaintext: Vec<u8>,
+    },
+    Proposal {
+        from: ClientIndex,
+        epoch: u64,
+    },
+    Commit {
+        own: bool,
+        from: ClientIndex,
+        epoch: u64,
+        added: BTreeSet<ClientIndex>,
+        removed: BTreeSet<ClientIndex>,
+        self_removed: bool,
+        superseded: Option<String>,
+    },
+    Joined {
+        epoch: u64,
+    },
+    Failed {
+        code: String,
+    },
+    OwnMessage,
+}
+
+/// An item of the inbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    pub id: String,
+    pub group: Option<GroupIndex>,
+    pub position: Option<u64>,
+    pub said: Said,
+}
+
+/// An entry of the outbox; `sent` is missing while it waits without bytes.
+#[derive(Clone)]
+pub struct Held {
+    pub entry: OutboxEntry,
+    pub group: GroupIndex,
+    pub sent: Option<Rc<Sent>>,
+}
+
+/// An own key package.
+#[derive(Clone, Debug)]
+pub struct Package {
+    pub reference: Vec<u8>,
+    pub last_resort: bool,
+}
+
+/// A proposal that waits for a commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Waiting {
+    pub id: String,
+    pub leaf: u32,
+    pub what: Proposed,
+}
+
+/// The window of generations of one sender that can still be opened (RFC 9420 §9.1 and OpenMLS's
+/// `SenderRatchetConfiguration`).
+#[derive(Clone, Debug, Default)]
+pub struct Ratchet {
+    head: u32,
+    /// Newest first: whether the generation before the head is still unused.
+    unused: VecDeque<bool>,
+}
+
+impl Ratchet {
+    fn open(&mut self, generation: u32, settings: &GroupSettings) -> Result<(), &'static str> {
+        let tolerance = settings.out_of_order_tolerance;
+        if generation < self.head {
+            let back = self.head - generation;
+            if back > tolerance {
+                return Err("too-far-out-of-order");
+            }
+            let unused = &mut self.unused[back as usize - 1];
+            if !*unused {
+                return Err("duplicate-message");
+            }
+            *unused = false;
+            return Ok(());
+        }
+        if generation - self.head > settings.maximum_forward_distance {
+            return Err("too-far-out-of-order");
+        }
+        for skipped in self.head..=generation {
+            self.unused.push_front(skipped < generation);
+        }
+        self.unused.truncate(tolerance as usize);
+        self.head = generation + 1;
+        Ok(())
+    }
+}
+
+/// The time that a client was a member, as it knows it: from a Welcome to a removal or deletion.
+#[derive(Clone, Debug)]
+pub struct Session {
+    pub group: GroupIndex,
+    /// The epoch it joined in and the position in the log from which on messages are for it.
+    pub joined: u64,
+    pub from: u64,
+    /// The last position it processed; what lies beyond is not for it if the session is over.
+    pub to: u64,
+}
+
+#[derive(Clone)]
+pub struct GroupView {
+    pub active: bool,
+    pub epoch: u64,
+    pub joined: u64,
+    pub own_leaf: u32,
+    pub settings: GroupSettings,
+    /// The stored cursor, and the next position as the app knows it.
+    pub cursor: Option<u64>,
+    pub next: u64,
+    pub waiting: Vec<Waiting>,
+    pub ratchets: BTreeMap<(u64, u32, bool), Ratchet>,
+    /// The next own generation of this epoch, for messages and for handshakes.
+    pub generation: u32,
+    pub handshake_generation: u32,
+}
+
+impl GroupView {
+    pub fn sends_private(&self) -> bool {
+        use WireFormatPolicy::{MixedCiphertext, PureCiphertext};
+        matches!(
+            self.settings.wire_format_policy,
+            PureCiphertext | MixedCiphertext
+        )
+    }
+
+    pub fn is_leaving(&self) -> bool {
+        let own = |waiting: &Waiting| waiting.leaf == self.own_leaf;
+        self.waiting.iter().any(own)
+    }
+
+    fn advance(&mut self, removed: bool) {
+        self.epoch += 1;
+        self.generation = 0;
+        self.handshake_generation = 0;
+        self.active = !removed;
+        if !removed {
+            self.waiting.clear();
+        }
+        let oldest = self
+            .epoch
+            .saturating_sub(self.settings.max_past_epochs as u64);
+        self.ratchets.retain(|(epoch, ..), _| *epoch >= oldest);
+    }
+}
+
+/// All that one client knows.
+#[derive(Clone, Default)]
+pub struct View {
+    pub groups: BTreeMap<GroupIndex, GroupView>,
+    /// The last epoch of groups that were deleted or joined anew.
+    pub former: BTreeMap<GroupIndex, u64>,
+    pub packages: Vec<Package>,
+    pub psks: BTreeSet<Vec<u8>>,
+    pub inbox: Vec<Item>,
+    pub outbox: Vec<Held>,
+    pub welcome_cursor: Option<u64>,
+    pub has_sequence: bool,
+    pub sessions: Vec<Session>,
+    /// What the next group is joined with.
+    pub next_settings: GroupSettings,
+}
+
+impl View {
+    pub fn pending_commit(&self, group: GroupIndex) -> Option<&Held> {
+        let commit = |held: &&Held| held.entry.kind == OutboxKind::Commit && held.group == group;
+        self.outbox.iter().find(commit)
+    }
+
+    /// Why a commit or a leave proposal is refused, if it is.
+    pub fn refusal(&self, group: GroupIndex) -> Result<(), &'static str> {
+        let view = self.groups.get(&group).ok_or("group-not-found")?;
+        if !view.active {
+            return Err("group-inactive");
+        }
+        if self.pending_commit(group).is_some() {
+            return Err("pending-commit");
+        }
+        if view.is_leaving() {
+            return Err("leave-pending");
+        }
+        Ok(())
+    }
+
+    /// What processing a message must give. On `Err` nothing has changed.
+    pub fn process(&mut self, group: &Group, sent: &Sent) -> Result<Said, &'static str> {
+        let superseded = self
+            .pending_commit(sent.group)
+            .map(|held| held.entry.id.clone());
+        let view = self.groups.get_mut(&sent.group).ok_or("group-not-found")?;
+        if !view.active {
+            return Err("group-inactive");
+        }
+        if sent.epoch > view.epoch {
+            return Err("future-epoch");
+        }
+        let behind = view.epoch - sent.epoch;
+        let is_message = sent.kind() == OutboxKind::Message;
+        let is_kept = behind <= view.settings.max_past_epochs as u64 && sent.epoch >= view.joined;
+        if behind > 0 && !(is_message && is_kept) {
+            return Err("past-epoch");
+        }
+        if sent.private {
+            if sent.leaf == view.own_leaf {
+                return Ok(Said::OwnMessage);
+            }
+            let ratchet = (sent.epoch, sent.leaf, is_message);
+            let ratchet = view.ratchets.entry(ratchet).or_default();
+            let opened = ratchet.open(sent.generation, &view.settings);
+            opened.map_err(|code| match code {
+                "too-far-out-of-order" if behind > 0 => "past-epoch",
+                code => code,
+            })?;
+        }
+        let from = sent.sender;
+        Ok(match &sent.what {
+            What::Message { plaintext } => Said::Message {
+                from,
+                leaf: sent.leaf,
+                epoch: sent.epoch,
+                plaintext: plaintext.clone(),
+            },
+            What::Proposal(what) => {
+                let waiting = Waiting {
+                    id: sent.id.clone(),
+                    leaf: sent.leaf,
+                    what: what.clone(),
+                };
+                if sent.leaf == view.own_leaf {
+                    return Ok(Said::OwnMessage);
+                }
+                if view.waiting.contains(&waiting) {
+                    return Err("duplicate-message");
+                }
+                view.waiting.push(waiting);
+                Said::Proposal {
+                    from,
+                    epoch: sent.epoch,
+                }
+            }
+            What::Commit(effect) => {
+                let self_removed = effect.removed.contains(&view.own_leaf);
+                let members = &group.epochs[view.epoch as usize].members;
+                let said = committed(false, sent, members, effect, self_removed, superseded);
+                view.advance(self_removed);
+                self.outbox.retain(|held| {
+                    held.entry.kind != OutboxKind::Commit || held.group != sent.group
+                });
+                said
+            }
+        })
+    }
+
+    /// What the echo of an own outbox entry must give.
+    pub fn accept_own(&mut self, group: &Group, sent: &Sent) -> Option<Said> {
+        self.outbox.retain(|held| held.entry.id != sent.id);
+        let What::Commit(effect) = &sent.what else {
+            return None;
+        };
+        let view = self.groups.get_mut(&sent.group).unwrap();
+        let members = &group.epochs[view.epoch as usize].members;
+        let said = committed(true, sent, members, effect, false, None);
+        view.advance(false);
+        Some(said)
+    }
+
+    /// The group is gone, or about to be joined anew: only the number of its epoch stays.
+    pub fn forget(&mut self, group: GroupIndex) {
+        let view = self.groups.remove(&group).unwrap();
+        self.former.insert(group, view.epoch);
+    }
+
+    /// What joining must give, by the key package and the epoch of the Welcome.
+    pub fn joining(
+        &self,
+        group: GroupIndex,
+        epoch: u64,
+        reference: &[u8],
+    ) -> Result<(), &'static str> {
+        let is_own = |package: &Package| package.reference == reference;
+        if !self.packages.iter().any(is_own) {
+            return Err("no-matching-key-package");
+        }
+        let stored = self.groups.get(&group);
+        let known = stored.map(|view| view.epoch);
+        if known.max(self.former.get(&group).copied()) >= Some(epoch) {
+            return Err("stale-welcome");
+        }
+        if stored.is_some_and(|view| view.active) {
+            return Err("group-exists");
+        }
+        Ok(())
+    }
+
+    /// Notes how far a client has read, for the check that it missed nothing.
+    pub fn note_position(&mut self, group: GroupIndex, position: u64) {
+        let session = self.sessions.iter_mut().rev();
+        if let Some(session) = session.into_iter().find(|session| session.group == group) {
+            session.to = position;
+        }
+    }
+}
+
+fn committed(
+    own: bool,
+    sent: &Sent,
+    members: &Members,
+    effect: &Effect,
+    self_removed: bool,
+    superseded: Option<String>,
+) -> Said {
+    let gone = |leaf: &u32| members.get(leaf).copied();
+    Said::Commit {
+        own,
+        from: sent.sender,
+        epoch: sent.epoch + 1,
+        added: effect.added.iter().map(|(client, _)| *client).collect(),
+        removed: effect.removed.iter().filter_map(gone).collect(),
+        self_removed,
+        superseded,
+    }
+}

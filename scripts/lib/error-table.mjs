@@ -47,7 +47,7 @@ export function testsByCode(codes = errorCodes()) {
   const files = folders
     .flatMap((folder) => findTests(join(root, folder), /\.(rs|ts|mjs)$/))
     .filter((path) => !/fake|\bdist\b|codes\.test|screenshots/.test(path))
-    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+    .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8').replace(/^\s*\/\/.*$/gm, '') }))
   return new Map(codes.map(({ code }) => {
     const named = new RegExp(`["'\`]${code}["'\`]|ClientError::${variants.get(code)}\\b`)
     return [code, files.filter(({ text }) => named.test(text)).map(({ path }) => path)]

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{assert_in_step, pair, Device};
+use common::{assert_in_step, bare::Bare, pair, Device};
 use openmls::prelude::{
     tls_codec::Serialize as _, BasicCredential, Ciphersuite, CredentialWithKey, GroupId,
     KeyPackage, MlsGroup, SignatureScheme,
@@ -15,7 +15,7 @@ use openmls_rust_crypto::RustCrypto;
 use openmls_traits::OpenMlsProvider;
 use openmls_wasm::{
     client::{Delivered, DeliveredWelcome, InboxContent},
-    ClientError, GranularStorage,
+    ClientError,
 };
 
 const SUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519;
@@ -38,24 +38,6 @@ fn welcome(bytes: &[u8], position: u64, group_position: u64) -> DeliveredWelcome
         id: None,
         position: Some(position),
         group_position: Some(group_position),
-    }
-}
-
-/// OpenMLS without our client on top: what a member can do who means harm.
-struct Bare<'a>(RustCrypto, &'a GranularStorage);
-
-impl OpenMlsProvider for Bare<'_> {
-    type CryptoProvider = RustCrypto;
-    type RandProvider = RustCrypto;
-    type StorageProvider = GranularStorage;
-    fn storage(&self) -> &GranularStorage {
-        self.1
-    }
-    fn crypto(&self) -> &RustCrypto {
-        &self.0
-    }
-    fn rand(&self) -> &RustCrypto {
-        &self.0
     }
 }
 

@@ -54,6 +54,14 @@ impl Extension {
         }
     }
 
+    pub(super) fn extension_type(&self) -> ExtensionType {
+        match self {
+            Self::RequiredCapabilities { .. } => ExtensionType::RequiredCapabilities,
+            Self::ExternalSenders { .. } => ExtensionType::ExternalSenders,
+            Self::Other { extension_type, .. } => (*extension_type).into(),
+        }
+    }
+
     /// The extension type and `extension_data`.
     fn parts(&self) -> Result<(ExtensionType, Vec<u8>)> {
         match self {

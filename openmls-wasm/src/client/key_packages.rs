@@ -1,28 +1,89 @@
 //! Key packages: what others need to add this client to a group (RFC 9420 §10).
 
 use openmls::prelude::{
-    KeyPackage, KeyPackageBundle, KeyPackageIn, MlsMessageBodyIn, MlsMessageIn, MlsMessageOut,
-    ProtocolVersion,
+    Ciphersuite, Extensions, KeyPackage, KeyPackageBuilder, KeyPackageBundle, Lifetime,
+    MlsMessageOut,
 };
 use openmls_traits::OpenMlsProvider;
-use tls_codec::{DeserializeBytes as _, Serialize as _};
+use tls_codec::Serialize as _;
 
 use super::{
-    capabilities, provider::Provider, settled, ClientError, Credential, MlsClient, Result,
+    capabilities, extensions,
+    identity::{self, LoadedIdentity},
+    key_package_state::{self, Event, Note, MAX_LIFETIME_SECONDS},
+    provider::Provider,
+    settled, AppCapabilities, ClientError, Extension, MlsClient, Result,
 };
 use crate::storage::{key, Category};
 
-/// An own key package whose private keys are stored.
+/// How many key packages can be made at once.
+const MAX_COUNT: u32 = 1000;
+
+/// What key packages are made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPackageOptions {
+    /// How many, 1 to 1000.
+    pub count: u32,
+    /// Whether they may be used more than once, when no other is left (RFC 9420 §16.8).
+    pub last_resort: bool,
+    /// For how many seconds from now others may use them: 1 to twelve weeks, which is the default.
+    /// They are valid from an hour ago, for clocks that are late.
+    pub lifetime: Option<u64>,
+    /// The ciphersuite of the groups they are for (RFC 9420 §17.1), with the signature scheme of the
+    /// identity's, which is the default.
+    pub ciphersuite: Option<u16>,
+    /// Extensions of the key package. Their types are added to the capabilities.
+    pub extensions: Vec<Extension>,
+    /// Extensions of its leaf. Their types are added to the capabilities.
+    pub leaf_extensions: Vec<Extension>,
+    /// What the app supports beside what this library does; by default what the client was told.
+    pub capabilities: Option<AppCapabilities>,
+}
+
+impl Default for KeyPackageOptions {
+    fn default() -> Self {
+        Self {
+            count: 1,
+            last_resort: false,
+            lifetime: None,
+            ciphersuite: None,
+            extensions: vec![],
+            leaf_extensions: vec![],
+            capabilities: None,
+        }
+    }
+}
+
+/// How an own key package stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyPackageState {
+    /// Made, and not known to be given out.
+    Available,
+    /// Given out: a Welcome for it may come.
+    GivenOut,
+    /// A Welcome has used it. A last-resort one can be used again.
+    Used,
+    /// Its lifetime is over.
+    Expired,
+}
+
+/// An own key package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPackageInfo {
     /// The key package reference (RFC 9420 §5.2).
     pub reference: Vec<u8>,
     /// Whether it may be used more than once, when no other is left (RFC 9420 §16.8).
     pub last_resort: bool,
+    /// The ciphersuite of the groups it is for (RFC 9420 §17.1).
+    pub ciphersuite: u16,
     /// Start of its lifetime, seconds since 1970.
     pub not_before: u64,
     /// End of its lifetime, seconds since 1970.
     pub not_after: u64,
+    /// How it stands.
+    pub state: KeyPackageState,
+    /// Whether its private keys are stored, so that a Welcome for it can be opened.
+    pub has_private_keys: bool,
 }
 
 impl MlsClient {
@@ -31,78 +92,142 @@ impl MlsClient {
     /// Returns them as MLSMessages (RFC 9420 §6), ready to be published.
     ///
     /// # Errors
-    /// `no-identity`; `invalid-argument` for a count of 0 or more than 1000.
+    /// Those of [`generate_key_packages_with`](Self::generate_key_packages_with).
     pub fn generate_key_packages(&mut self, count: u32) -> Result<Vec<Vec<u8>>> {
-        if !(1..=1000).contains(&count) {
-            return Err(ClientError::InvalidArgument(
-                "1 to 1000 key packages at once",
-            ));
-        }
-        self.build_key_packages(count, false)
+        self.generate_key_packages_with(&KeyPackageOptions {
+            count,
+            ..Default::default()
+        })
     }
 
     /// Generates a last-resort key package, to be given out when no other is left (RFC 9420 §16.8).
     ///
     /// # Errors
-    /// `no-identity`.
+    /// Those of [`generate_key_packages_with`](Self::generate_key_packages_with).
     pub fn generate_last_resort_key_package(&mut self) -> Result<Vec<u8>> {
-        let mut built = self.build_key_packages(1, true)?;
+        let mut built = self.generate_key_packages_with(&KeyPackageOptions {
+            last_resort: true,
+            ..Default::default()
+        })?;
         built
             .pop()
             .ok_or(ClientError::Internal("no key package was built".into()))
     }
 
-    fn build_key_packages(&mut self, count: u32, last_resort: bool) -> Result<Vec<Vec<u8>>> {
+    /// Generates key packages as MLSMessages and stores their private keys.
+    ///
+    /// # Errors
+    /// `no-identity`; `unsupported-ciphersuite`; `invalid-argument` for a count, a lifetime or a
+    /// ciphersuite that is not one of those, and for extensions that do not belong there.
+    pub fn generate_key_packages_with(
+        &mut self,
+        options: &KeyPackageOptions,
+    ) -> Result<Vec<Vec<u8>>> {
+        if !(1..=MAX_COUNT).contains(&options.count) {
+            return Err(ClientError::InvalidArgument(
+                "1 to 1000 key packages at once",
+            ));
+        }
         self.load_identity()?;
         let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
-        let capabilities = capabilities::own(&self.provider, &self.capabilities);
         let savepoint = self.provider.storage().savepoint()?;
-        let built = (0..count)
-            .map(|_| {
-                let builder = KeyPackage::builder().leaf_node_capabilities(capabilities.clone());
-                let builder = if last_resort {
-                    builder.mark_as_last_resort()
-                } else {
-                    builder
-                };
-                let bundle = builder
-                    .build(
-                        identity.ciphersuite,
-                        &self.provider,
-                        &identity.signer,
-                        identity.credential_with_key(),
-                    )
-                    .map_err(ClientError::internal)?;
-                MlsMessageOut::from(bundle.into_key_package())
-                    .tls_serialize_detached()
-                    .map_err(ClientError::internal)
-            })
-            .collect();
-        settled(savepoint, built)
+        let app = &self.capabilities;
+        settled(savepoint, build(&self.provider, identity, app, options))
     }
 
-    /// The key packages whose private keys are stored, by reference.
+    /// Generates as many key packages for one use as are missing to `level`, and returns all that
+    /// are to be published: every one that was not [given out](Self::mark_key_packages_given_out),
+    /// so that none is lost if the app dies before it has published them.
+    ///
+    /// Those given out count too until they are used or expire. `options.count` and
+    /// `options.last_resort` have no meaning here.
+    ///
+    /// # Errors
+    /// Those of [`generate_key_packages_with`](Self::generate_key_packages_with);
+    /// `invalid-argument` for a level above 1000.
+    pub fn replenish_key_packages(
+        &mut self,
+        level: u32,
+        options: &KeyPackageOptions,
+    ) -> Result<Vec<Vec<u8>>> {
+        if level > MAX_COUNT {
+            return Err(ClientError::InvalidArgument(
+                "a level of at most 1000 key packages",
+            ));
+        }
+        self.load_identity()?;
+        let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
+        let savepoint = self.provider.storage().savepoint()?;
+        let app = &self.capabilities;
+        let replenished = replenish(&self.provider, identity, app, level, options);
+        settled(savepoint, replenished)
+    }
+
+    /// The own key packages: those whose private keys are stored, and those of which it is known
+    /// what became of them, until four weeks after they have expired.
     pub fn key_packages(&self) -> Result<Vec<KeyPackageInfo>> {
-        let bundles: Vec<KeyPackageBundle> = self.storage().get_all(Category::KeyPackage)?;
-        bundles
-            .iter()
-            .map(|bundle| {
-                let key_package = bundle.key_package();
-                let reference = key_package
-                    .hash_ref(self.provider.crypto())
-                    .map_err(ClientError::internal)?;
-                Ok(KeyPackageInfo {
-                    reference: reference.as_slice().to_vec(),
-                    last_resort: key_package.last_resort(),
-                    not_before: key_package.life_time().not_before(),
-                    not_after: key_package.life_time().not_after(),
-                })
-            })
-            .collect()
+        let now = key_package_state::now();
+        let mut infos = vec![];
+        for (_, note) in held(&self.provider)? {
+            infos.push(info(note, now, true));
+        }
+        let notes: Vec<Note> = self.storage().get_all(Category::KeyPackageState)?;
+        for note in notes {
+            let is_own = matches!(note.event, Event::Used | Event::Purged);
+            if is_own && infos.iter().all(|info| info.reference != note.reference) {
+                infos.push(info(note, now, false));
+            }
+        }
+        Ok(infos)
     }
 
-    /// Deletes key packages with their private keys: those that were never published, have expired
-    /// or were replaced. A Welcome for one of them cannot be opened any more.
+    /// Notes that these key packages were given out, for instance that the delivery service has
+    /// them. One that was used already stays so.
+    ///
+    /// # Errors
+    /// `unknown-key-package` if one of them is not known; then none is noted.
+    pub fn mark_key_packages_given_out(&mut self, references: &[Vec<u8>]) -> Result<()> {
+        self.atomically(|provider| {
+            let storage = provider.storage();
+            for reference in references {
+                if key_package_state::get(storage, reference)?.is_some() {
+                    continue;
+                }
+                let bundle: Option<KeyPackageBundle> =
+                    storage.get(Category::KeyPackage, &key::bytes_key(reference))?;
+                let bundle = bundle.ok_or(ClientError::UnknownKeyPackage)?;
+                Note::about(provider, bundle.key_package(), Event::GivenOut)?.put(storage)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Deletes the private keys of every key package that has expired, and returns the references.
+    /// A Welcome for one of them is refused with `key-package-expired` from now on.
+    ///
+    /// Until then such a Welcome is opened: it may have been made in time and waited for a device
+    /// that was off for months. So an app reads its Welcomes first and purges then.
+    pub fn purge_expired_key_packages(&mut self) -> Result<Vec<Vec<u8>>> {
+        let now = key_package_state::now();
+        self.atomically(|provider| {
+            let storage = provider.storage();
+            let mut purged = vec![];
+            for (_, note) in held(provider)? {
+                if note.not_after > now {
+                    continue;
+                }
+                storage.delete(Category::KeyPackage, &key::bytes_key(&note.reference))?;
+                purged.push(note.reference.clone());
+                let event = Event::Purged;
+                Note { event, ..note }.put(storage)?;
+            }
+            key_package_state::forget_old(storage, now)?;
+            Ok(purged)
+        })
+    }
+
+    /// Deletes key packages with their private keys, and all that is known of them: those that were
+    /// never published or were replaced. A Welcome for one of them cannot be opened any more.
     ///
     /// # Errors
     /// `unknown-key-package` if one of them is not stored; then none is deleted.
@@ -113,28 +238,149 @@ impl MlsClient {
                 if !provider.storage().contains(Category::KeyPackage, &key)? {
                     return Err(ClientError::UnknownKeyPackage);
                 }
-                Ok(provider.storage().delete(Category::KeyPackage, &key)?)
+                provider.storage().delete(Category::KeyPackage, &key)?;
+                key_package_state::delete(provider.storage(), reference)
             })
         })
     }
 }
 
-/// Parses and verifies a key package of someone else.
-///
-/// # Errors
-/// `invalid-key-package`; `invalid-credential` for one whose credential cannot be read, or whose
-/// certificate is for another key.
-pub(super) fn verified(provider: &Provider, bytes: &[u8]) -> Result<KeyPackage> {
-    let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes)
-        .map_err(|_| ClientError::InvalidKeyPackage)?;
-    let key_package: KeyPackageIn = match message.extract() {
-        MlsMessageBodyIn::KeyPackage(key_package) => key_package,
-        _ => return Err(ClientError::InvalidKeyPackage),
+/// The key packages whose private keys are stored, with what is known of them.
+fn held(provider: &Provider) -> Result<Vec<(KeyPackage, Note)>> {
+    let storage = provider.storage();
+    let bundles: Vec<KeyPackageBundle> = storage.get_all(Category::KeyPackage)?;
+    bundles
+        .iter()
+        .map(|bundle| {
+            let key_package = bundle.key_package().clone();
+            let mut note = Note::about(provider, &key_package, Event::Made)?;
+            if let Some(known) = key_package_state::get(storage, &note.reference)? {
+                note.event = known.event;
+            }
+            Ok((key_package, note))
+        })
+        .collect()
+}
+
+fn info(note: Note, now: u64, has_private_keys: bool) -> KeyPackageInfo {
+    let state = match note.event {
+        Event::Used => KeyPackageState::Used,
+        _ if note.not_after <= now => KeyPackageState::Expired,
+        Event::GivenOut => KeyPackageState::GivenOut,
+        _ => KeyPackageState::Available,
     };
-    let key_package = key_package
-        .validate(provider.crypto(), ProtocolVersion::Mls10)
-        .map_err(|_| ClientError::InvalidKeyPackage)?;
-    let leaf = key_package.leaf_node();
-    Credential::from_mls(leaf.credential())?.check_key(leaf.signature_key().as_slice())?;
-    Ok(key_package)
+    KeyPackageInfo {
+        reference: note.reference,
+        last_resort: note.last_resort,
+        ciphersuite: note.ciphersuite,
+        not_before: note.not_before,
+        not_after: note.not_after,
+        state,
+        has_private_keys,
+    }
+}
+
+fn build(
+    provider: &Provider,
+    identity: &LoadedIdentity,
+    app: &AppCapabilities,
+    options: &KeyPackageOptions,
+) -> Result<Vec<Vec<u8>>> {
+    key_package_state::forget_old(provider.storage(), key_package_state::now())?;
+    let ciphersuite = ciphersuite(provider, identity, options.ciphersuite)?;
+    let builder = builder(provider, app, options)?;
+    (0..options.count)
+        .map(|_| {
+            let bundle = builder
+                .clone()
+                .build(
+                    ciphersuite,
+                    provider,
+                    &identity.signer,
+                    identity.credential_with_key(),
+                )
+                .map_err(ClientError::internal)?;
+            encoded(bundle.key_package().clone())
+        })
+        .collect()
+}
+
+fn replenish(
+    provider: &Provider,
+    identity: &LoadedIdentity,
+    app: &AppCapabilities,
+    level: u32,
+    options: &KeyPackageOptions,
+) -> Result<Vec<Vec<u8>>> {
+    let now = key_package_state::now();
+    let wanted = ciphersuite(provider, identity, options.ciphersuite)?;
+    let mut unused = held(provider)?;
+    unused.retain(|(key_package, note)| {
+        key_package.ciphersuite() == wanted && !note.last_resort && note.not_after > now
+    });
+    let count = level.saturating_sub(u32::try_from(unused.len()).unwrap_or(u32::MAX));
+    let mut to_publish = unused
+        .into_iter()
+        .filter(|(_, note)| note.event == Event::Made)
+        .map(|(key_package, _)| encoded(key_package))
+        .collect::<Result<Vec<_>>>()?;
+    let options = KeyPackageOptions {
+        count,
+        last_resort: false,
+        ..options.clone()
+    };
+    to_publish.extend(build(provider, identity, app, &options)?);
+    Ok(to_publish)
+}
+
+fn ciphersuite(
+    provider: &Provider,
+    identity: &LoadedIdentity,
+    number: Option<u16>,
+) -> Result<Ciphersuite> {
+    let Some(number) = number else {
+        return Ok(identity.ciphersuite);
+    };
+    let suite = identity::supported(provider, number)?;
+    if suite.signature_algorithm() != identity.ciphersuite.signature_algorithm() {
+        return Err(ClientError::InvalidArgument(
+            "the ciphersuite has another signature scheme than the identity",
+        ));
+    }
+    Ok(suite)
+}
+
+fn builder(
+    provider: &Provider,
+    app: &AppCapabilities,
+    options: &KeyPackageOptions,
+) -> Result<KeyPackageBuilder> {
+    let lifetime = options.lifetime.unwrap_or(MAX_LIFETIME_SECONDS);
+    if !(1..=MAX_LIFETIME_SECONDS).contains(&lifetime) {
+        return Err(ClientError::InvalidArgument(
+            "a key package lives from one second to twelve weeks",
+        ));
+    }
+    // A key package may only carry extensions that its leaf says it supports (RFC 9420 §10.1).
+    let mut app = options.capabilities.as_ref().unwrap_or(app).clone();
+    let used = options.extensions.iter().chain(&options.leaf_extensions);
+    app.extensions
+        .extend(used.map(|extension| u16::from(extension.extension_type())));
+    let extensions: Extensions<KeyPackage> = extensions::list_to_mls(&options.extensions)?;
+    let builder = KeyPackage::builder()
+        .key_package_lifetime(Lifetime::new(lifetime))
+        .leaf_node_capabilities(capabilities::own(provider, &app))
+        .key_package_extensions(extensions)
+        .leaf_node_extensions(extensions::list_to_mls(&options.leaf_extensions)?);
+    Ok(if options.last_resort {
+        builder.mark_as_last_resort()
+    } else {
+        builder
+    })
+}
+
+fn encoded(key_package: KeyPackage) -> Result<Vec<u8>> {
+    MlsMessageOut::from(key_package)
+        .tls_serialize_detached()
+        .map_err(ClientError::internal)
 }

@@ -6,7 +6,9 @@
 //! | `credential` | §5.3 | what a leaf says about its owner |
 //! | [`identity`] | §5 | who this client is, and proof of possession of its signature key |
 //! | `signature_key` | – | a key for which a certificate is made first; export of the private key |
-//! | `key_packages` | §10 | generate and list key packages |
+//! | `key_packages` | §10 | generate, list, replenish, purge and delete key packages |
+//! | `key_package_inspection` | §10.1 | what the key package of another says, verified |
+//! | `key_package_state` | – | what became of a key package whose keys are gone |
 //! | `groups` | §11 | create, load, list and delete groups |
 //! | [`proposals`], `propose` | §12.1 | what members propose: propose, describe, list, drop |
 //! | [`extensions`] | §13 | extensions of the group context and of leaf nodes |
@@ -40,6 +42,8 @@ mod group_info;
 mod groups;
 pub mod identity;
 pub mod inbox;
+mod key_package_inspection;
+mod key_package_state;
 mod key_packages;
 mod messages;
 pub mod outbox;
@@ -71,7 +75,8 @@ pub use group_info::GroupInfoDetails;
 pub use groups::{GroupInfo, Member};
 pub use identity::Identity;
 pub use inbox::{InboxContent, InboxItem};
-pub use key_packages::KeyPackageInfo;
+pub use key_package_inspection::{KeyPackageDetails, LifetimeStatus};
+pub use key_packages::{KeyPackageInfo, KeyPackageOptions, KeyPackageState};
 pub use messages::{Processed, ProcessedContent};
 pub use outbox::{OutboxEntry, OutboxKind, Party};
 pub use own_leaf::LeafUpdate;

@@ -14,8 +14,8 @@ use openmls::schedule::{
 use openmls_traits::OpenMlsProvider;
 
 use super::{
-    extensions, identity::LoadedIdentity, key_packages, own_leaf::NewLeaf, provider::Provider,
-    ClientError, ProposalRequest, Result,
+    extensions, identity::LoadedIdentity, key_package_inspection, own_leaf::NewLeaf,
+    provider::Provider, ClientError, ProposalRequest, Result,
 };
 
 /// What a commit is to do beside what waits in the group.
@@ -58,7 +58,7 @@ impl Plan {
         match request {
             ProposalRequest::Add { key_package } => {
                 self.adds
-                    .push(key_packages::verified(provider, key_package)?);
+                    .push(key_package_inspection::verified(provider, key_package)?);
             }
             ProposalRequest::Remove { leaf_index } => {
                 self.removals.push(other_member(group, *leaf_index)?);

@@ -4,15 +4,20 @@ use openmls::prelude::{MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, Stage
 use openmls_traits::OpenMlsProvider;
 use tls_codec::DeserializeBytes as _;
 
-use super::{group_info, groups, provider::Provider, settled, ClientError, MlsClient, Result};
+use super::{
+    group_info, groups, key_package_state, provider::Provider, settled, ClientError, MlsClient,
+    Result,
+};
 
 impl MlsClient {
     /// Joins the group of a Welcome (an MLSMessage) and returns its id. The key package is deleted
     /// and the group is stored in one batch; a Welcome that fails deletes nothing.
     ///
     /// # Errors
-    /// `malformed-message`, `wrong-kind`, `no-matching-key-package`, `group-exists`,
-    /// `invalid-welcome`.
+    /// `malformed-message`, `wrong-kind`, `group-exists`, `stale-welcome`, `invalid-welcome`; for a
+    /// key package whose private keys are not here: `key-package-used`, `key-package-expired` (and
+    /// purged), `key-package-of-other-client`, and `no-matching-key-package` for one that was never
+    /// of this client, or was deleted by the app.
     pub fn join_group(&mut self, welcome: &[u8]) -> Result<Vec<u8>> {
         self.join_group_with_tree(welcome, None)
     }
@@ -54,6 +59,7 @@ pub(super) fn join(
     let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
         return Err(ClientError::WrongKind("not a Welcome"));
     };
+    let used = key_package_state::welcomed(provider, &welcome)?;
     let builder = StagedWelcome::build_from_welcome(provider, config, welcome)?
         // The key package of a member that has never updated its leaf expires while the member
         // stays (RFC 9420 §7.3 asks for the check where a leaf is added). A group must not become
@@ -69,5 +75,7 @@ pub(super) fn join(
         .group_context();
     let (group_id, epoch) = (context.group_id().to_vec(), context.epoch().as_u64());
     groups::prepare_to_join(provider, &group_id, epoch)?;
-    Ok(builder.build()?.into_group(provider)?)
+    let group = builder.build()?.into_group(provider)?;
+    used.put(provider.storage())?;
+    Ok(group)
 }

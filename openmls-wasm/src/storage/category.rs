@@ -51,6 +51,8 @@ categories! {
     GeneratedSignatureKey, "generated_signature_key", Client, Some(1);
     /// Key packages with their private keys. Key: key package reference.
     KeyPackage, "key_package", Client, Some(1);
+    /// What became of key packages, of other clients of the user too. Key: key package reference.
+    KeyPackageState, "key_package_state", Client, Some(1);
     /// HPKE key pairs of own update proposals. Key: public key.
     EncryptionKeyPair, "encryption_key_pair", Client, Some(1);
     /// Pre-shared keys. Key: PSK type / its id.

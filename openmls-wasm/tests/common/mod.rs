@@ -3,6 +3,7 @@
 
 #![allow(dead_code)] // each test file uses its own part
 
+pub mod bare;
 pub mod x509;
 
 use std::{cell::Cell, collections::BTreeMap, rc::Rc, sync::Arc};

@@ -6,7 +6,7 @@ use openmls::prelude::{KeyPackage, KeyPackageIn, MlsMessageBodyIn, MlsMessageIn}
 use openmls_rust_crypto::RustCrypto;
 use openmls_traits::storage::{traits, Entity, Key, StorageProvider, CURRENT_VERSION};
 use openmls_wasm::{
-    client::{GroupSettings, Identity, WireFormatPolicy},
+    client::{GroupSettings, Identity, KeyPackageState, WireFormatPolicy},
     GranularStorage, MlsClient,
 };
 use serde::{Deserialize, Serialize};
@@ -146,11 +146,18 @@ pub fn run(case: &Case) {
     let mut database = Database::of(&client);
     client.set_group_settings(settings);
     let tree = case.ratchet_tree.as_deref().map(bytes);
+    let before = client.key_packages().unwrap().remove(0);
+    // As on a device that was off while the Welcome waited: in the vectors of Welcomes, which have
+    // no epochs, every key package has expired.
+    assert!(before.state == KeyPackageState::Expired || !case.epochs.is_empty());
     let group = client
         .join_group_with_tree(&bytes(&case.welcome), tree.as_deref())
         .unwrap();
     let authenticator = client.group_info(&group).unwrap().epoch_authenticator;
     assert_eq!(authenticator, bytes(&case.initial_epoch_authenticator));
+    let after = client.key_packages().unwrap().remove(0);
+    assert_eq!(after.reference, before.reference);
+    assert!(after.state == KeyPackageState::Used && !after.has_private_keys);
     for epoch in &case.epochs {
         client = rehydrated(&client, &mut database);
         for proposal in &epoch.proposals {

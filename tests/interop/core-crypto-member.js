@@ -62,10 +62,36 @@ export class CoreCryptoMember {
     return commit
   }
 
+  /** A proposal to be removed. */
+  async leave() {
+    const { id, bytes } = await this.client.leaveGroup(this.group)
+    await this.client.acknowledgeOutbox(id)
+    return bytes
+  }
+
+  async consider(proposal) {
+    const item = await this.#received(this.client.receiveMessage({ bytes: proposal }))
+    if (item?.kind !== 'proposal') throw new Error(`${this.name} gets no proposal: ${item?.code ?? item?.kind}`)
+  }
+
+  async commitProposals() {
+    const { commit } = await this.#committed(await this.client.commitPendingProposals(this.group))
+    return commit
+  }
+
   /** Processes the commit of another. */
   async follow(commit) {
     const item = await this.#received(this.client.receiveMessage({ bytes: commit }))
     if (item?.kind !== 'commit' || item.own) throw new Error(`${this.name} cannot follow: ${item?.code ?? item?.kind}`)
+  }
+
+  groupInfo() {
+    return this.client.exportGroupInfo(this.group)
+  }
+
+  async joinExternally(groupInfo) {
+    const { commit } = await this.#committed(await this.client.joinByExternalCommit(groupInfo))
+    return commit
   }
 
   async isMember() {
@@ -86,8 +112,9 @@ export class CoreCryptoMember {
     return this.client.close()
   }
 
-  /** The delivery service has ordered the own commit: its echo merges it. */
+  /** The delivery service has ordered the own commit: its echo merges it, also in a client that was opened again since. */
   async #committed({ id, bytes, welcome }) {
+    await this.reopen()
     await this.#received(this.client.receiveMessage({ bytes, id }))
     return { commit: bytes, welcome }
   }

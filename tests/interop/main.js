@@ -18,7 +18,7 @@ class Room {
   /** The founder, then one of the other implementation, then one more of each. */
   static async open({ founder, handshakes }) {
     const room = new Room()
-    room.handshakes = handshakes
+    room.handshakeFormat = handshakes === 'public' ? 1 : 2
     const [first, second] = founder === 'CoreCryptoClient' ? [CoreCryptoMember, TsMlsMember] : [TsMlsMember, CoreCryptoMember]
     const kinds = { anna: first, ben: second, cleo: first, dave: second }
     room.all = await Promise.all(Object.entries(kinds).map(([name, kind]) => kind.open(name, { handshakes })))
@@ -35,9 +35,14 @@ class Room {
   }
 
   /** A commit of `member` to all the others of the group as it was. */
-  async relay(member, commit, { format = this.handshakes === 'public' ? 1 : 2 } = {}) {
+  async relay(member, commit, format = this.handshakeFormat) {
     expect(wireFormat(commit), format, 'wire format of a commit')
     for (const other of this.others(member)) await other.follow(commit)
+  }
+
+  async propose(member, proposal) {
+    expect(wireFormat(proposal), this.handshakeFormat, 'wire format of a proposal')
+    for (const other of this.others(member)) await other.consider(proposal)
   }
 
   /** Everybody has the same epoch, secrets and members; also when all have been closed and opened again. */
@@ -113,13 +118,37 @@ const steps = {
   },
 
   remove: async () => {
-    const [anna, ben, cleo, dave] = room.members
+    const [anna, ben, cleo, dave] = room.all
     for (const [remover, removed] of [[anna, dave], [ben, cleo]]) {
       await room.relay(remover, await remover.remove(removed.name))
       expect(await removed.isMember(), false, `${removed.name} is still a member`)
       room.members = room.others(removed)
       await room.agree()
       for (const member of room.members) await room.say(member, `without ${removed.name}`)
+    }
+  },
+
+  // Always a PublicMessage (RFC 9420 §12.4.3.2), whatever is agreed for other handshakes.
+  'external commit': async () => {
+    const [anna, ben, cleo, dave] = room.all
+    for (const [host, guest] of [[anna, dave], [ben, cleo]]) {
+      await room.relay(guest, await guest.joinExternally(await host.groupInfo()), 1)
+      room.members.push(guest)
+      await room.agree()
+      for (const member of room.members) await room.say(member, `with ${guest.name}`)
+    }
+  },
+
+  'leave, by a proposal that another commits': async () => {
+    const [anna, ben, cleo, dave] = room.all
+    for (const [leaving, committer] of [[dave, anna], [cleo, ben]]) {
+      await room.propose(leaving, await leaving.leave())
+      await room.reopen()
+      await room.relay(committer, await committer.commitProposals())
+      expect(await leaving.isMember(), false, `${leaving.name} is still a member`)
+      room.members = room.others(leaving)
+      await room.agree()
+      for (const member of room.members) await room.say(member, `${leaving.name} has left`)
     }
   },
 }

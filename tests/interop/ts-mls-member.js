@@ -1,9 +1,9 @@
 // A member that is ts-mls, another implementation of RFC 9420.
 import {
-  acceptAll, createApplicationMessage, createCommit, createGroup, decodeGroupState, decodeMlsMessage, defaultAuthenticationService,
-  defaultKeyPackageEqualityConfig, defaultKeyRetentionConfig, defaultLifetimeConfig, defaultPaddingConfig, emptyPskIndex,
-  encodeGroupState, encodeMlsMessage, generateKeyPackage, getCiphersuiteFromName, getCiphersuiteImpl, joinGroup, mlsExporter,
-  processMessage, zeroOutUint8Array,
+  acceptAll, createApplicationMessage, createCommit, createGroup, createGroupInfoWithExternalPubAndRatchetTree, createProposal,
+  decodeGroupState, decodeMlsMessage, defaultAuthenticationService, defaultKeyPackageEqualityConfig, defaultKeyRetentionConfig,
+  defaultLifetimeConfig, defaultPaddingConfig, emptyPskIndex, encodeGroupState, encodeMlsMessage, generateKeyPackage,
+  getCiphersuiteFromName, getCiphersuiteImpl, joinGroup, joinGroupExternal, mlsExporter, processMessage, zeroOutUint8Array,
 } from 'ts-mls'
 import { exporter, hex, text, utf8 } from './bytes.js'
 
@@ -31,6 +31,21 @@ function unframed(bytes, ...expected) {
   const [message] = decodeMlsMessage(bytes, 0) ?? []
   if (!expected.includes(message?.wireformat)) throw new Error(`ts-mls reads ${message?.wireformat}, not ${expected.join(' or ')}`)
   return message
+}
+
+/**
+ * ts-mls 1.6.4 leaves out the length before the key in the extension `external_pub` (RFC 9420 §12.4.3.2: an HPKEPublicKey,
+ * `opaque<V>`). Its pull request 449 mends that and is in no release yet; until then it is mended here, where the key is
+ * written to and read from the extension.
+ */
+function withLengthInExternalPub(suite) {
+  const { hpke } = suite
+  const exportPublicKey = async (key) => {
+    const bytes = await hpke.exportPublicKey(key)
+    return Uint8Array.of(bytes.length, ...bytes)
+  }
+  const importPublicKey = (bytes) => hpke.importPublicKey(bytes.length === 33 ? bytes.subarray(1) : bytes)
+  return { toWrite: { ...suite, hpke: { ...hpke, exportPublicKey } }, toRead: { ...suite, hpke: { ...hpke, importPublicKey } } }
 }
 
 export class TsMlsMember {
@@ -100,11 +115,45 @@ export class TsMlsMember {
     return commit
   }
 
+  /** A proposal to be removed. */
+  async leave() {
+    const proposal = { proposalType: 'remove', remove: { removed: this.state.privatePath.leafIndex } }
+    const { newState, message, consumed } = await createProposal(this.state, this.wireAsPublicMessage, proposal, this.suite)
+    this.#continueWith(newState, consumed)
+    return framed(message)
+  }
+
+  async consider(proposal) {
+    const before = Object.keys(this.state.unappliedProposals).length
+    await this.#process(proposal)
+    if (Object.keys(this.state.unappliedProposals).length !== before + 1) throw new Error(`${this.name} gets no proposal`)
+  }
+
+  /** It takes all that are pending into every commit. */
+  commitProposals() {
+    return this.commit()
+  }
+
   /** Processes the commit of another. */
   async follow(commit) {
     const { epoch } = this.state.groupContext
     await this.#process(commit)
     if (await this.isMember() && this.state.groupContext.epoch === epoch) throw new Error(`${this.name} cannot follow`)
+  }
+
+  async groupInfo() {
+    const groupInfo = await createGroupInfoWithExternalPubAndRatchetTree(this.state, [], withLengthInExternalPub(this.suite).toWrite)
+    return framed({ wireformat: 'mls_group_info', groupInfo })
+  }
+
+  async joinExternally(bytes) {
+    const { groupInfo } = unframed(bytes, 'mls_group_info')
+    await this.keyPackage()
+    const { publicPackage, privatePackage } = this.own
+    const suite = withLengthInExternalPub(this.suite).toRead
+    const { publicMessage, newState } = await joinGroupExternal(groupInfo, publicPackage, privatePackage, false, suite, undefined, clientConfig)
+    this.state = newState
+    return framed({ wireformat: 'mls_public_message', publicMessage })
   }
 
   async isMember() {

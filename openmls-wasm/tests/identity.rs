@@ -323,3 +323,98 @@ fn a_member_is_not_added_with_a_credential_that_cannot_be_read() {
         .add_members(&group, &[key_package], None)
         .unwrap();
 }
+
+/// Two clients in a group of their own: the numbers that each sees for the other.
+fn safety_numbers(one: &mut Device, other: &mut Device) -> (String, String) {
+    let group = one.client.create_group(None).unwrap();
+    let key_packages = other.client.generate_key_packages(1).unwrap();
+    let entry = one.client.add_members(&group, &key_packages, None).unwrap();
+    one.client.merge_pending_commit(&group).unwrap();
+    other.client.join_group(&entry.welcome.unwrap()).unwrap();
+    (
+        one.client.safety_number(&group, 1).unwrap(),
+        other.client.safety_number(&group, 0).unwrap(),
+    )
+}
+
+#[test]
+fn both_see_the_same_safety_number_and_nobody_else_does() {
+    let (mut alice, mut carol) = (Device::new("alice"), carol());
+    let (of_alice, of_carol) = safety_numbers(&mut alice, &mut carol);
+    assert_eq!(of_alice, of_carol);
+    assert!(of_alice.len() == 60 && of_alice.bytes().all(|digit| digit.is_ascii_digit()));
+    // The same in another group, whoever creates it.
+    assert_eq!(
+        safety_numbers(&mut carol, &mut alice),
+        (of_alice.clone(), of_carol)
+    );
+    // Another key under the same name, another name for the same key, another kind of credential.
+    let mut impostor = Device::new("alice");
+    let renamed = |identity: &[u8], certificates: Vec<Vec<u8>>| {
+        let mut client = MlsClient::new();
+        let identity = Identity {
+            identity: identity.to_vec(),
+            certificates,
+            signature_public_key: CAROL_PUBLIC_KEY.to_vec(),
+            ciphersuite: 1,
+        };
+        client
+            .restore_identity(identity, &CAROL_PRIVATE_KEY)
+            .unwrap();
+        device(client)
+    };
+    let mut numbers = vec![
+        of_alice,
+        safety_numbers(&mut impostor, &mut carol).0,
+        safety_numbers(&mut alice, &mut renamed(b"carol", vec![])).0,
+        safety_numbers(&mut alice, &mut renamed(b"carol2", vec![])).0,
+        safety_numbers(&mut alice, &mut renamed(b"", vec![CAROL.to_vec()])).0,
+        // What the X.509 credential holds, said to be a name.
+        safety_numbers(
+            &mut alice,
+            &mut renamed(&[CAROL, AUTHORITY].concat(), vec![]),
+        )
+        .0,
+    ];
+    numbers.sort();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 6);
+}
+
+#[test]
+fn a_fingerprint_is_what_its_description_says() {
+    let mut carol = carol();
+    let group = carol.client.create_group(None).unwrap();
+    // Computed by `hashlib` in Python from the description.
+    assert_eq!(
+        carol.client.fingerprint(&group, 0).unwrap(),
+        "051887608396784879629661659352"
+    );
+    assert_eq!(code(carol.client.fingerprint(&group, 1)), "unknown-member");
+    assert_eq!(
+        code(carol.client.safety_number(&group, 1)),
+        "unknown-member"
+    );
+    assert_eq!(
+        code(carol.client.safety_number(&group, 0)),
+        "invalid-argument"
+    );
+    assert_eq!(
+        code(carol.client.fingerprint(b"none", 0)),
+        "group-not-found"
+    );
+    // The safety number consists of the two fingerprints.
+    let mut alice = Device::new("alice");
+    let key_packages = alice.client.generate_key_packages(1).unwrap();
+    carol
+        .client
+        .add_members(&group, &key_packages, None)
+        .unwrap();
+    carol.client.merge_pending_commit(&group).unwrap();
+    let mut both = [0, 1].map(|index| carol.client.fingerprint(&group, index).unwrap());
+    both.sort();
+    assert_eq!(
+        carol.client.safety_number(&group, 1).unwrap(),
+        both.concat()
+    );
+}

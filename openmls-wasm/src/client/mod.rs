@@ -16,6 +16,7 @@
 //! | `commits`, `staging` | §12.4 | add, remove, update, leave, commit proposals; merge or clear |
 //! | `messages` | §6, §15 | encrypt, and process whatever comes in |
 //! | `welcome` | §12.4.3.1 | join by Welcome |
+//! | `fingerprint` | §5.3 | what two people compare to know whose keys these are |
 //! | `group_info` | §12.4.3 | export and read group infos and ratchet trees |
 //! | `external_join`, `external_commit` | §12.4.3.2 | join by external commit |
 //! | `exporter` | §8.5 | secrets for the app |
@@ -38,6 +39,7 @@ mod exporter;
 pub mod extensions;
 mod external_commit;
 mod external_join;
+mod fingerprint;
 mod group_info;
 mod groups;
 pub mod identity;

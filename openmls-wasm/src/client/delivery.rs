@@ -121,7 +121,7 @@ impl MlsClient {
         };
         let id = self.item_id(&as_message, sequence)?;
         let group_position = delivered.group_position;
-        let config = self.settings.join_config();
+        let config = self.settings.join_config()?;
         let savepoint = self.provider.storage().savepoint()?;
         let joined =
             welcome::join(&self.provider, &config, delivered.bytes, None).and_then(|group| {

@@ -389,6 +389,7 @@ impl From<WelcomeError<StorageError>> for ClientError {
             WelcomeError::StorageError(error) => error.into(),
             WelcomeError::NoMatchingKeyPackage => Self::NoMatchingKeyPackage,
             WelcomeError::GroupAlreadyExists => Self::GroupExists,
+            WelcomeError::MissingRatchetTree => Self::RatchetTreeMissing,
             WelcomeError::LibraryError(error) => Self::internal(error),
             other => Self::InvalidWelcome(other.to_string()),
         }

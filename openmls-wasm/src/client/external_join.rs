@@ -180,7 +180,7 @@ impl MlsClient {
         };
         let identity = in_group.as_ref().unwrap_or(identity);
         let capabilities = capabilities::own(&self.provider, &self.capabilities);
-        let config = self.settings.join_config();
+        let config = self.settings.join_config()?;
         ExternalCommit::new(self.storage(), identity, capabilities, config, info, join)
     }
 

@@ -3,9 +3,11 @@
 use openmls::prelude::{GroupId, LeafNodeIndex, MlsGroup};
 use openmls_traits::OpenMlsProvider;
 use serde::{Deserialize, Serialize};
+use tls_codec::VLBytes;
 
 use super::{
-    capabilities, credential, own_leaf, provider::Provider, settled, ClientError, MlsClient, Result,
+    credential, own_leaf, proposals, provider::Provider, ClientError, Extension, GroupOptions,
+    GroupSettings, MlsClient, Result,
 };
 use crate::storage::{key, Category, Scope};
 
@@ -43,6 +45,14 @@ pub struct GroupInfo {
     pub pending_proposals: usize,
     /// The members, by leaf index.
     pub members: Vec<Member>,
+    /// The ciphersuite (RFC 9420 §17.1).
+    pub ciphersuite: u16,
+    /// What the last commit proved its committer's knowledge of the epoch by (RFC 9420 §8.1).
+    pub confirmation_tag: Vec<u8>,
+    /// The extensions of the group context (RFC 9420 §8.1).
+    pub extensions: Vec<Extension>,
+    /// How the group treats its messages here.
+    pub settings: GroupSettings,
 }
 
 pub(super) fn load(provider: &Provider, group_id: &[u8]) -> Result<MlsGroup> {
@@ -128,34 +138,9 @@ impl MlsClient {
     /// Creates a group with this client as its only member. Without an id, a random one is chosen.
     ///
     /// # Errors
-    /// `no-identity`; `group-exists` if a group of that id is stored already.
+    /// Those of [`create_group_with`](Self::create_group_with).
     pub fn create_group(&mut self, group_id: Option<&[u8]>) -> Result<Vec<u8>> {
-        self.load_identity()?;
-        let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
-        let group_id = match group_id {
-            Some(group_id) => GroupId::from_slice(group_id),
-            None => GroupId::random(self.provider.rand()),
-        };
-        let capabilities = capabilities::own(&self.provider, &self.capabilities);
-        let config = self
-            .settings
-            .create_config(identity.ciphersuite, capabilities);
-        let savepoint = self.provider.storage().savepoint()?;
-        let created = MlsGroup::new_with_group_id(
-            &self.provider,
-            &identity.signer,
-            &config,
-            group_id.clone(),
-            identity.credential_with_key(),
-        );
-        // This client is there from the start: the first message of the log is at position 1.
-        let created = created.map_err(ClientError::from).and_then(|group| {
-            super::delivery::put_cursor(self.provider.storage(), group_id.as_slice(), 0)?;
-            Ok(group)
-        });
-        let group = settled(savepoint, created)?;
-        self.groups.insert(group_id.to_vec(), group);
-        Ok(group_id.to_vec())
+        self.create_group_with(group_id, &GroupOptions::default())
     }
 
     /// The ids of all groups, those this client was removed from included.
@@ -172,7 +157,7 @@ impl MlsClient {
     /// # Errors
     /// `group-not-found`.
     pub fn group_info(&mut self, group_id: &[u8]) -> Result<GroupInfo> {
-        self.with_group(group_id, |_, _, group| {
+        self.with_group(group_id, |provider, _, group| {
             Ok(GroupInfo {
                 group_id: group_id.to_vec(),
                 epoch: group.epoch().as_u64(),
@@ -182,6 +167,10 @@ impl MlsClient {
                 has_pending_commit: group.pending_commit().is_some(),
                 pending_proposals: group.pending_proposals().count(),
                 members: members(group),
+                ciphersuite: group.ciphersuite().into(),
+                confirmation_tag: proposals::reencoded::<VLBytes>(group.confirmation_tag())?.into(),
+                extensions: Extension::list_from_mls(group.extensions())?,
+                settings: GroupSettings::of(provider.storage(), group)?,
             })
         })
     }

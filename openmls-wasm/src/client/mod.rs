@@ -9,6 +9,7 @@
 //! | `key_packages` | §10 | generate, list, replenish, purge and delete key packages |
 //! | `key_package_inspection` | §10.1 | what the key package of another says, verified |
 //! | `key_package_state` | – | what became of a key package whose keys are gone |
+//! | `create` | §11 | create a group with everything that can be chosen |
 //! | `groups` | §11 | create, load, list and delete groups |
 //! | [`proposals`], `propose` | §12.1 | what members propose: propose, describe, list, drop |
 //! | [`extensions`] | §13 | extensions of the group context and of leaf nodes |
@@ -32,6 +33,7 @@
 
 mod capabilities;
 mod commits;
+mod create;
 mod credential;
 mod delivery;
 pub mod error;
@@ -68,6 +70,7 @@ use openmls_traits::OpenMlsProvider;
 
 pub use capabilities::{AppCapabilities, Capabilities};
 pub use commits::CommitRequest;
+pub use create::GroupOptions;
 pub use credential::Credential;
 pub use delivery::{Delivered, DeliveredWelcome};
 pub use error::ClientError;
@@ -84,6 +87,7 @@ pub use outbox::{OutboxEntry, OutboxKind, Party};
 pub use own_leaf::LeafUpdate;
 pub use proposals::{PendingProposal, ProposalInfo, ProposalRequest, ProposalSender, PskUsage};
 pub use settings::{GroupSettings, WireFormatPolicy};
+pub use welcome::JoinOptions;
 
 use crate::storage::{Batch, GranularStorage, Record, Savepoint};
 use identity::LoadedIdentity;

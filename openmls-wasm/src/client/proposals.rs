@@ -286,7 +286,7 @@ fn app_data(operation: &openmls::prelude::AppDataUpdateOperation) -> Option<Vec<
 }
 
 /// The same encoding, read as a type that shows its fields.
-fn reencoded<T: DeserializeBytes>(value: &impl tls_codec::Serialize) -> Result<T> {
+pub(super) fn reencoded<T: DeserializeBytes>(value: &impl tls_codec::Serialize) -> Result<T> {
     let encoded = value
         .tls_serialize_detached()
         .map_err(ClientError::internal)?;

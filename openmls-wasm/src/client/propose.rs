@@ -112,7 +112,7 @@ fn queue_committable(
     request: &ProposalRequest,
 ) -> Result<MlsMessageOut> {
     let signer = &identity.signer;
-    let mut plan = Plan::of(provider, group, std::slice::from_ref(request))?;
+    let mut plan = Plan::of(provider, group, std::slice::from_ref(request)).map_err(as_proposal)?;
     try_to_commit(provider, identity, group, &plan)?;
     let queued = if let Some(key_package) = plan.adds.pop() {
         group
@@ -175,12 +175,14 @@ fn try_to_commit(
     group: &mut MlsGroup,
     plan: &Plan,
 ) -> Result<()> {
-    staging::attempt(provider, identity, group, plan, &[], |_| Ok(())).map_err(
-        |error| match error {
-            ClientError::CommitRejected(why) => ClientError::ProposalRejected(why),
-            other => other,
-        },
-    )
+    staging::attempt(provider, identity, group, plan, &[], |_| Ok(())).map_err(as_proposal)
+}
+
+fn as_proposal(error: ClientError) -> ClientError {
+    match error {
+        ClientError::CommitRejected(why) => ClientError::ProposalRejected(why),
+        other => other,
+    }
 }
 
 /// # Errors

@@ -1,11 +1,19 @@
 //! How a group treats its messages: settings of this client, not agreed with the other members.
 
+use std::time::Duration;
+
+use openmls::group::{PastEpochDeletion, PastEpochDeletionPolicy};
 use openmls::prelude::{
-    Capabilities, Ciphersuite, MlsGroupCreateConfig, MlsGroupJoinConfig,
+    MlsGroup, MlsGroupCreateConfig, MlsGroupCreateConfigBuilder, MlsGroupJoinConfig,
     SenderRatchetConfiguration, MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY,
     MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY,
     PURE_PLAINTEXT_WIRE_FORMAT_POLICY,
 };
+use openmls_traits::OpenMlsProvider;
+use serde::Deserialize;
+
+use super::{provider::Provider, ClientError, MlsClient, Result};
+use crate::storage::{key, Category, GranularStorage};
 
 /// Whether proposals and commits travel encrypted (RFC 9420 §6). Application messages always do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -55,37 +63,149 @@ impl Default for GroupSettings {
     }
 }
 
+/// The most that a message is padded to a multiple of: whoever receives one pays for it too.
+const MAX_PADDING: usize = 1 << 16;
+
 impl GroupSettings {
     fn ratchets(&self) -> SenderRatchetConfiguration {
         SenderRatchetConfiguration::new(self.out_of_order_tolerance, self.maximum_forward_distance)
     }
 
-    pub(super) fn join_config(&self) -> MlsGroupJoinConfig {
-        MlsGroupJoinConfig::builder()
+    /// # Errors
+    /// `invalid-argument` for a padding size beyond 65,536.
+    pub(super) fn join_config(&self) -> Result<MlsGroupJoinConfig> {
+        if self.padding_size > MAX_PADDING {
+            return Err(ClientError::InvalidArgument("padding to more than 65536"));
+        }
+        Ok(MlsGroupJoinConfig::builder()
             .wire_format_policy(self.wire_format_policy.into())
             .padding_size(self.padding_size)
             .max_past_epochs(self.max_past_epochs)
             .number_of_resumption_psks(self.number_of_resumption_psks)
             .sender_ratchet_configuration(self.ratchets())
             .use_ratchet_tree_extension(self.use_ratchet_tree_extension)
-            .build()
+            .build())
     }
 
-    pub(super) fn create_config(
-        &self,
-        ciphersuite: Ciphersuite,
-        capabilities: Capabilities,
-    ) -> MlsGroupCreateConfig {
-        MlsGroupCreateConfig::builder()
-            .ciphersuite(ciphersuite)
-            .capabilities(capabilities)
-            .wire_format_policy(self.wire_format_policy.into())
-            .padding_size(self.padding_size)
+    /// # Errors
+    /// Those of [`join_config`](Self::join_config).
+    pub(super) fn create_config(&self) -> Result<MlsGroupCreateConfigBuilder> {
+        let join = self.join_config()?;
+        Ok(MlsGroupCreateConfig::builder()
+            .wire_format_policy(join.wire_format_policy())
+            .padding_size(join.padding_size())
             .max_past_epochs(self.max_past_epochs)
             .number_of_resumption_psks(self.number_of_resumption_psks)
             .sender_ratchet_configuration(self.ratchets())
-            .use_ratchet_tree_extension(self.use_ratchet_tree_extension)
-            .build()
+            .use_ratchet_tree_extension(self.use_ratchet_tree_extension))
+    }
+
+    /// The settings of a group.
+    pub(super) fn of(storage: &GranularStorage, group: &MlsGroup) -> Result<Self> {
+        let config = group.configuration();
+        let group_id = key::bytes_key(group.group_id().as_slice());
+        let stored: StoredConfig = storage
+            .get(Category::JoinConfig, &group_id)?
+            .ok_or_else(|| ClientError::internal("the group has no settings"))?;
+        let ratchets = config.sender_ratchet_configuration();
+        Ok(Self {
+            wire_format_policy: WireFormatPolicy::of(&config.wire_format_policy()),
+            padding_size: config.padding_size(),
+            maximum_forward_distance: ratchets.maximum_forward_distance(),
+            out_of_order_tolerance: ratchets.out_of_order_tolerance(),
+            max_past_epochs: match group.past_epoch_deletion_policy() {
+                PastEpochDeletionPolicy::MaxEpochs(epochs) => *epochs,
+                PastEpochDeletionPolicy::KeepAll => usize::MAX,
+            },
+            number_of_resumption_psks: stored.number_of_resumption_psks,
+            use_ratchet_tree_extension: stored.use_ratchet_tree_extension,
+        })
+    }
+}
+
+/// What OpenMLS keeps in a group's settings and does not show.
+#[derive(Deserialize)]
+struct StoredConfig {
+    number_of_resumption_psks: usize,
+    use_ratchet_tree_extension: bool,
+}
+
+impl MlsClient {
+    /// Gives a group other settings. Fewer past epochs are the latest of those that were kept; with
+    /// more, the next ones are kept.
+    ///
+    /// The number of resumption PSKs that are kept stays what it was when the group was joined
+    /// (OpenMLS 0.9.2 keeps 32 of a group that was created here or joined by external commit).
+    ///
+    /// # Errors
+    /// `invalid-argument`, `group-not-found`.
+    pub fn configure_group(&mut self, group_id: &[u8], settings: &GroupSettings) -> Result<()> {
+        let config = settings.join_config()?;
+        self.with_group(group_id, |provider, _, group| {
+            keep_past_epochs(provider, group, settings.max_past_epochs)?;
+            Ok(group.set_configuration(provider.storage(), &config)?)
+        })
+    }
+
+    /// Deletes the secrets of past epochs of a group: those that began more than `older_than` seconds
+    /// ago, and all but the latest `max_past_epochs`. Without either, all of them. Messages of those
+    /// epochs can then not be read any more.
+    ///
+    /// # Errors
+    /// `group-not-found`.
+    pub fn delete_past_epoch_secrets(
+        &mut self,
+        group_id: &[u8],
+        older_than: Option<u64>,
+        max_past_epochs: Option<usize>,
+    ) -> Result<()> {
+        let deletion = match (older_than, max_past_epochs) {
+            (None, None) => PastEpochDeletion::delete_all(),
+            (seconds, None) => older(seconds),
+            (seconds, Some(epochs)) => older(seconds).max_past_epochs(epochs),
+        };
+        self.with_group(group_id, |provider, _, group| {
+            group
+                .delete_past_epoch_secrets(provider, deletion)
+                .map_err(ClientError::internal)
+        })
+    }
+}
+
+fn older(seconds: Option<u64>) -> PastEpochDeletion {
+    PastEpochDeletion::older_than_duration(seconds.map_or(Duration::MAX, Duration::from_secs))
+}
+
+/// Keeps the latest past epochs and no more than `epochs`.
+///
+/// OpenMLS 0.9.2 keeps the wrong ones when it resizes a store that is not full (`past_secrets.rs`,
+/// `resize`). So the store has the right length before, and is resized by more than that.
+fn keep_past_epochs(provider: &Provider, group: &mut MlsGroup, epochs: usize) -> Result<()> {
+    let PastEpochDeletionPolicy::MaxEpochs(before) = *group.past_epoch_deletion_policy() else {
+        return Ok(());
+    };
+    if epochs >= before {
+        return Ok(());
+    }
+    group
+        .delete_past_epoch_secrets(provider, older(None).max_past_epochs(epochs))
+        .map_err(ClientError::internal)?;
+    let roomy = PastEpochDeletionPolicy::MaxEpochs(before.saturating_add(epochs));
+    group
+        .set_past_epoch_deletion_policy(provider, roomy)
+        .map_err(ClientError::internal)
+}
+
+impl WireFormatPolicy {
+    fn of(policy: &openmls::prelude::WireFormatPolicy) -> Self {
+        use openmls::prelude::{IncomingWireFormatPolicy, OutgoingWireFormatPolicy};
+        let accepts_both = policy.incoming() == IncomingWireFormatPolicy::Mixed;
+        match (policy.outgoing(), accepts_both) {
+            (OutgoingWireFormatPolicy::AlwaysCiphertext, false) => Self::PureCiphertext,
+            (OutgoingWireFormatPolicy::AlwaysCiphertext, true) => Self::MixedCiphertext,
+            (OutgoingWireFormatPolicy::AlwaysPlaintext, false) => Self::PurePlaintext,
+            (OutgoingWireFormatPolicy::AlwaysPlaintext, true) => Self::MixedPlaintext,
+        }
     }
 }
 

@@ -46,7 +46,38 @@ impl Plan {
         requests
             .iter()
             .try_for_each(|request| plan.add(provider, group, request))?;
+        plan.check_required(group)?;
         Ok(plan)
+    }
+
+    /// Whether every member who stays supports what new extensions require (RFC 9420 §12.1.7).
+    /// OpenMLS looks at their extension types only.
+    fn check_required(&self, group: &MlsGroup) -> Result<()> {
+        let required = self
+            .extensions
+            .iter()
+            .filter_map(|extensions| extensions.required_capabilities());
+        for required in required {
+            let missing = group.treesync().full_leaves().find(|(index, leaf)| {
+                let capabilities = leaf.capabilities();
+                let listed = |it: &ProposalType| {
+                    (1..=7).contains(&u16::from(*it)) || capabilities.proposals().contains(it)
+                };
+                let supports = required.proposal_types().iter().all(listed)
+                    && required
+                        .credential_types()
+                        .iter()
+                        .all(|it| capabilities.credentials().contains(it));
+                !supports && !self.removals.contains(index)
+            });
+            if let Some((index, _)) = missing {
+                return Err(ClientError::CommitRejected(format!(
+                    "the member at leaf index {} does not support what is required",
+                    index.u32()
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn add(

@@ -5,9 +5,18 @@ use openmls_traits::OpenMlsProvider;
 use tls_codec::DeserializeBytes as _;
 
 use super::{
-    group_info, groups, key_package_state, provider::Provider, settled, ClientError, MlsClient,
-    Result,
+    group_info, groups, key_package_state, provider::Provider, settled, ClientError, GroupSettings,
+    MlsClient, Result,
 };
+
+/// What a group is joined with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JoinOptions {
+    /// How the group treats its messages here; by default as the client was told for all groups.
+    pub settings: Option<GroupSettings>,
+    /// The ratchet tree (RFC 9420 §12.4.3.3, TLS encoded), if the Welcome does not carry it.
+    pub ratchet_tree: Option<Vec<u8>>,
+}
 
 impl MlsClient {
     /// Joins the group of a Welcome (an MLSMessage) and returns its id. The key package is deleted
@@ -19,20 +28,36 @@ impl MlsClient {
     /// purged), `key-package-of-other-client`, and `no-matching-key-package` for one that was never
     /// of this client, or was deleted by the app.
     pub fn join_group(&mut self, welcome: &[u8]) -> Result<Vec<u8>> {
-        self.join_group_with_tree(welcome, None)
+        self.join_group_with(welcome, &JoinOptions::default())
     }
 
     /// Joins like [`join_group`](Self::join_group), with the ratchet tree (RFC 9420 §12.4.3.3, TLS
     /// encoded) that the Welcome itself does not carry.
     ///
     /// # Errors
-    /// Those of [`join_group`](Self::join_group); `malformed-message` for the tree too.
+    /// Those of [`join_group_with`](Self::join_group_with).
     pub fn join_group_with_tree(
         &mut self,
         welcome: &[u8],
         ratchet_tree: Option<&[u8]>,
     ) -> Result<Vec<u8>> {
-        let config = self.settings.join_config();
+        let options = JoinOptions {
+            ratchet_tree: ratchet_tree.map(<[u8]>::to_vec),
+            ..JoinOptions::default()
+        };
+        self.join_group_with(welcome, &options)
+    }
+
+    /// Joins like [`join_group`](Self::join_group), with these options.
+    ///
+    /// # Errors
+    /// Those of [`join_group`](Self::join_group); `ratchet-tree-missing`; `malformed-message` for
+    /// the tree too;
+    /// `invalid-argument` for settings that cannot be.
+    pub fn join_group_with(&mut self, welcome: &[u8], options: &JoinOptions) -> Result<Vec<u8>> {
+        let settings = options.settings.as_ref().unwrap_or(&self.settings);
+        let config = settings.join_config()?;
+        let ratchet_tree = options.ratchet_tree.as_deref();
         let savepoint = self.provider.storage().savepoint()?;
         let group = settled(
             savepoint,

@@ -360,3 +360,87 @@ fn requirements_are_those_that_every_member_meets() {
     assert_eq!(code(propose(&requiring(3, 9))), "proposal-rejected");
     propose(&requiring(3, 2)).unwrap();
 }
+
+#[test]
+fn authenticated_data_travels_with_a_message_however_often_it_is_encrypted() {
+    let (mut alice, mut bob) = (Device::new("alice"), Device::new("bob"));
+    let group = alice.client.create_group(None).unwrap();
+    add(&mut alice, &group, &mut bob, &JoinOptions::default());
+    let read = |bob: &mut Device, message: &[u8]| match bob.client.process_message(message) {
+        Ok(processed) => match processed.content {
+            ProcessedContent::Message {
+                authenticated_data,
+                plaintext,
+                ..
+            } => (authenticated_data, plaintext),
+            other => panic!("{other:?}"),
+        },
+        Err(error) => panic!("{error}"),
+    };
+    let message = alice
+        .client
+        .encrypt_message_with(&group, b"text", b"label")
+        .unwrap();
+    assert!(message.windows(5).any(|window| window == b"label"));
+    assert_eq!(
+        read(&mut bob, &message),
+        (b"label".to_vec(), b"text".to_vec())
+    );
+    // It is of that message only.
+    let message = alice.client.encrypt_message(&group, b"text").unwrap();
+    assert_eq!(read(&mut bob, &message), (vec![], b"text".to_vec()));
+
+    let sent = alice
+        .client
+        .send_message_with(&group, b"text", b"label", Some("m"));
+    let message = sent.unwrap().bytes.unwrap();
+    assert_eq!(read(&mut bob, &message).0, b"label");
+    let sent = alice
+        .client
+        .send_message_with(&group, b"late", b"for later", Some("n"));
+    assert!(sent.unwrap().bytes.is_some());
+    let commit = bob.client.self_update(&group, None).unwrap();
+    bob.client.merge_pending_commit(&group).unwrap();
+    alice
+        .client
+        .process_message(&commit.bytes.unwrap())
+        .unwrap();
+    rehydrate(&mut alice);
+    let renewed = alice.client.renew_outbox("n").unwrap();
+    assert_eq!(renewed.authenticated_data, b"for later");
+    let message = renewed.bytes.unwrap();
+    assert_eq!(
+        read(&mut bob, &message),
+        (b"for later".to_vec(), b"late".to_vec())
+    );
+    // One that was changed on the way is not read.
+    let mut message = alice
+        .client
+        .encrypt_message_with(&group, b"text", b"label")
+        .unwrap();
+    let place = message
+        .windows(5)
+        .position(|window| window == b"label")
+        .unwrap();
+    message[place] = b'L';
+    assert_eq!(code(bob.client.process_message(&message)), "undecryptable");
+}
+
+#[test]
+fn external_psks_are_listed_replaced_and_deleted() {
+    let mut alice = Device::new("alice");
+    assert!(alice.client.external_psks().unwrap().is_empty());
+    for id in [&b"one"[..], b"", b"two", b"one"] {
+        alice.client.store_external_psk(id, b"secret").unwrap();
+    }
+    rehydrate(&mut alice);
+    let mut listed = alice.client.external_psks().unwrap();
+    listed.sort();
+    assert_eq!(listed, [&b""[..], b"one", b"two"]);
+    alice.client.delete_external_psk(b"one").unwrap();
+    alice.client.delete_external_psk(b"one").unwrap();
+    rehydrate(&mut alice);
+    assert_eq!(alice.client.external_psks().unwrap().len(), 2);
+    let empty = alice.client.store_external_psk(b"three", b"");
+    assert_eq!(code(empty), "invalid-argument");
+}

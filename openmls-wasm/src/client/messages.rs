@@ -75,8 +75,23 @@ impl MlsClient {
     /// # Errors
     /// `pending-proposals`, `group-inactive`, `group-not-found`.
     pub fn encrypt_message(&mut self, group_id: &[u8], plaintext: &[u8]) -> Result<Vec<u8>> {
+        self.encrypt_message_with(group_id, plaintext, &[])
+    }
+
+    /// Encrypts like [`encrypt_message`](Self::encrypt_message). `authenticated_data` travels with
+    /// the message in the clear, and whoever reads the message knows that it is the sender's
+    /// (RFC 9420 §6.3).
+    ///
+    /// # Errors
+    /// Those of [`encrypt_message`](Self::encrypt_message).
+    pub fn encrypt_message_with(
+        &mut self,
+        group_id: &[u8],
+        plaintext: &[u8],
+        authenticated_data: &[u8],
+    ) -> Result<Vec<u8>> {
         self.with_group(group_id, |provider, identity, group| {
-            encrypt(provider, identity, group, plaintext)
+            encrypt(provider, identity, group, plaintext, authenticated_data)
         })
     }
 
@@ -92,11 +107,27 @@ impl MlsClient {
         plaintext: &[u8],
         id: Option<&str>,
     ) -> Result<OutboxEntry> {
+        self.send_message_with(group_id, plaintext, &[], id)
+    }
+
+    /// Sends like [`send_message`](Self::send_message), with `authenticated_data` in the clear as in
+    /// [`encrypt_message_with`](Self::encrypt_message_with).
+    ///
+    /// # Errors
+    /// Those of [`send_message`](Self::send_message).
+    pub fn send_message_with(
+        &mut self,
+        group_id: &[u8],
+        plaintext: &[u8],
+        authenticated_data: &[u8],
+        id: Option<&str>,
+    ) -> Result<OutboxEntry> {
         let id = self.new_entry_id(id)?;
         let sequence = self.next_sequence()?;
         let item_sequence = self.next_sequence()?;
         self.with_group(group_id, |provider, identity, group| {
-            let bytes = encrypt_if_possible(provider, identity, group, plaintext)?;
+            let bytes =
+                encrypt_if_possible(provider, identity, group, plaintext, authenticated_data)?;
             let epoch = group.epoch().as_u64();
             let entry = OutboxEntry {
                 id: id.clone(),
@@ -106,7 +137,7 @@ impl MlsClient {
                 epoch,
                 bytes,
                 plaintext: Some(plaintext.to_vec()),
-                authenticated_data: vec![],
+                authenticated_data: authenticated_data.to_vec(),
                 proposal_reference: None,
                 welcome: None,
                 added: vec![],
@@ -144,7 +175,9 @@ impl MlsClient {
         };
         let group_id = entry.group_id.clone();
         self.with_group(&group_id, |provider, identity, group| {
-            entry.bytes = encrypt_if_possible(provider, identity, group, &plaintext)?;
+            let authenticated_data = &entry.authenticated_data;
+            entry.bytes =
+                encrypt_if_possible(provider, identity, group, &plaintext, authenticated_data)?;
             entry.epoch = group.epoch().as_u64();
             outbox::put(provider.storage(), &entry)?;
             Ok(entry)
@@ -173,7 +206,9 @@ fn encrypt(
     identity: &LoadedIdentity,
     group: &mut MlsGroup,
     plaintext: &[u8],
+    authenticated_data: &[u8],
 ) -> Result<Vec<u8>> {
+    group.set_aad(authenticated_data.to_vec());
     group
         .create_message(provider, &identity.signer, plaintext)?
         .tls_serialize_detached()
@@ -185,6 +220,7 @@ fn encrypt_if_possible(
     identity: &LoadedIdentity,
     group: &mut MlsGroup,
     plaintext: &[u8],
+    authenticated_data: &[u8],
 ) -> Result<Option<Vec<u8>>> {
     if !group.is_active() {
         return Err(ClientError::GroupInactive);
@@ -195,7 +231,7 @@ fn encrypt_if_possible(
     if group.has_pending_proposals() {
         return Ok(None);
     }
-    encrypt(provider, identity, group, plaintext).map(Some)
+    encrypt(provider, identity, group, plaintext, authenticated_data).map(Some)
 }
 
 /// Parses a message of a group: its header is all that is looked at.

@@ -49,7 +49,7 @@ pub struct OutboxEntry {
     pub bytes: Option<Vec<u8>>,
     /// The plaintext of a message: it can be encrypted anew in a later epoch.
     pub plaintext: Option<Vec<u8>>,
-    /// The authenticated data of a message, which travels in the clear (RFC 9420 §6.3).
+    /// The authenticated data, which travels in the clear (RFC 9420 §6.1).
     #[serde(default)]
     pub authenticated_data: Vec<u8>,
     /// The reference of a proposal (RFC 9420 §5.2).

@@ -4,6 +4,10 @@ use openmls::schedule::{ExternalPsk, PreSharedKeyId, Psk};
 use openmls_traits::{storage::StorageProvider, OpenMlsProvider};
 
 use super::{ClientError, MlsClient, Result};
+use crate::storage::{key, Category};
+
+/// The first part of the record keys of external pre-shared keys: the place of their kind in `Psk`.
+const EXTERNAL: &str = "0000000000000000";
 
 impl MlsClient {
     /// Stores the external pre-shared key `psk_id`, for commits and Welcomes that refer to it. One
@@ -24,5 +28,15 @@ impl MlsClient {
     pub fn delete_external_psk(&mut self, psk_id: &[u8]) -> Result<()> {
         let id = Psk::External(ExternalPsk::new(psk_id.to_vec()));
         self.atomically(|provider| Ok(provider.storage().delete_psk(&id)?))
+    }
+
+    /// The ids of the external pre-shared keys that are stored.
+    pub fn external_psks(&self) -> Result<Vec<Vec<u8>>> {
+        let keys = self.storage().keys(Category::Psk)?;
+        Ok(keys
+            .iter()
+            .filter_map(|key| key.strip_prefix(EXTERNAL)?.strip_prefix('/'))
+            .filter_map(key::parse_bytes_key)
+            .collect())
     }
 }

@@ -6,7 +6,15 @@
  */
 
 import { CoreCryptoError } from './errors.js';
-import type { ExternalJoin, IncomingMessage, IncomingWelcome } from './mls-types.js';
+import type {
+  Credential,
+  ExternalJoin,
+  Identity,
+  IncomingMessage,
+  IncomingWelcome,
+  KeyPackageExtension,
+  KeyPackageOptions,
+} from './mls-types.js';
 
 /** @throws CoreCryptoError `invalid-argument` unless `value` is a Uint8Array */
 export function bytes(name: string, value: Uint8Array): Uint8Array {
@@ -111,6 +119,78 @@ export function externalJoin(options: ExternalJoin): ExternalJoin {
     ...(externalPsks === undefined ? {} : { externalPsks: listOfBytes('externalPsks', externalPsks) }),
     ...(selfRemoves === undefined ? {} : { selfRemoves: listOfBytes('selfRemoves', selfRemoves) }),
   };
+}
+
+/** A plain copy of a credential. */
+export function credential(name: string, value: Credential): Credential {
+  if (typeof value === 'object' && value !== null && value.kind === 'basic') {
+    return { kind: 'basic', identity: bytes(`${name}.identity`, value.identity) };
+  }
+  if (typeof value === 'object' && value !== null && value.kind === 'x509') {
+    return { kind: 'x509', certificates: listOfBytes(`${name}.certificates`, value.certificates) };
+  }
+  throw invalid(name, "{ kind: 'basic', identity } or { kind: 'x509', certificates }");
+}
+
+/** A plain copy of an identity. */
+export function identity(name: string, value: Identity): Identity {
+  if (typeof value !== 'object' || value === null) {
+    throw invalid(name, 'an object { identity, certificates, signaturePublicKey, ciphersuite }');
+  }
+  return {
+    identity: bytes(`${name}.identity`, value.identity),
+    certificates: listOfBytes(`${name}.certificates`, value.certificates),
+    signaturePublicKey: bytes(`${name}.signaturePublicKey`, value.signaturePublicKey),
+    ciphersuite: integer(`${name}.ciphersuite`, value.ciphersuite, 0xffff),
+  };
+}
+
+/** A plain copy of what key packages are made with, without properties that are undefined. */
+export function keyPackageOptions(options: KeyPackageOptions): KeyPackageOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid('options', 'an object');
+  }
+  const { count, lastResort, lifetime, ciphersuite, capabilities } = options;
+  return {
+    ...(count === undefined ? {} : { count: integer('count', count, 0xffffffff) }),
+    ...(lastResort === undefined ? {} : { lastResort: flag('lastResort', lastResort) }),
+    ...(lifetime === undefined ? {} : { lifetime: integer('lifetime', lifetime) }),
+    ...(ciphersuite === undefined ? {} : { ciphersuite: integer('ciphersuite', ciphersuite, 0xffff) }),
+    extensions: keyPackageExtensions('extensions', options.extensions ?? []),
+    leafExtensions: keyPackageExtensions('leafExtensions', options.leafExtensions ?? []),
+    ...(capabilities === undefined
+      ? {}
+      : {
+          capabilities: {
+            extensions: listOfTypes('capabilities.extensions', capabilities.extensions ?? []),
+            proposals: listOfTypes('capabilities.proposals', capabilities.proposals ?? []),
+          },
+        }),
+  };
+}
+
+function keyPackageExtensions(name: string, values: readonly KeyPackageExtension[]): KeyPackageExtension[] {
+  if (!Array.isArray(values)) {
+    throw invalid(name, 'an array of { extensionType, data }');
+  }
+  return values.map((value: KeyPackageExtension, index) => {
+    if (typeof value !== 'object' || value === null) {
+      throw invalid(`${name}[${index}]`, 'an object { extensionType, data }');
+    }
+    return {
+      extensionType: integer(`${name}[${index}].extensionType`, value.extensionType, 0xffff),
+      data: bytes(`${name}[${index}].data`, value.data),
+    };
+  });
+}
+
+/** Types of extensions, proposals and credentials are 16 bits (RFC 9420 §17). */
+function listOfTypes(name: string, values: readonly number[]): readonly number[] {
+  if (!Array.isArray(values)) {
+    throw invalid(name, 'an array of whole numbers');
+  }
+  values.forEach((value: number, index) => integer(`${name}[${index}]`, value, 0xffff));
+  return values;
 }
 
 function invalid(name: string, expected: string): CoreCryptoError {

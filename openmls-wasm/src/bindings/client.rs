@@ -8,13 +8,10 @@ use super::{
         bytes, list_of_bytes, list_of_strings, list_to_js, optional_position, optional_string,
         records, sequence, thrown, to_js, to_js_with_null, JsResult,
     },
-    view::{
-        BatchView, CategoryView, GroupInfoView, IdentityView, InboxView, KeyPackageView,
-        OutboxView, ProcessedView,
-    },
+    view::{BatchView, CategoryView, GroupInfoView, InboxView, OutboxView, ProcessedView},
 };
 use crate::{
-    client::{identity::DEFAULT_CIPHERSUITE, Delivered, DeliveredWelcome, MlsClient, OutboxEntry},
+    client::{Delivered, DeliveredWelcome, MlsClient, OutboxEntry},
     storage::{codec, Category},
 };
 
@@ -98,73 +95,6 @@ impl JsMlsClient {
     /// Takes in stored records `{ category, key, value }[]`: all or nothing.
     pub fn hydrate(&mut self, list: Array) -> JsResult<()> {
         self.0.hydrate(records(&list)?).map_err(thrown)
-    }
-}
-
-/// Identity and key packages.
-#[wasm_bindgen(js_class = MlsClient)]
-impl JsMlsClient {
-    /// Creates the identity of this client.
-    #[wasm_bindgen(js_name = createIdentity)]
-    pub fn create_identity(
-        &mut self,
-        identity: &[u8],
-        ciphersuite: Option<u16>,
-    ) -> JsResult<JsValue> {
-        let suite = ciphersuite.unwrap_or(DEFAULT_CIPHERSUITE);
-        let identity = self.0.create_identity(identity, suite).map_err(thrown)?;
-        to_js(&IdentityView::from(&identity))
-    }
-
-    /// The identity, or `undefined`.
-    pub fn identity(&self) -> JsResult<JsValue> {
-        match self.0.identity().map_err(thrown)? {
-            Some(identity) => to_js(&IdentityView::from(&identity)),
-            None => Ok(JsValue::UNDEFINED),
-        }
-    }
-
-    /// Signs as RFC 9420 §5.1.2 says.
-    #[wasm_bindgen(js_name = signWithLabel)]
-    pub fn sign_with_label(&mut self, label: &str, content: &[u8]) -> JsResult<Uint8Array> {
-        self.0
-            .sign_with_label(label, content)
-            .map(uint8)
-            .map_err(thrown)
-    }
-
-    /// Generates key packages for one use each.
-    #[wasm_bindgen(js_name = generateKeyPackages)]
-    pub fn generate_key_packages(&mut self, count: u32) -> JsResult<Array> {
-        self.0
-            .generate_key_packages(count)
-            .map(list_to_js)
-            .map_err(thrown)
-    }
-
-    /// Generates a last-resort key package.
-    #[wasm_bindgen(js_name = generateLastResortKeyPackage)]
-    pub fn generate_last_resort_key_package(&mut self) -> JsResult<Uint8Array> {
-        self.0
-            .generate_last_resort_key_package()
-            .map(uint8)
-            .map_err(thrown)
-    }
-
-    /// Deletes key packages with their private keys.
-    #[wasm_bindgen(js_name = deleteKeyPackages)]
-    pub fn delete_key_packages(&mut self, references: Array) -> JsResult<()> {
-        self.0
-            .delete_key_packages(&list_of_bytes(&references)?)
-            .map_err(thrown)
-    }
-
-    /// The key packages whose private keys are stored.
-    #[wasm_bindgen(js_name = keyPackages)]
-    pub fn key_packages(&self) -> JsResult<JsValue> {
-        let infos = self.0.key_packages().map_err(thrown)?;
-        let views: Vec<_> = infos.iter().map(KeyPackageView::from).collect();
-        to_js(&views)
     }
 }
 

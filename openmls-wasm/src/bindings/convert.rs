@@ -46,11 +46,11 @@ pub(super) fn to_js_with_null<T: Serialize + ?Sized>(value: &T) -> JsResult<JsVa
         .map_err(|error| mls_error("internal", &error.to_string()))
 }
 
-fn invalid(what: &'static str) -> JsValue {
+pub(super) fn invalid(what: &'static str) -> JsValue {
     thrown(ClientError::InvalidArgument(what))
 }
 
-fn property(object: &JsValue, name: &str) -> JsValue {
+pub(super) fn property(object: &JsValue, name: &str) -> JsValue {
     Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
 }
 

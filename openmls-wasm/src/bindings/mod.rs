@@ -7,6 +7,8 @@
 mod client;
 mod convert;
 mod external;
+mod identity;
+mod key_packages;
 mod view;
 
 pub use client::JsMlsClient;

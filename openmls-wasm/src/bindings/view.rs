@@ -5,8 +5,8 @@ use serde_bytes::Bytes;
 
 use crate::{
     client::{
-        GroupInfo, Identity, InboxContent, InboxItem, KeyPackageInfo, Member, OutboxEntry,
-        OutboxKind, Party, Processed, ProcessedContent,
+        GroupInfo, InboxContent, InboxItem, Member, OutboxEntry, OutboxKind, Party, Processed,
+        ProcessedContent,
     },
     storage::{Batch, Category, Scope, Value},
 };
@@ -101,46 +101,6 @@ impl From<Category> for CategoryView {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct IdentityView<'a> {
-    identity: &'a Bytes,
-    certificates: Vec<&'a Bytes>,
-    signature_public_key: &'a Bytes,
-    ciphersuite: u16,
-}
-
-impl<'a> From<&'a Identity> for IdentityView<'a> {
-    fn from(identity: &'a Identity) -> Self {
-        Self {
-            identity: Bytes::new(&identity.identity),
-            certificates: list_of_bytes(&identity.certificates),
-            signature_public_key: Bytes::new(&identity.signature_public_key),
-            ciphersuite: identity.ciphersuite,
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct KeyPackageView<'a> {
-    reference: &'a Bytes,
-    last_resort: bool,
-    not_before: u64,
-    not_after: u64,
-}
-
-impl<'a> From<&'a KeyPackageInfo> for KeyPackageView<'a> {
-    fn from(info: &'a KeyPackageInfo) -> Self {
-        Self {
-            reference: Bytes::new(&info.reference),
-            last_resort: info.last_resort,
-            not_before: info.not_before,
-            not_after: info.not_after,
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 pub(super) struct MemberView<'a> {
     leaf_index: u32,
     identity: &'a Bytes,
@@ -177,7 +137,7 @@ impl<'a> From<&'a Party> for PartyView<'a> {
     }
 }
 
-fn list_of_bytes(list: &[Vec<u8>]) -> Vec<&Bytes> {
+pub(super) fn list_of_bytes(list: &[Vec<u8>]) -> Vec<&Bytes> {
     list.iter().map(|bytes| Bytes::new(bytes)).collect()
 }
 

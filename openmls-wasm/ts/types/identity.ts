@@ -12,6 +12,25 @@ export interface Identity {
   readonly ciphersuite: number;
 }
 
+/** A basic credential: opaque bytes that the app chooses (RFC 9420 §5.3). */
+export interface BasicCredential {
+  /** A basic credential. */
+  readonly kind: 'basic';
+  /** The identity. */
+  readonly identity: Uint8Array;
+}
+
+/** An X.509 credential (RFC 9420 §5.3). */
+export interface X509Credential {
+  /** A certificate chain. */
+  readonly kind: 'x509';
+  /** The certificates, each DER, that of the client itself first; those that the others know may be left out. */
+  readonly certificates: readonly Uint8Array[];
+}
+
+/** A credential (RFC 9420 §5.3): what a leaf says about its owner. Whether it is true is for the app to decide. */
+export type Credential = BasicCredential | X509Credential;
+
 /** A member of a group, or a client that was added or removed. */
 export interface MemberIdentity {
   /** The identity of the basic credential; empty for an X.509 credential. */
@@ -37,6 +56,14 @@ export interface Member extends MemberIdentity {
  */
 export interface IdentityApi {
   createIdentity(identity: Uint8Array, ciphersuite?: number): Identity;
+  createIdentityWith(credential: Credential, ciphersuite?: number): Identity;
+  restoreIdentity(identity: Identity, signaturePrivateKey: Uint8Array): void;
   identity(): Identity | undefined;
+  supportedCiphersuites(): Uint16Array;
+  generateSignatureKey(ciphersuite?: number): Uint8Array;
+  signCertificationRequest(info: Uint8Array): Uint8Array;
+  exportSignaturePrivateKey(): Uint8Array;
+  fingerprint(groupId: Uint8Array, leafIndex: number): string;
+  safetyNumber(groupId: Uint8Array, leafIndex: number): string;
   signWithLabel(label: string, content: Uint8Array): Uint8Array;
 }

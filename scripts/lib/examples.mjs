@@ -7,9 +7,12 @@ import { findTests } from './suites.mjs'
 
 export const examplesDir = join(root, 'docs', 'examples')
 
-/** Names of the examples, without `.ts`; `support` is what they share. */
+/** What the examples share. */
+const helpers = ['certificates', 'support']
+
+/** Names of the examples, without `.ts`. */
 export const exampleNames = () =>
-  findTests(examplesDir, /\.ts$/).map((path) => basename(path, '.ts')).filter((name) => name !== 'support')
+  findTests(examplesDir, /\.ts$/).map((path) => basename(path, '.ts')).filter((name) => !helpers.includes(name))
 
 /** All examples, checked against the sources of the package as strictly as it checks itself. */
 export function exampleProgram() {
@@ -24,7 +27,7 @@ export function exampleProgram() {
     noUnusedLocals: true,
     paths: { 'openmls-wasm': [join(packageDir, 'ts', 'index.ts')] },
   }, packageDir)
-  return ts.createProgram([...exampleNames(), 'support'].map((name) => join(examplesDir, `${name}.ts`)), options)
+  return ts.createProgram([...exampleNames(), ...helpers].map((name) => join(examplesDir, `${name}.ts`)), options)
 }
 
 /** @returns {string[]} */

@@ -300,7 +300,7 @@ fn build(
                     identity.credential_with_key(),
                 )
                 .map_err(ClientError::internal)?;
-            encoded(bundle.key_package().clone())
+            encoded(bundle.into_key_package())
         })
         .collect()
 }

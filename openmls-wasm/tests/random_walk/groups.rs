@@ -1,16 +1,13 @@
-//! Groups come and go: create, join, delete; key packages, pre-shared keys, restarts.
+//! Groups come and go: create, join, delete; pre-shared keys, restarts.
 
 use std::rc::Rc;
 
-use openmls::prelude::OpenMlsCrypto;
-use openmls_rust_crypto::RustCrypto;
-use openmls_traits::types::HashType;
 use openmls_wasm::client::DeliveredWelcome;
 
 use super::{
-    device::{Expected, Published, Release},
+    device::Expected,
     service::{ClientIndex, Epoch, Group, Welcome, Wire},
-    view::{GroupView, Item, Package, Said, Session},
+    view::{GroupView, Item, Note, Said, Session},
     world::World,
 };
 
@@ -117,7 +114,7 @@ pub fn receive_welcome(world: &mut World, client: ClientIndex) -> bool {
         return true;
     }
     let view = &world.devices[client].view;
-    let predicted = view.joining(welcome.group, welcome.epoch, &welcome.reference);
+    let predicted = view.joining(&welcome);
     if predicted == Err("group-exists") {
         // Its removal is still to be read.
         let expected = Expected::Code("group-exists");
@@ -156,11 +153,16 @@ pub fn receive_welcome(world: &mut World, client: ClientIndex) -> bool {
 
 /// Joins without the service's bookkeeping: any Welcome, as often as one likes.
 pub fn join(world: &mut World, client: ClientIndex) -> bool {
-    let Some(welcome) = world.rng.pick(&world.welcomes[client]) else {
+    // Now and then somebody else's.
+    let addressee = match world.rng.chance(70) {
+        true => client,
+        false => world.rng.below(world.devices.len()),
+    };
+    let Some(welcome) = world.rng.pick(&world.welcomes[addressee]) else {
         return false;
     };
     let view = &world.devices[client].view;
-    let predicted = view.joining(welcome.group, welcome.epoch, &welcome.reference);
+    let predicted = view.joining(&welcome);
     if predicted.is_ok() {
         prepare_settings(world, client, &welcome);
     }
@@ -193,8 +195,10 @@ fn joined(world: &mut World, client: ClientIndex, welcome: &Rc<Welcome>, cursor:
     if view.groups.contains_key(&group) {
         view.forget(group);
     }
+    let used = view.package_for(welcome).unwrap().reference.clone();
     view.packages
-        .retain(|package| package.last_resort || package.reference != welcome.reference);
+        .retain(|package| package.last_resort || package.reference != used);
+    view.notes.insert(used, Note::Used);
     let joined = GroupView {
         active: true,
         epoch: welcome.epoch,
@@ -215,86 +219,6 @@ fn joined(world: &mut World, client: ClientIndex, welcome: &Rc<Welcome>, cursor:
         from: welcome.position,
         to: welcome.position,
     });
-}
-
-pub fn generate_key_packages(world: &mut World, client: ClientIndex) -> bool {
-    let last_resort = world.rng.chance(20);
-    let count = if last_resort {
-        1
-    } else {
-        1 + world.rng.below(3)
-    };
-    let generate = |mls: &mut openmls_wasm::MlsClient| match last_resort {
-        true => mls.generate_last_resort_key_package().map(|one| vec![one]),
-        false => mls.generate_key_packages(count as u32),
-    };
-    let generated = world.attempt(client, Expected::Ok, generate).unwrap();
-    assert_eq!(generated.len(), count);
-    for bytes in generated {
-        let reference = reference(&bytes);
-        let device = &mut world.devices[client];
-        device.view.packages.push(Package {
-            reference: reference.clone(),
-            last_resort,
-        });
-        device.unreleased.push(Release::KeyPackage(Published {
-            reference,
-            bytes,
-            last_resort,
-        }));
-    }
-    check_key_packages(world, client);
-    true
-}
-
-pub fn delete_key_packages(world: &mut World, client: ClientIndex) -> bool {
-    let Some(package) = world.rng.pick(&world.devices[client].view.packages) else {
-        return false;
-    };
-    let references = [package.reference.clone()];
-    world.attempt(client, Expected::Ok, |mls| {
-        mls.delete_key_packages(&references)
-    });
-    let view = world.view_mut(client);
-    view.packages
-        .retain(|own| own.reference != package.reference);
-    // Often, but not always, the service hears of it.
-    if world.rng.chance(70) {
-        world.packages[client].retain(|published| published.reference != package.reference);
-    }
-    check_key_packages(world, client);
-    true
-}
-
-fn check_key_packages(world: &World, client: ClientIndex) {
-    let device = &world.devices[client];
-    let shown = device.client.key_packages().unwrap();
-    let mut shown: Vec<_> = shown
-        .into_iter()
-        .map(|info| (info.reference, info.last_resort))
-        .collect();
-    let own = device.view.packages.iter();
-    let mut expected: Vec<_> = own
-        .map(|package| (package.reference.clone(), package.last_resort))
-        .collect();
-    shown.sort();
-    expected.sort();
-    assert_eq!(shown, expected, "key packages of client {client}");
-}
-
-/// The reference of a key package: `RefHash` of RFC 9420 §5.2, for suites with SHA-256.
-fn reference(message: &[u8]) -> Vec<u8> {
-    let label = b"MLS 1.0 KeyPackage Reference";
-    let key_package = &message[4..]; // version and wire format
-    let length = key_package.len() as u16;
-    assert!((64..1 << 14).contains(&length), "a length of two bytes");
-    let mut input = vec![label.len() as u8];
-    input.extend(label);
-    input.extend((length | 0x4000).to_be_bytes());
-    input.extend(key_package);
-    RustCrypto::default()
-        .hash(HashType::Sha2_256, &input)
-        .unwrap()
 }
 
 pub fn psk(world: &mut World, client: ClientIndex) -> bool {

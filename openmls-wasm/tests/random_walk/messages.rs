@@ -178,13 +178,14 @@ fn post_welcomes(world: &mut World, held: &Held) {
     let What::Commit(effect) = &sent.what else {
         panic!("only a commit has a Welcome");
     };
-    for (member, reference) in &effect.added {
+    let references: Vec<_> = effect.added.iter().map(|(_, one)| one.clone()).collect();
+    for (member, _) in &effect.added {
         world.welcomes[*member].push(Rc::new(Welcome {
             bytes: bytes.clone(),
             group: held.group,
             epoch: sent.epoch + 1,
             position: world.groups[held.group].log.len() as u64,
-            reference: reference.clone(),
+            references: references.clone(),
         }));
     }
 }

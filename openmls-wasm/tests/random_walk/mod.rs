@@ -6,7 +6,7 @@
 //! | `view` | the model of one client: what it must know, hand over, hold back and refuse |
 //! | `device` | a client with its database: batches that are written, lost, put back, rolled back |
 //! | `world`, `operations` | one step of a walk; the list of all operations with their weights |
-//! | `groups`, `commits`, `messages`, `inbound`, `misuse` | the operations |
+//! | `groups`, `packages`, `commits`, `messages`, `inbound`, `misuse` | the operations |
 //! | `checks`, `records` | the invariants, and which records there must be |
 
 pub mod checks;
@@ -17,6 +17,7 @@ pub mod inbound;
 pub mod messages;
 pub mod misuse;
 pub mod operations;
+pub mod packages;
 pub mod records;
 pub mod rng;
 pub mod service;

@@ -1,7 +1,9 @@
 //! What a client can do in one step: a name, how often, and the function that does it. The function
 //! returns false if there was nothing of the kind to do.
 
-use super::{commits, groups, inbound, messages, misuse, service::ClientIndex, world::World};
+use super::{
+    commits, groups, inbound, messages, misuse, packages, service::ClientIndex, world::World,
+};
 
 pub type Operation = (&'static str, usize, fn(&mut World, ClientIndex) -> bool);
 
@@ -25,8 +27,15 @@ pub const OPERATIONS: &[Operation] = &[
     ("drop what cannot be sent", 2, messages::drop_entry),
     ("create a group", 2, groups::create),
     ("delete a group", 1, groups::delete),
-    ("generate key packages", 3, groups::generate_key_packages),
-    ("delete key packages", 1, groups::delete_key_packages),
+    ("generate key packages", 3, packages::generate_key_packages),
+    ("delete key packages", 1, packages::delete_key_packages),
+    ("replenish key packages", 2, packages::replenish),
+    ("mark a key package given out", 2, packages::mark_given_out),
+    (
+        "note a key package of another client",
+        1,
+        packages::note_of_other,
+    ),
     ("add members", 8, commits::add),
     ("remove members", 3, commits::remove),
     ("update the own leaf", 4, commits::self_update),

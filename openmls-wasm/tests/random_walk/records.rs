@@ -66,6 +66,7 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
             let packages = view.packages.iter();
             Must::Be(packages.map(|own| hex(&own.reference)).collect())
         }
+        Category::KeyPackageState => Must::Be(view.notes.keys().map(|key| hex(key)).collect()),
         // Nobody proposes an update of its own leaf yet.
         Category::EncryptionKeyPair | Category::OwnLeafNode => Must::Count(0),
         Category::Psk => Must::Count(view.psks.len()),

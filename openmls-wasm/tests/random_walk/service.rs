@@ -95,8 +95,8 @@ pub struct Welcome {
     pub epoch: u64,
     /// The position of its commit in the group's log.
     pub position: u64,
-    /// The key package it was made for.
-    pub reference: Vec<u8>,
+    /// The key packages it was made for, of which one is this client's.
+    pub references: Vec<Vec<u8>>,
 }
 
 impl Group {

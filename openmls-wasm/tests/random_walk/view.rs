@@ -9,7 +9,9 @@ use std::{
 
 use openmls_wasm::client::{GroupSettings, OutboxEntry, OutboxKind, WireFormatPolicy};
 
-use super::service::{ClientIndex, Effect, Group, GroupIndex, Members, Proposed, Sent, What};
+use super::service::{
+    ClientIndex, Effect, Group, GroupIndex, Members, Proposed, Sent, Welcome, What,
+};
 
 /// What a message says, told without any type of the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +70,14 @@ pub struct Held {
 pub struct Package {
     pub reference: Vec<u8>,
     pub last_resort: bool,
+}
+
+/// What became of a key package. The later ones say more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Note {
+    GivenOut,
+    OfOtherClient,
+    Used,
 }
 
 /// A proposal that waits for a commit.
@@ -178,6 +188,8 @@ pub struct View {
     /// The last epoch of groups that were deleted or joined anew.
     pub former: BTreeMap<GroupIndex, u64>,
     pub packages: Vec<Package>,
+    /// What is known of key packages, by reference, those of others too.
+    pub notes: BTreeMap<Vec<u8>, Note>,
     pub psks: BTreeSet<Vec<u8>>,
     pub inbox: Vec<Item>,
     pub outbox: Vec<Held>,
@@ -297,20 +309,25 @@ impl View {
         self.former.insert(group, view.epoch);
     }
 
-    /// What joining must give, by the key package and the epoch of the Welcome.
-    pub fn joining(
-        &self,
-        group: GroupIndex,
-        epoch: u64,
-        reference: &[u8],
-    ) -> Result<(), &'static str> {
-        let is_own = |package: &Package| package.reference == reference;
-        if !self.packages.iter().any(is_own) {
-            return Err("no-matching-key-package");
+    /// The own key package that a Welcome is for, while its private keys are here.
+    pub fn package_for(&self, welcome: &Welcome) -> Option<&Package> {
+        let mut own = self.packages.iter();
+        own.find(|package| welcome.references.contains(&package.reference))
+    }
+
+    /// What joining by a Welcome must give.
+    pub fn joining(&self, welcome: &Welcome) -> Result<(), &'static str> {
+        if self.package_for(welcome).is_none() {
+            let notes = welcome.references.iter();
+            return Err(match notes.filter_map(|one| self.notes.get(one)).max() {
+                Some(Note::Used) => "key-package-used",
+                Some(Note::OfOtherClient) => "key-package-of-other-client",
+                _ => "no-matching-key-package",
+            });
         }
-        let stored = self.groups.get(&group);
+        let stored = self.groups.get(&welcome.group);
         let known = stored.map(|view| view.epoch);
-        if known.max(self.former.get(&group).copied()) >= Some(epoch) {
+        if known.max(self.former.get(&welcome.group).copied()) >= Some(welcome.epoch) {
             return Err("stale-welcome");
         }
         if stored.is_some_and(|view| view.active) {

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use common::{assert_in_step, pair, Crash, Database, Device, Plan, Service, Upload};
 use openmls_wasm::{
     client::{
-        CommitRequest, Delivered, ExternalJoin, GroupSettings, InboxContent, LeafUpdate,
-        ProposalRequest, WireFormatPolicy,
+        AppCapabilities, CommitRequest, Delivered, Extension, ExternalJoin, GroupOptions,
+        GroupSettings, InboxContent, LeafUpdate, ProposalRequest, WireFormatPolicy,
     },
     storage::Category,
     ClientError, MlsClient,
@@ -408,7 +408,7 @@ fn an_external_commit_can_ask_for_a_pre_shared_key() {
     let mut carol = Device::new("carol");
     let info = alice.client.export_group_info(&group, true).unwrap();
     let with = ExternalJoin {
-        external_psks: vec![b"password".to_vec()],
+        external_psks: vec![b"password".to_vec(), b"another".to_vec()],
         ..Default::default()
     };
     assert_eq!(
@@ -420,6 +420,10 @@ fn an_external_commit_can_ask_for_a_pre_shared_key() {
         device
             .client
             .store_external_psk(b"password", b"secret of all but bob")
+            .unwrap();
+        device
+            .client
+            .store_external_psk(b"another", b"that too")
             .unwrap();
         device.save();
     }
@@ -722,4 +726,58 @@ fn members_that_are_leaving_go_with_the_commit_of_a_newcomer() {
         .collect();
     assert_eq!(identities, [&b"alice"[..], b"carol"]);
     assert_settled(&mut alice, &mut carol, &mut service, &group);
+}
+
+#[test]
+fn whoever_joins_supports_what_the_group_requires_and_keeps_how_it_treats_its_messages() {
+    const APP_EXTENSION: u16 = 0xf00a;
+    let app = AppCapabilities {
+        extensions: vec![APP_EXTENSION],
+        proposals: vec![],
+    };
+    let mixed = GroupSettings {
+        wire_format_policy: WireFormatPolicy::MixedPlaintext,
+        ..Default::default()
+    };
+    let [mut alice, mut bob, mut carol] = ["alice", "bob", "carol"].map(Device::new);
+    let options = GroupOptions {
+        settings: Some(mixed.clone()),
+        group_context_extensions: vec![Extension::RequiredCapabilities {
+            extension_types: vec![APP_EXTENSION],
+            proposal_types: vec![],
+            credential_types: vec![],
+        }],
+        ..Default::default()
+    };
+    let group = alice.client.create_group_with(None, &options).unwrap();
+    let info = alice.client.export_group_info(&group, true).unwrap();
+    assert_eq!(
+        refused(&mut carol, |client| client.join_by_external_commit(
+            &info,
+            &ExternalJoin::default(),
+            None
+        )),
+        "commit-rejected"
+    );
+    // What was said at the first time holds for the second.
+    let first = ExternalJoin {
+        capabilities: Some(app),
+        settings: Some(mixed),
+        ..Default::default()
+    };
+    for (with, epoch) in [(first, 1), (ExternalJoin::default(), 2)] {
+        let info = alice.client.export_group_info(&group, true).unwrap();
+        let entry = bob
+            .client
+            .join_by_external_commit(&info, &with, None)
+            .unwrap();
+        bob.client.accept_external_join(&entry.id).unwrap();
+        alice.client.process_message(&entry.bytes.unwrap()).unwrap();
+        assert_in_step(&mut alice, &mut bob, &group);
+        assert_eq!(bob.info(&group).epoch, epoch);
+        let commit = bob.client.self_update(&group, Some("update")).unwrap();
+        assert_eq!(commit.bytes.unwrap()[..4], [0, 1, 0, 1], "a PublicMessage");
+        bob.client.reject_commit("update").unwrap();
+    }
+    assert_eq!(alice.info(&group).members.len(), 2);
 }

@@ -14,6 +14,7 @@ import type {
   IncomingWelcome,
   KeyPackageExtension,
   KeyPackageOptions,
+  Reboot,
 } from './mls-types.js';
 
 /** @throws CoreCryptoError `invalid-argument` unless `value` is a Uint8Array */
@@ -191,6 +192,28 @@ function listOfTypes(name: string, values: readonly number[]): readonly number[]
   }
   values.forEach((value: number, index) => integer(`${name}[${index}]`, value, 0xffff));
   return values;
+}
+
+/** A plain copy of what a new group is made of, without properties that are undefined. */
+export function reboot(options: Reboot): Reboot {
+  if (typeof options !== 'object' || options === null) {
+    throw invalid('options', 'an object { keyPackages, groupId?, ciphersuite?, externalPsks? }');
+  }
+  const { groupId, keyPackages, ciphersuite, externalPsks } = options;
+  return {
+    keyPackages: listOfBytes('keyPackages', keyPackages),
+    ...(groupId === undefined ? {} : { groupId: bytes('groupId', groupId) }),
+    ...(ciphersuite === undefined ? {} : { ciphersuite: integer('ciphersuite', ciphersuite, 0xffff) }),
+    ...(externalPsks === undefined ? {} : { externalPsks: listOfBytes('externalPsks', externalPsks) }),
+  };
+}
+
+/** @throws CoreCryptoError `invalid-argument` unless `value` is a bigint of 64 bits (RFC 9420 §12.1) */
+export function epoch(name: string, value: bigint): bigint {
+  if (typeof value !== 'bigint' || value < 0n || value > 0xffff_ffff_ffff_ffffn) {
+    throw invalid(name, 'a bigint of 64 bits');
+  }
+  return value;
 }
 
 function invalid(name: string, expected: string): CoreCryptoError {

@@ -16,4 +16,5 @@ export type * from './types/key-packages.js';
 export type * from './types/messages.js';
 export type * from './types/outbox.js';
 export type * from './types/receiving.js';
+export type * from './types/recovery.js';
 export type * from './types/storage.js';

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use js_sys::{Array, Error, Reflect, Uint8Array};
+use js_sys::{Array, BigInt, Error, Reflect, Uint8Array};
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsValue};
 use zeroize::Zeroizing;
@@ -67,6 +67,28 @@ pub(super) fn optional_bytes(object: &JsValue, name: &str) -> JsResult<Option<Ve
         return Ok(None);
     }
     bytes(object, name).map(Some)
+}
+
+/// An epoch: a `bigint`, for all 64 bits are in use (RFC 9420 §12.1).
+pub(super) fn epoch(value: JsValue) -> JsResult<u64> {
+    value
+        .dyn_into::<BigInt>()
+        .ok()
+        .and_then(|epoch| u64::try_from(epoch).ok())
+        .ok_or_else(|| invalid("an epoch must be a bigint of 64 bits"))
+}
+
+pub(super) fn optional_u16(object: &JsValue, name: &str) -> JsResult<Option<u16>> {
+    let value = property(object, name);
+    if value.is_undefined() || value.is_null() {
+        return Ok(None);
+    }
+    value
+        .as_f64()
+        .and_then(integer)
+        .and_then(|number| u16::try_from(number).ok())
+        .map(Some)
+        .ok_or_else(|| invalid("expected a whole number of 16 bits"))
 }
 
 pub(super) fn optional_string(object: &JsValue, name: &str) -> JsResult<Option<String>> {

@@ -19,6 +19,7 @@ fn external_join(options: &JsValue) -> JsResult<ExternalJoin> {
         authenticated_data: optional_bytes(options, "authenticatedData")?.unwrap_or_default(),
         external_psks: optional_list_of_bytes(options, "externalPsks")?.unwrap_or_default(),
         self_removes: optional_list_of_bytes(options, "selfRemoves")?.unwrap_or_default(),
+        ..ExternalJoin::default()
     })
 }
 

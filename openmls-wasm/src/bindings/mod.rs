@@ -9,6 +9,7 @@ mod convert;
 mod external;
 mod identity;
 mod key_packages;
+mod recovery;
 mod view;
 
 pub use client::JsMlsClient;

@@ -4,7 +4,8 @@
 //! one batch. It is merged when it comes back in the group's log, cleared when the delivery service
 //! rejected it explicitly, and neither on a time-out.
 
-use openmls::prelude::{LeafNode, MlsGroup, Proposal, Sender, StagedCommit};
+use openmls::group::CommitMessageBundle;
+use openmls::prelude::{LeafNode, MlsGroup, MlsMessageOut, Proposal, Sender, StagedCommit};
 use openmls_traits::OpenMlsProvider;
 use tls_codec::Serialize as _;
 
@@ -147,36 +148,10 @@ impl MlsClient {
                 return Err(ClientError::NothingToCommit);
             }
             plan.leaf = own_leaf::prepare(provider, identity, group, &request.leaf)?;
-            let before = groups::members(group);
-            let epoch = group.epoch().as_u64();
             group.set_aad(request.authenticated_data.clone());
             let bundle = staging::stage(provider, identity, group, plan, request.include_pending)?;
-            let (commit, welcome, _) = bundle.into_messages();
-            let staged = group
-                .pending_commit()
-                .ok_or_else(|| ClientError::internal("the commit was not staged"))?;
-            let changes = Changes::of(staged, &before);
-            let entry = OutboxEntry {
-                id,
-                sequence,
-                kind: OutboxKind::Commit,
-                group_id: group_id.to_vec(),
-                epoch,
-                bytes: Some(
-                    commit
-                        .tls_serialize_detached()
-                        .map_err(ClientError::internal)?,
-                ),
-                plaintext: None,
-                authenticated_data: request.authenticated_data.clone(),
-                proposal_reference: None,
-                welcome: welcome
-                    .map(|welcome| welcome.tls_serialize_detached())
-                    .transpose()
-                    .map_err(ClientError::internal)?,
-                added: changes.added,
-                removed: changes.removed.iter().map(Party::from).collect(),
-            };
+            let mut entry = entry_of(group, bundle, id, sequence)?;
+            entry.authenticated_data = request.authenticated_data.clone();
             outbox::add(provider.storage(), &entry)?;
             Ok(entry)
         })
@@ -223,6 +198,38 @@ impl MlsClient {
         }
         self.clear_pending_commit(&entry.group_id)
     }
+}
+
+/// The outbox entry of the commit that was staged in `group`.
+pub(super) fn entry_of(
+    group: &MlsGroup,
+    bundle: CommitMessageBundle,
+    id: String,
+    sequence: u64,
+) -> Result<OutboxEntry> {
+    let (commit, welcome, _) = bundle.into_messages();
+    let encoded = |message: MlsMessageOut| {
+        let encoded = message.tls_serialize_detached();
+        encoded.map_err(ClientError::internal)
+    };
+    let staged = group
+        .pending_commit()
+        .ok_or_else(|| ClientError::internal("the commit was not staged"))?;
+    let changes = Changes::of(staged, &groups::members(group));
+    Ok(OutboxEntry {
+        id,
+        sequence,
+        kind: OutboxKind::Commit,
+        group_id: group.group_id().to_vec(),
+        epoch: group.epoch().as_u64(),
+        bytes: Some(encoded(commit)?),
+        plaintext: None,
+        authenticated_data: vec![],
+        proposal_reference: None,
+        welcome: welcome.map(encoded).transpose()?,
+        added: changes.added,
+        removed: changes.removed.iter().map(Party::from).collect(),
+    })
 }
 
 /// Merges the pending commit and removes its outbox entry. Returns what it changed.

@@ -11,7 +11,10 @@ use openmls::schedule::{errors::PskError, ExternalPsk, PreSharedKeyId, Psk};
 use openmls_traits::OpenMlsProvider;
 use tls_codec::DeserializeBytes as _;
 
-use super::{group_info, identity::LoadedIdentity, provider::Provider, ClientError, Result};
+use super::{
+    group_info, identity::LoadedIdentity, provider::Provider, AppCapabilities, ClientError,
+    GroupSettings, Result,
+};
 use crate::storage::{Category, GranularStorage, Record, StorageError};
 
 /// What an external commit is made of, besides the group info.
@@ -26,6 +29,12 @@ pub struct ExternalJoin {
     /// SelfRemove proposals of members that are leaving (MLSMessages): they go with this commit.
     /// What else is in the list is left out of it.
     pub self_removes: Vec<Vec<u8>>,
+    /// How the group treats its messages here. By default as it did before, if it is stored, or else
+    /// as the client was told for all groups.
+    pub settings: Option<GroupSettings>,
+    /// What the app supports beside what this library does. By default what the client was told, and
+    /// what the old leaf in the group says.
+    pub capabilities: Option<AppCapabilities>,
 }
 
 /// An external commit and the group that it makes, in a store of its own.

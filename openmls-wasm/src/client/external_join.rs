@@ -81,7 +81,7 @@ impl MlsClient {
     /// `no-identity`, `malformed-message`, `wrong-kind`; `ratchet-tree-missing` if nobody brings the
     /// tree; `invalid-group-info` (signature, tree, no external public key, …);
     /// `unsupported-ciphersuite` for one that this client's signature key does not fit;
-    /// `unknown-psk`, `duplicate-id`; `pending-commit` while another commit of this client to that
+    /// `unknown-psk`, `duplicate-id`; `invalid-argument` for settings that cannot be; `pending-commit` while another commit of this client to that
     /// group waits; `commit-rejected` if the group does not admit this client.
     pub fn join_by_external_commit(
         &mut self,
@@ -172,15 +172,25 @@ impl MlsClient {
     ) -> Result<ExternalCommit> {
         self.load_identity()?;
         let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
+        let old = stored(&self.provider, info.group_id().as_slice())?;
         // Whoever is in the group joins it anew as what its leaf says: by the signature key of the
         // leaf it is known which one the commit removes.
-        let in_group = match stored(&self.provider, info.group_id().as_slice())? {
-            Some(group) => own_leaf::identity_in(&self.provider, identity, &group)?,
+        let in_group = match &old {
+            Some(group) => own_leaf::identity_in(&self.provider, identity, group)?,
             None => None,
         };
         let identity = in_group.as_ref().unwrap_or(identity);
-        let capabilities = capabilities::own(&self.provider, &self.capabilities);
-        let config = self.settings.join_config()?;
+        let app = match (&join.capabilities, &old) {
+            (Some(app), _) => app.clone(),
+            (None, Some(group)) => own_leaf::app_capabilities(group, &self.capabilities),
+            (None, None) => self.capabilities.clone(),
+        };
+        let capabilities = capabilities::own(&self.provider, &app);
+        let config = match (&join.settings, old) {
+            (Some(settings), _) => settings.join_config()?,
+            (None, Some(group)) => group.configuration().clone(),
+            (None, None) => self.settings.join_config()?,
+        };
         ExternalCommit::new(self.storage(), identity, capabilities, config, info, join)
     }
 
@@ -309,7 +319,8 @@ pub(super) fn discard(provider: &Provider, entry: &OutboxEntry) -> Result<bool> 
 fn accept(provider: &Provider, group_id: &[u8], join: &PendingJoin) -> Result<()> {
     let storage = provider.storage();
     if let Some(old) = stored(provider, group_id)? {
-        groups::forget(provider, &old, Some(&join.signature_key))?;
+        let epoch = old.epoch().as_u64();
+        groups::forget(provider, &old, epoch, Some(&join.signature_key))?;
     }
     for record in &join.records {
         let category = Category::from_name(&record.category)

@@ -75,14 +75,19 @@ pub(super) fn prepare_to_join(provider: &Provider, group_id: &[u8], welcome: u64
         return Err(ClientError::StaleWelcome { welcome, known });
     }
     match stored {
-        Some(group) if !group.is_active() => forget(provider, &group, None),
+        Some(group) if !group.is_active() => forget(provider, &group, group.epoch().as_u64(), None),
         _ => Ok(()),
     }
 }
 
 /// Deletes every record of a group but the number of the last epoch that this client has been in, and
 /// the signature key `kept`.
-pub(super) fn forget(provider: &Provider, group: &MlsGroup, kept: Option<&[u8]>) -> Result<()> {
+pub(super) fn forget(
+    provider: &Provider,
+    group: &MlsGroup,
+    last_epoch: u64,
+    kept: Option<&[u8]>,
+) -> Result<()> {
     let storage = provider.storage();
     let group_id = group.group_id().as_slice();
     own_leaf::delete_all(storage, group, kept)?;
@@ -90,7 +95,7 @@ pub(super) fn forget(provider: &Provider, group: &MlsGroup, kept: Option<&[u8]>)
     let key = key::bytes_key(group_id);
     // A group that was joined anew after a fork may be behind what it was before.
     let former: Option<u64> = storage.get(Category::FormerGroup, &key)?;
-    let epoch = group.epoch().as_u64().max(former.unwrap_or(0));
+    let epoch = last_epoch.max(former.unwrap_or(0));
     Ok(storage.put(Category::FormerGroup, &key, &epoch)?)
 }
 
@@ -183,9 +188,15 @@ impl MlsClient {
     /// `group-not-found`.
     pub fn delete_group(&mut self, group_id: &[u8]) -> Result<()> {
         let group = load(&self.provider, group_id)?;
+        self.delete_group_of(&group, group.epoch().as_u64())
+    }
+
+    /// Deletes a group of which `last_epoch` is the last epoch to be remembered.
+    pub(super) fn delete_group_of(&mut self, group: &MlsGroup, last_epoch: u64) -> Result<()> {
+        let group_id = group.group_id().as_slice();
         let outbox = self.outbox()?;
         self.atomically(|provider| {
-            forget(provider, &group, None)?;
+            forget(provider, group, last_epoch, None)?;
             for entry in outbox.iter().filter(|entry| entry.group_id == group_id) {
                 if !super::external_join::discard(provider, entry)? {
                     super::outbox::remove(provider.storage(), &entry.id)?;

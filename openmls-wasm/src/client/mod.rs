@@ -23,6 +23,7 @@
 //! | `exporter` | §8.5 | secrets for the app |
 //! | `safe_exporter` | draft | secrets for components of the app, each once |
 //! | `psk` | §8.4 | external pre-shared keys |
+//! | `recovery` | – | after a fork: add the others again, or go on in a new group |
 //! | `settings` | – | how a group treats its messages |
 //! | [`outbox`], [`inbox`] | – | what was produced and not handed over yet (G10) |
 //! | `delivery` | – | receive from a delivery service: position, item and keys in one batch |
@@ -56,6 +57,7 @@ pub mod proposals;
 mod propose;
 mod provider;
 mod psk;
+mod recovery;
 #[cfg(feature = "extensions-draft")]
 mod safe_exporter;
 mod settings;
@@ -86,6 +88,7 @@ pub use messages::{Processed, ProcessedContent};
 pub use outbox::{OutboxEntry, OutboxKind, Party};
 pub use own_leaf::LeafUpdate;
 pub use proposals::{PendingProposal, ProposalInfo, ProposalRequest, ProposalSender, PskUsage};
+pub use recovery::Reboot;
 pub use settings::{GroupSettings, WireFormatPolicy};
 pub use welcome::JoinOptions;
 

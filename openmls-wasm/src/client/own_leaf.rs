@@ -182,6 +182,19 @@ pub(super) fn identity_in(
     }))
 }
 
+/// What the app supports, with what the own leaf of `group` says.
+pub(super) fn app_capabilities(group: &MlsGroup, app: &AppCapabilities) -> AppCapabilities {
+    let mut app = app.clone();
+    if let Some(leaf) = group.own_leaf_node() {
+        let said = leaf.capabilities();
+        let extensions = said.extensions().iter().copied().map(u16::from);
+        let proposals = said.proposals().iter().copied().map(u16::from);
+        app.extensions.extend(extensions);
+        app.proposals.extend(proposals);
+    }
+    app
+}
+
 /// Runs what ends an epoch, then deletes the key pairs that were only for it: OpenMLS keeps those
 /// of update proposals that were not committed.
 pub(super) fn ending_epoch(

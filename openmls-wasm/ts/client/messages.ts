@@ -1,11 +1,11 @@
 /** Messages: encrypt and process, and the outbox (RFC 9420 §6, §15; promise G10). */
 
 import * as check from '../arguments.js';
-import { ExternalMethods } from './external.js';
+import { RecoveryMethods } from './recovery.js';
 import type { OutboxEntry, Processed } from '../mls-types.js';
 
 /** Messages: encrypt and process, and the outbox (RFC 9420 §6, §15; promise G10). Part of `CoreCryptoClient`. */
-export abstract class MessageMethods extends ExternalMethods {
+export abstract class MessageMethods extends RecoveryMethods {
   /** Encrypts (RFC 9420 §6.3) and keeps no copy. For chats use {@link sendMessage}. */
   encryptMessage(groupId: Uint8Array, plaintext: Uint8Array): Promise<Uint8Array> {
     return this.change((client) =>

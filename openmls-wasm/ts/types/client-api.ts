@@ -7,6 +7,7 @@ import type { IdentityApi } from './identity.js';
 import type { KeyPackageApi } from './key-packages.js';
 import type { MessageApi } from './messages.js';
 import type { ReceivingApi } from './receiving.js';
+import type { RecoveryApi } from './recovery.js';
 import type { StorageApi, StorageRecord } from './storage.js';
 
 /**
@@ -24,7 +25,8 @@ export interface MlsClientApi
     CommitApi,
     ExternalApi,
     MessageApi,
-    ReceivingApi {
+    ReceivingApi,
+    RecoveryApi {
   /** Every record in memory, secrets included. Only in builds with the feature `test-hooks`. */
   records?(): StorageRecord[];
   /** Only in builds with the feature `test-hooks`. */

@@ -47,6 +47,7 @@ fn receive(
         bytes: &logged.bytes,
         id: Some(&logged.id),
         position: Some(position as u64),
+        ..Default::default()
     })?;
     assert!(device.save());
     Ok(item.map(|item| item.content))
@@ -314,6 +315,7 @@ fn a_client_in_step_reads_everything_before_it_comes_anew() {
             bytes: &service.log()[last - 1].bytes,
             id: Some("join"),
             position: Some(last as u64),
+            ..Default::default()
         })),
         "position-gap"
     );
@@ -361,6 +363,7 @@ fn what_belongs_to_a_later_epoch_waits_for_the_own_commit() {
             bytes: &service.log()[last - 1].bytes,
             id: None,
             position: Some(last as u64),
+            ..Default::default()
         })),
         "future-epoch"
     );
@@ -543,6 +546,7 @@ fn a_write_that_fails_on_the_way_undoes_all_of_it() {
             bytes: &bytes,
             id: Some("join"),
             position: Some(position),
+            ..Default::default()
         }) {
             Ok(_) => break,
             Err(error) => assert_eq!(error.code(), "storage"),

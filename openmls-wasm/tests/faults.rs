@@ -227,6 +227,7 @@ fn processing_what_comes_in() {
                 bytes,
                 id: Some("id"),
                 position: Some(2),
+                ..Default::default()
             };
             client.receive_message(delivered).map(drop)
         });
@@ -261,6 +262,7 @@ fn joining() {
                 id: None,
                 position: Some(1),
                 group_position: Some(1),
+                ..Default::default()
             };
             client.receive_welcome(delivered).map(drop)
         });

@@ -29,6 +29,7 @@ fn at<'a>(bytes: &'a [u8], id: Option<&'a str>, position: u64) -> Delivered<'a> 
         bytes,
         id,
         position: Some(position),
+        ..Default::default()
     }
 }
 
@@ -38,6 +39,7 @@ fn welcome(bytes: &[u8], position: u64, group_position: u64) -> DeliveredWelcome
         id: None,
         position: Some(position),
         group_position: Some(group_position),
+        ..Default::default()
     }
 }
 
@@ -150,6 +152,7 @@ fn the_same_bytes_again_do_not_overwrite_the_message() {
         bytes: &bytes,
         id: None,
         position: None,
+        ..Default::default()
     };
     for _ in 0..3 {
         bob.client.receive_message(delivered).unwrap();

@@ -166,6 +166,7 @@ fn members_with_either_kind_of_credential_share_a_group() {
             bytes: &sent,
             id: None,
             position: Some(2),
+            ..Default::default()
         };
         first.client.receive_message(delivered).unwrap();
         first.save();

@@ -105,6 +105,7 @@ fn assert_refused(device: &mut Device, welcome: &[u8], expected: &str) {
         id: None,
         position: None,
         group_position: None,
+        ..Default::default()
     };
     let item = device.client.receive_welcome(delivered).unwrap().unwrap();
     let failed = InboxContent::Failed {

@@ -133,6 +133,7 @@ fn welcome(bytes: &[u8], position: u64, group_position: u64) -> DeliveredWelcome
         id: None,
         position: Some(position),
         group_position: Some(group_position),
+        ..Default::default()
     }
 }
 
@@ -215,6 +216,7 @@ fn the_same_delivery_twice_is_nothing_new() {
         bytes: &bytes,
         id: Some("m"),
         position: Some(position),
+        ..Default::default()
     };
     assert!(bob.client.receive_message(delivered).unwrap().is_some());
     assert!(bob.client.receive_message(delivered).unwrap().is_none());
@@ -254,6 +256,7 @@ fn a_bad_message_does_not_hold_up_those_behind_it() {
             bytes: &bytes,
             id: Some("bad"),
             position: Some(2),
+            ..Default::default()
         })
         .unwrap()
         .unwrap();
@@ -265,6 +268,7 @@ fn a_bad_message_does_not_hold_up_those_behind_it() {
             bytes: &good,
             id: Some("good"),
             position: Some(3),
+            ..Default::default()
         })
         .unwrap()
         .unwrap();
@@ -286,6 +290,7 @@ fn a_message_that_overtakes_another_does_not_make_it_disappear() {
         bytes,
         id: None,
         position: Some(position),
+        ..Default::default()
     };
     assert_eq!(
         code(bob.client.receive_message(at(&second, 3))),
@@ -363,6 +368,7 @@ fn an_id_that_another_item_has_does_not_overwrite_it() {
             bytes: &bytes,
             id: Some("same"),
             position: Some(position),
+            ..Default::default()
         };
         bob.client.receive_message(delivered).unwrap();
     }

@@ -87,6 +87,14 @@ export function listOfLeafIndexes(name: string, values: readonly number[]): read
   return values;
 }
 
+/** @throws CoreCryptoError `invalid-argument` unless `value` is a bigint of 64 bits or undefined (RFC 9420 §12.1) */
+export function optionalEpoch(name: string, value: bigint | undefined): bigint | undefined {
+  if (value !== undefined && (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value)) {
+    throw invalid(name, 'a bigint from 0 to 2n ** 64n - 1n');
+  }
+  return value;
+}
+
 /** A plain copy of a message from the delivery service, without properties that are undefined. */
 export function incomingMessage(message: IncomingMessage): IncomingMessage {
   if (typeof message !== 'object' || message === null) {
@@ -94,10 +102,12 @@ export function incomingMessage(message: IncomingMessage): IncomingMessage {
   }
   const id = optionalText('id', message.id);
   const position = optionalInteger('position', message.position);
+  const inspectedEpoch = optionalEpoch('inspectedEpoch', message.inspectedEpoch);
   return {
     bytes: bytes('bytes', message.bytes),
     ...(id === undefined ? {} : { id }),
     ...(position === undefined ? {} : { position }),
+    ...(inspectedEpoch === undefined ? {} : { inspectedEpoch }),
   };
 }
 
@@ -105,7 +115,12 @@ export function incomingMessage(message: IncomingMessage): IncomingMessage {
 export function incomingWelcome(welcome: IncomingWelcome): IncomingWelcome {
   const message = incomingMessage(welcome);
   const groupPosition = optionalInteger('groupPosition', welcome.groupPosition);
-  return { ...message, ...(groupPosition === undefined ? {} : { groupPosition }) };
+  const { ratchetTree } = welcome;
+  return {
+    ...message,
+    ...(groupPosition === undefined ? {} : { groupPosition }),
+    ...(ratchetTree === undefined ? {} : { ratchetTree: bytes('ratchetTree', ratchetTree) }),
+  };
 }
 
 /** A plain copy of what an external commit is made of, without properties that are undefined. */

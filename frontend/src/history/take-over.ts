@@ -89,6 +89,7 @@ async function lineOf(
       return event({ type: 'unreadable', code: item.code });
     case 'proposal':
       // The one proposal this chat sends by itself is to leave; it shows when another member has committed it.
+      if (item.sender.kind !== 'member') return undefined;
       conversation.proposers = [...new Set([...conversation.proposers, addressText(parseIdentity(item.sender.identity))])];
       return undefined;
   }

@@ -5,13 +5,13 @@ use wasm_bindgen::prelude::*;
 
 use super::{
     convert::{
-        bytes, list_of_bytes, list_of_strings, list_to_js, optional_position, optional_string,
-        records, sequence, thrown, to_js, to_js_with_null, JsResult,
+        list_of_bytes, list_of_strings, list_to_js, records, sequence, thrown, to_js,
+        to_js_with_null, JsResult,
     },
-    view::{BatchView, CategoryView, GroupInfoView, InboxView, OutboxView, ProcessedView},
+    view::{BatchView, CategoryView, GroupInfoView, OutboxView},
 };
 use crate::{
-    client::{Delivered, DeliveredWelcome, MlsClient, OutboxEntry},
+    client::{MlsClient, OutboxEntry},
     storage::{codec, Category},
 };
 
@@ -108,12 +108,6 @@ impl JsMlsClient {
             .create_group(group_id.as_deref())
             .map(uint8)
             .map_err(thrown)
-    }
-
-    /// Joins the group of a Welcome; returns its id.
-    #[wasm_bindgen(js_name = joinGroup)]
-    pub fn join_group(&mut self, welcome: &[u8]) -> JsResult<Uint8Array> {
-        self.0.join_group(welcome).map(uint8).map_err(thrown)
     }
 
     /// The ids of all groups.
@@ -226,13 +220,6 @@ impl JsMlsClient {
             .map_err(thrown)
     }
 
-    /// Processes a message that came in.
-    #[wasm_bindgen(js_name = processMessage)]
-    pub fn process_message(&mut self, message: &[u8]) -> JsResult<JsValue> {
-        let processed = self.0.process_message(message).map_err(thrown)?;
-        to_js(&ProcessedView::from(&processed))
-    }
-
     /// Encrypts an application message and puts it into the outbox.
     #[wasm_bindgen(js_name = sendMessage)]
     pub fn send_message(
@@ -266,48 +253,10 @@ impl JsMlsClient {
         self.0.renew_outbox(id).map_err(thrown).and_then(entry)
     }
 
-    /// Receives a message `{ bytes, id?, position? }`.
-    #[wasm_bindgen(js_name = receiveMessage)]
-    pub fn receive_message(&mut self, delivered: JsValue) -> JsResult<JsValue> {
-        let id = optional_string(&delivered, "id")?;
-        let item = self
-            .0
-            .receive_message(Delivered {
-                bytes: &bytes(&delivered, "bytes")?,
-                id: id.as_deref(),
-                position: optional_position(&delivered, "position")?,
-            })
-            .map_err(thrown)?;
-        to_js(&item.as_ref().map(InboxView::from))
-    }
-
-    /// Receives a Welcome `{ bytes, id?, position?, groupPosition? }`.
-    #[wasm_bindgen(js_name = receiveWelcome)]
-    pub fn receive_welcome(&mut self, delivered: JsValue) -> JsResult<JsValue> {
-        let id = optional_string(&delivered, "id")?;
-        let item = self
-            .0
-            .receive_welcome(DeliveredWelcome {
-                bytes: &bytes(&delivered, "bytes")?,
-                id: id.as_deref(),
-                position: optional_position(&delivered, "position")?,
-                group_position: optional_position(&delivered, "groupPosition")?,
-            })
-            .map_err(thrown)?;
-        to_js(&item.as_ref().map(InboxView::from))
-    }
-
     /// Passes over a Welcome that cannot be joined.
     #[wasm_bindgen(js_name = skipWelcome)]
     pub fn skip_welcome(&mut self, position: f64) -> JsResult<()> {
         self.0.skip_welcome(sequence(position)?).map_err(thrown)
-    }
-
-    /// What the app has not acknowledged yet.
-    pub fn inbox(&self) -> JsResult<JsValue> {
-        let items = self.0.inbox().map_err(thrown)?;
-        let views: Vec<_> = items.iter().map(InboxView::from).collect();
-        to_js(&views)
     }
 
     /// The app has saved these items.

@@ -78,6 +78,14 @@ pub(super) fn epoch(value: JsValue) -> JsResult<u64> {
         .ok_or_else(|| invalid("an epoch must be a bigint of 64 bits"))
 }
 
+pub(super) fn optional_epoch(object: &JsValue, name: &str) -> JsResult<Option<u64>> {
+    let value = property(object, name);
+    if value.is_undefined() || value.is_null() {
+        return Ok(None);
+    }
+    epoch(value).map(Some)
+}
+
 pub(super) fn optional_u16(object: &JsValue, name: &str) -> JsResult<Option<u16>> {
     let value = property(object, name);
     if value.is_undefined() || value.is_null() {

@@ -8,7 +8,10 @@ mod client;
 mod convert;
 mod external;
 mod identity;
+mod inbox_view;
+mod incoming;
 mod key_packages;
+mod proposal_view;
 mod recovery;
 mod view;
 

@@ -4,19 +4,19 @@ use serde::{Serialize, Serializer};
 use serde_bytes::Bytes;
 
 use crate::{
-    client::{
-        GroupInfo, InboxContent, InboxItem, Member, OutboxEntry, OutboxKind, Party, Processed,
-        ProcessedContent,
-    },
+    client::{GroupInfo, Member, OutboxEntry, OutboxKind, Party},
     storage::{Batch, Category, Scope, Value},
 };
 
 /// A counter or position as a JavaScript number: it stays far below 2^53.
-fn number<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn number<S: Serializer>(value: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(*value as f64)
 }
 
-fn optional_number<S: Serializer>(value: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn optional_number<S: Serializer>(
+    value: &Option<u64>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match value {
         Some(value) => number(value, serializer),
         None => serializer.serialize_none(),
@@ -121,7 +121,7 @@ impl<'a> From<&'a Member> for MemberView<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct PartyView<'a> {
+pub(super) struct PartyView<'a> {
     identity: &'a Bytes,
     certificates: Vec<&'a Bytes>,
     signature_key: &'a Bytes,
@@ -211,200 +211,5 @@ impl<'a> From<&'a OutboxEntry> for OutboxView<'a> {
             added: views(&entry.added),
             removed: views(&entry.removed),
         }
-    }
-}
-
-/// The content of an inbox item or of a processed message, told apart by `kind`.
-#[derive(Serialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct ContentView<'a> {
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sender: Option<MemberView<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    epoch: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plaintext: Option<&'a Bytes>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    authenticated_data: Option<&'a Bytes>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    own: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    added: Option<Vec<PartyView<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    removed: Option<Vec<MemberView<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    self_removed: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    superseded: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct InboxView<'a> {
-    id: &'a str,
-    #[serde(serialize_with = "number")]
-    sequence: u64,
-    group_id: &'a Bytes,
-    #[serde(
-        serialize_with = "optional_number",
-        skip_serializing_if = "Option::is_none"
-    )]
-    position: Option<u64>,
-    #[serde(flatten)]
-    content: ContentView<'a>,
-}
-
-impl<'a> From<&'a InboxItem> for InboxView<'a> {
-    fn from(item: &'a InboxItem) -> Self {
-        Self {
-            id: &item.id,
-            sequence: item.sequence,
-            group_id: Bytes::new(&item.group_id),
-            position: item.position,
-            content: (&item.content).into(),
-        }
-    }
-}
-
-impl<'a> From<&'a InboxContent> for ContentView<'a> {
-    fn from(content: &'a InboxContent) -> Self {
-        match content {
-            InboxContent::Message {
-                sender,
-                epoch,
-                plaintext,
-                authenticated_data,
-            } => message(sender, *epoch, plaintext, authenticated_data),
-            InboxContent::Sent { epoch, plaintext } => Self {
-                kind: "sent",
-                epoch: Some(*epoch),
-                plaintext: Some(Bytes::new(plaintext)),
-                ..Self::default()
-            },
-            InboxContent::Proposal { sender, epoch } => proposal(sender, *epoch),
-            InboxContent::Commit {
-                own,
-                sender,
-                epoch,
-                added,
-                removed,
-                self_removed,
-                superseded,
-            } => commit(
-                *own,
-                sender.as_ref(),
-                *epoch,
-                added,
-                removed,
-                *self_removed,
-                superseded,
-            ),
-            InboxContent::Joined { epoch } => Self {
-                kind: "joined",
-                epoch: Some(*epoch),
-                ..Self::default()
-            },
-            InboxContent::Failed { code } => Self {
-                kind: "failed",
-                code: Some(code),
-                ..Self::default()
-            },
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ProcessedView<'a> {
-    group_id: &'a Bytes,
-    #[serde(flatten)]
-    content: ContentView<'a>,
-}
-
-impl<'a> From<&'a Processed> for ProcessedView<'a> {
-    fn from(processed: &'a Processed) -> Self {
-        let content = match &processed.content {
-            ProcessedContent::Message {
-                sender,
-                epoch,
-                plaintext,
-                authenticated_data,
-            } => message(sender, *epoch, plaintext, authenticated_data),
-            ProcessedContent::Proposal { sender, epoch } => proposal(sender, *epoch),
-            ProcessedContent::Commit {
-                sender,
-                epoch,
-                added,
-                removed,
-                self_removed,
-                superseded,
-            } => commit(
-                false,
-                sender.as_ref(),
-                *epoch,
-                added,
-                removed,
-                *self_removed,
-                superseded,
-            ),
-            ProcessedContent::OwnMessage => ContentView {
-                kind: "own-message",
-                ..ContentView::default()
-            },
-        };
-        Self {
-            group_id: Bytes::new(&processed.group_id),
-            content,
-        }
-    }
-}
-
-fn message<'a>(
-    sender: &'a Member,
-    epoch: u64,
-    plaintext: &'a [u8],
-    authenticated_data: &'a [u8],
-) -> ContentView<'a> {
-    ContentView {
-        kind: "message",
-        sender: Some(sender.into()),
-        epoch: Some(epoch),
-        plaintext: Some(Bytes::new(plaintext)),
-        authenticated_data: Some(Bytes::new(authenticated_data)),
-        ..ContentView::default()
-    }
-}
-
-fn proposal(sender: &Member, epoch: u64) -> ContentView<'_> {
-    ContentView {
-        kind: "proposal",
-        sender: Some(sender.into()),
-        epoch: Some(epoch),
-        ..ContentView::default()
-    }
-}
-
-fn commit<'a>(
-    own: bool,
-    sender: Option<&'a Member>,
-    epoch: u64,
-    added: &'a [Party],
-    removed: &'a [Member],
-    self_removed: bool,
-    superseded: &'a Option<String>,
-) -> ContentView<'a> {
-    ContentView {
-        kind: "commit",
-        own: Some(own),
-        sender: sender.map(Into::into),
-        epoch: Some(epoch),
-        added: Some(views(added)),
-        removed: Some(views(removed)),
-        self_removed: Some(self_removed),
-        superseded: superseded.as_deref(),
-        ..ContentView::default()
     }
 }

@@ -165,7 +165,9 @@ impl MlsClient {
     pub fn merge_pending_commit(&mut self, group_id: &[u8]) -> Result<()> {
         self.with_group(group_id, |provider, _, group| {
             merge_pending(provider, group).map(drop)
-        })
+        })?;
+        self.process_early(group_id);
+        Ok(())
     }
 
     /// Drops the pending commit. Only to be called when it is certain that no other member has

@@ -8,22 +8,21 @@
 
 use std::ops::ControlFlow;
 
+use openmls::prelude::ProtocolMessage;
 use openmls_traits::OpenMlsProvider;
 
 use super::{
-    commits,
+    early::{self, Header},
     error::ClientError,
-    groups,
     inbox::{self, InboxContent, InboxItem},
-    messages::{self, ProcessedContent},
-    outbox::{self, OutboxEntry, OutboxKind},
+    incoming, outbox,
     provider::Provider,
     settled, welcome, MlsClient, Result,
 };
 use crate::storage::{key, key::SINGLETON, Category, GranularStorage};
 
 /// A message as a delivery service hands it out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Delivered<'a> {
     /// The MLSMessage.
     pub bytes: &'a [u8],
@@ -31,10 +30,13 @@ pub struct Delivered<'a> {
     pub id: Option<&'a str>,
     /// Its position in the log of its group: that of the message before it plus one.
     pub position: Option<u64>,
+    /// The epoch in which it was inspected ([`Processed::group_epoch`](super::Processed)): it is
+    /// refused with `epoch-changed` in any other.
+    pub inspected_epoch: Option<u64>,
 }
 
 /// A Welcome as a delivery service hands it out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct DeliveredWelcome<'a> {
     /// The MLSMessage.
     pub bytes: &'a [u8],
@@ -44,11 +46,57 @@ pub struct DeliveredWelcome<'a> {
     pub position: Option<u64>,
     /// The position of its commit in the log of the group: what comes after is for this client.
     pub group_position: Option<u64>,
+    /// The ratchet tree (RFC 9420 §12.4.3.3, TLS encoded), if the Welcome does not carry it.
+    pub ratchet_tree: Option<&'a [u8]>,
+    /// The epoch that inspecting it told ([`WelcomeInfo::epoch`](super::WelcomeInfo)): one that
+    /// leads to another is refused with `epoch-changed`.
+    pub inspected_epoch: Option<u64>,
+}
+
+/// Something delivered that was not received before, and what its item will be called.
+pub(super) struct Arrival {
+    id: String,
+    sequence: u64,
+    group_id: Vec<u8>,
+    position: Option<u64>,
+}
+
+impl Arrival {
+    fn item(&self, content: InboxContent) -> InboxItem {
+        InboxItem {
+            id: self.id.clone(),
+            sequence: self.sequence,
+            group_id: self.group_id.clone(),
+            position: self.position,
+            content,
+        }
+    }
+
+    /// Moves the cursor and writes the item, unless it is an own message that came back; to be called
+    /// inside a savepoint.
+    pub(super) fn hand_over(
+        &self,
+        provider: &Provider,
+        content: InboxContent,
+    ) -> Result<Option<InboxItem>> {
+        let storage = provider.storage();
+        if let Some(position) = self.position {
+            put_cursor(storage, &self.group_id, position)?;
+        }
+        if content == InboxContent::OwnMessage {
+            return Ok(None);
+        }
+        let item = self.item(content);
+        inbox::put(storage, &item)?;
+        Ok(Some(item))
+    }
 }
 
 impl MlsClient {
     /// Receives a message: processes it and writes what it produced into the inbox. Returns that
-    /// item, or `None` for a duplicate and for an own message that came back.
+    /// item, or `None` for a duplicate, for an own message that came back, and for a message of an
+    /// epoch that was not reached yet: without a position it is kept, and processed in that epoch
+    /// (see [`take_early_items`](Self::take_early_items)).
     ///
     /// An own commit that comes back is merged: now the group has accepted it, and everything
     /// ordered before it has been processed. A message that will never be processed (it does not
@@ -56,46 +104,77 @@ impl MlsClient {
     /// hold up those behind it.
     ///
     /// # Errors
-    /// `group-not-found`, `malformed-message`, `position-gap` and `future-epoch` (fetch what lies
-    /// between and try again), storage errors.
+    /// `group-not-found`, `malformed-message`, `position-gap`; `future-epoch` with a position (fetch
+    /// what lies between and try again) and `too-many-early-messages` without one; `epoch-changed`
+    /// (inspect it again); storage errors.
     pub fn receive_message(&mut self, delivered: Delivered<'_>) -> Result<Option<InboxItem>> {
         // Without a header there is no group whose cursor could move on: that is an error.
-        let message = messages::parse(delivered.bytes)?;
-        let group_id = message.group_id().to_vec();
-        if let ControlFlow::Break(item) = self.receive_while_joining(&delivered, &message)? {
+        let message = incoming::parse(delivered.bytes)?;
+        let header = Header::of(&message);
+        let received = match self.receive_one(&delivered, message, &header) {
+            Err(ClientError::FutureEpoch { .. }) if delivered.position.is_none() => {
+                self.keep_early(&header, &delivered)?;
+                None
+            }
+            received => received?,
+        };
+        self.process_early(&header.group_id);
+        Ok(received)
+    }
+
+    /// Receives a message, and not yet those that waited for its effect.
+    pub(super) fn receive_one(
+        &mut self,
+        delivered: &Delivered<'_>,
+        message: ProtocolMessage,
+        header: &Header,
+    ) -> Result<Option<InboxItem>> {
+        if let ControlFlow::Break(item) = self.receive_while_joining(delivered, &message)? {
             return Ok(item);
         }
-        if is_duplicate(self.delivery_cursor(&group_id)?, delivered.position)? {
+        let Some(arrival) = self.arrival(header.group_id.clone(), delivered)? else {
             return Ok(None);
-        }
-        let own = self.own_entry(&delivered)?;
-        let sequence = self.next_sequence()?;
-        let id = self.item_id(&delivered, sequence)?;
-        let item = |content| InboxItem {
-            id: id.clone(),
-            sequence,
-            group_id: group_id.clone(),
-            position: delivered.position,
-            content,
         };
-        let attempt = self.with_group(&group_id, |provider, _, group| {
-            let content = match own {
-                Some(entry) => accept_own(provider, group, &entry)?,
-                None => handed_over(messages::process(provider, group, message)?),
-            };
-            finish(provider, &group_id, &delivered, content.map(item))
+        let own = self.own_entry(delivered.bytes, delivered.id)?;
+        let attempt = self.with_group(&arrival.group_id, |provider, _, group| {
+            incoming::check_epoch(group, delivered.inspected_epoch)?;
+            let processed = incoming::handle(provider, group, message, own.as_ref())?;
+            early::forget(provider, header, delivered.bytes)?;
+            arrival.hand_over(provider, processed.content)
         });
         match attempt {
-            Err(error) if error.is_permanent_for_message() => {
-                let content = InboxContent::Failed {
-                    code: error.code().into(),
-                };
-                self.atomically(|provider| {
-                    finish(provider, &group_id, &delivered, Some(item(content)))
-                })
-            }
+            Err(error) if error.is_permanent_for_message() => self.atomically(|provider| {
+                early::forget(provider, header, delivered.bytes)?;
+                arrival.hand_over(provider, failed(error.code()))
+            }),
             other => other,
         }
+    }
+
+    /// The app refuses a message that it has inspected: the cursor moves past it and an item
+    /// `Failed` with the code `credential-rejected` is written; nothing else changes. Returns that
+    /// item, or `None` for a duplicate.
+    ///
+    /// A member that refuses a commit which the others accept does not follow them into the next
+    /// epoch: what comes behind it in the log ends in `future-epoch`. It can only leave the group to
+    /// them ([`delete_group`](Self::delete_group)), or join it again by a Welcome or an external commit.
+    ///
+    /// # Errors
+    /// `wrong-kind` for an own message; `malformed-message`, `group-not-found`, `position-gap`,
+    /// `epoch-changed`, storage errors.
+    pub fn reject_message(&mut self, delivered: Delivered<'_>) -> Result<Option<InboxItem>> {
+        let header = Header::of(&incoming::parse(delivered.bytes)?);
+        let Some(arrival) = self.arrival(header.group_id.clone(), &delivered)? else {
+            return Ok(None);
+        };
+        if self.own_entry(delivered.bytes, delivered.id)?.is_some() {
+            return Err(ClientError::WrongKind("an own message cannot be refused"));
+        }
+        self.with_group(&arrival.group_id, |provider, _, group| {
+            incoming::check_epoch(group, delivered.inspected_epoch)?;
+            early::forget(provider, &header, delivered.bytes)?;
+            arrival.hand_over(provider, failed(ClientError::CredentialRejected.code()))
+        })
     }
 
     /// Receives a Welcome: joins its group. Returns the item `Joined` (or `Failed`, for a Welcome
@@ -103,43 +182,35 @@ impl MlsClient {
     ///
     /// # Errors
     /// `position-gap` (fetch the Welcomes before it first); `group-exists` while this client is still
-    /// in the group (read its log up to the removal first, then try again); storage errors.
+    /// in the group (read its log up to the removal first, then try again); `ratchet-tree-missing`
+    /// (try again with the tree); `epoch-changed` (inspect it again); storage errors.
     pub fn receive_welcome(
         &mut self,
         delivered: DeliveredWelcome<'_>,
     ) -> Result<Option<InboxItem>> {
-        // A client's Welcomes begin at position 1.
-        let cursor = self.welcome_cursor()?.unwrap_or(0);
-        if is_duplicate(Some(cursor), delivered.position)? {
+        let Some(mut arrival) = self.welcome_arrival(&delivered)? else {
             return Ok(None);
-        }
-        let sequence = self.next_sequence()?;
-        let as_message = Delivered {
-            bytes: delivered.bytes,
-            id: delivered.id,
-            position: delivered.position,
         };
-        let id = self.item_id(&as_message, sequence)?;
-        let group_position = delivered.group_position;
         let config = self.settings.join_config()?;
         let savepoint = self.provider.storage().savepoint()?;
-        let joined =
-            welcome::join(&self.provider, &config, delivered.bytes, None).and_then(|group| {
-                let item = InboxItem {
-                    id: id.clone(),
-                    sequence,
-                    group_id: group.group_id().to_vec(),
-                    position: group_position,
-                    content: InboxContent::Joined {
-                        epoch: group.epoch().as_u64(),
-                    },
-                };
-                if let Some(position) = group_position {
-                    put_cursor(self.provider.storage(), &item.group_id, position)?;
-                }
-                finish_welcome(&self.provider, delivered.position, &item)?;
-                Ok((item, group))
+        let joined = welcome::join(
+            &self.provider,
+            &config,
+            delivered.bytes,
+            delivered.ratchet_tree,
+        )
+        .and_then(|group| {
+            incoming::check_epoch(&group, delivered.inspected_epoch)?;
+            arrival.group_id = group.group_id().to_vec();
+            let item = arrival.item(InboxContent::Joined {
+                epoch: group.epoch().as_u64(),
             });
+            if let Some(position) = delivered.group_position {
+                put_cursor(self.provider.storage(), &item.group_id, position)?;
+            }
+            finish_welcome(&self.provider, delivered.position, &item)?;
+            Ok((item, group))
+        });
         match settled(savepoint, joined) {
             Ok((item, group)) => {
                 self.groups.insert(item.group_id.clone(), group);
@@ -148,20 +219,87 @@ impl MlsClient {
             // A join that failed may have deleted its key package on the way: that is undone by
             // now. Only the failure itself is noted.
             Err(error) if error.is_permanent_for_message() => {
-                let item = InboxItem {
-                    id,
-                    sequence,
-                    group_id: vec![],
-                    position: group_position,
-                    content: InboxContent::Failed {
-                        code: error.code().into(),
-                    },
-                };
-                self.atomically(|provider| finish_welcome(provider, delivered.position, &item))?;
-                Ok(Some(item))
+                arrival.group_id = vec![];
+                self.give_up_welcome(&delivered, &arrival, error.code())
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// The app refuses a Welcome that it has inspected: the cursor moves past it and an item `Failed`
+    /// with the code `credential-rejected` is written; nothing else changes. Returns that item, or
+    /// `None` for a duplicate.
+    ///
+    /// The key package stays: a Welcome that was refused has used up no key. Whoever sent it may send
+    /// another for it; delete it ([`delete_key_packages`](Self::delete_key_packages)) to prevent that.
+    ///
+    /// # Errors
+    /// `position-gap`, storage errors.
+    pub fn reject_welcome(&mut self, delivered: DeliveredWelcome<'_>) -> Result<Option<InboxItem>> {
+        let Some(mut arrival) = self.welcome_arrival(&delivered)? else {
+            return Ok(None);
+        };
+        if let Ok(info) = self.inspect_welcome(delivered.bytes, delivered.ratchet_tree) {
+            arrival.group_id = info.group_id;
+        }
+        let code = ClientError::CredentialRejected.code();
+        self.give_up_welcome(&delivered, &arrival, code)
+    }
+
+    fn give_up_welcome(
+        &mut self,
+        delivered: &DeliveredWelcome<'_>,
+        arrival: &Arrival,
+        code: &str,
+    ) -> Result<Option<InboxItem>> {
+        let item = arrival.item(failed(code));
+        self.atomically(|provider| finish_welcome(provider, delivered.position, &item))?;
+        Ok(Some(item))
+    }
+
+    /// `None` for a message of a position that has been processed.
+    fn arrival(&mut self, group_id: Vec<u8>, delivered: &Delivered<'_>) -> Result<Option<Arrival>> {
+        if is_duplicate(self.delivery_cursor(&group_id)?, delivered.position)? {
+            return Ok(None);
+        }
+        self.arrival_at(group_id, delivered).map(Some)
+    }
+
+    /// Takes a message as not received before.
+    pub(super) fn arrival_at(
+        &mut self,
+        group_id: Vec<u8>,
+        delivered: &Delivered<'_>,
+    ) -> Result<Arrival> {
+        self.new_arrival(delivered.bytes, delivered.id, group_id, delivered.position)
+    }
+
+    /// `None` for a Welcome of a position that has been processed. The group is not known yet.
+    fn welcome_arrival(&mut self, delivered: &DeliveredWelcome<'_>) -> Result<Option<Arrival>> {
+        // A client's Welcomes begin at position 1.
+        let cursor = self.welcome_cursor()?.unwrap_or(0);
+        if is_duplicate(Some(cursor), delivered.position)? {
+            return Ok(None);
+        }
+        let position = delivered.group_position;
+        self.new_arrival(delivered.bytes, delivered.id, vec![], position)
+            .map(Some)
+    }
+
+    fn new_arrival(
+        &mut self,
+        bytes: &[u8],
+        id: Option<&str>,
+        group_id: Vec<u8>,
+        position: Option<u64>,
+    ) -> Result<Arrival> {
+        let sequence = self.next_sequence()?;
+        Ok(Arrival {
+            id: self.item_id(bytes, id, sequence)?,
+            sequence,
+            group_id,
+            position,
+        })
     }
 
     /// Passes over a Welcome that [`receive_welcome`](Self::receive_welcome) keeps refusing with
@@ -193,36 +331,21 @@ impl MlsClient {
         Ok(self.storage().get(Category::WelcomeCursor, SINGLETON)?)
     }
 
-    /// The outbox entry that came back, if it is one: same id (where there is one) and same bytes.
-    pub(super) fn own_entry(&self, delivered: &Delivered<'_>) -> Result<Option<OutboxEntry>> {
-        let same = |entry: &OutboxEntry| entry.bytes.as_deref() == Some(delivered.bytes);
-        match delivered.id {
-            Some(id) => Ok(outbox::get(self.storage(), id)?.filter(same)),
-            None => Ok(self.outbox()?.into_iter().find(same)),
-        }
-    }
-
     /// The id of the item: that of the delivery service, unless another item has it, which the app
     /// has not saved yet and must not lose.
-    pub(super) fn item_id(&self, delivered: &Delivered<'_>, sequence: u64) -> Result<String> {
-        use openmls_traits::{crypto::OpenMlsCrypto, types::HashType};
+    fn item_id(&self, bytes: &[u8], id: Option<&str>, sequence: u64) -> Result<String> {
         let is_free = |id: &str| {
             let taken = self
                 .storage()
                 .contains(Category::Inbox, &outbox::record_key(id));
             taken.map(|taken| !taken)
         };
-        if let Some(id) = delivered.id {
+        if let Some(id) = id {
             if is_free(id)? {
                 return Ok(id.into());
             }
         }
-        let hash = self
-            .provider
-            .crypto()
-            .hash(HashType::Sha2_256, delivered.bytes)
-            .map_err(ClientError::internal)?;
-        let id = key::bytes_key(&hash);
+        let id = early::digest(&self.provider, bytes)?;
         Ok(if is_free(&id)? {
             id
         } else {
@@ -243,77 +366,8 @@ pub(super) fn is_duplicate(cursor: Option<u64>, position: Option<u64>) -> Result
     }
 }
 
-/// What an own entry that came back means.
-fn accept_own(
-    provider: &Provider,
-    group: &mut openmls::group::MlsGroup,
-    entry: &OutboxEntry,
-) -> Result<Option<InboxContent>> {
-    if entry.kind != OutboxKind::Commit {
-        outbox::remove(provider.storage(), &entry.id)?;
-        return Ok(None);
-    }
-    let changes = commits::merge_pending(provider, group)?;
-    Ok(Some(InboxContent::Commit {
-        own: true,
-        sender: groups::member_at(group, group.own_leaf_index()),
-        epoch: group.epoch().as_u64(),
-        added: changes.added,
-        removed: changes.removed,
-        self_removed: false,
-        superseded: None,
-    }))
-}
-
-fn handed_over(processed: ProcessedContent) -> Option<InboxContent> {
-    Some(match processed {
-        ProcessedContent::Message {
-            sender,
-            epoch,
-            plaintext,
-            authenticated_data,
-        } => InboxContent::Message {
-            sender,
-            epoch,
-            plaintext,
-            authenticated_data,
-        },
-        ProcessedContent::Proposal { sender, epoch } => InboxContent::Proposal { sender, epoch },
-        ProcessedContent::Commit {
-            sender,
-            epoch,
-            added,
-            removed,
-            self_removed,
-            superseded,
-        } => InboxContent::Commit {
-            own: false,
-            sender,
-            epoch,
-            added,
-            removed,
-            self_removed,
-            superseded,
-        },
-        ProcessedContent::OwnMessage => return None,
-    })
-}
-
-/// Writes the item and moves the cursor; to be called inside a savepoint.
-pub(super) fn finish(
-    provider: &Provider,
-    group_id: &[u8],
-    delivered: &Delivered<'_>,
-    item: Option<InboxItem>,
-) -> Result<Option<InboxItem>> {
-    let storage = provider.storage();
-    if let Some(position) = delivered.position {
-        put_cursor(storage, group_id, position)?;
-    }
-    if let Some(item) = &item {
-        inbox::put(storage, item)?;
-    }
-    Ok(item)
+fn failed(code: &str) -> InboxContent {
+    InboxContent::Failed { code: code.into() }
 }
 
 /// Writes the item of a Welcome and moves the cursor; to be called inside a savepoint.

@@ -34,6 +34,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::{
     capabilities,
     delivery::{self, Delivered},
+    early,
     external_commit::{ExternalCommit, ExternalJoin},
     group_info, groups,
     inbox::{InboxContent, InboxItem},
@@ -162,6 +163,7 @@ impl MlsClient {
         ))?;
         self.atomically(|provider| accept(provider, &entry.group_id, &join))?;
         self.groups.remove(&entry.group_id);
+        self.process_early(&entry.group_id);
         Ok(entry.group_id)
     }
 
@@ -205,7 +207,7 @@ impl MlsClient {
         let Some(join) = pending(self.storage(), group_id)? else {
             return Ok(ControlFlow::Continue(()));
         };
-        let own = self.own_entry(delivered)?;
+        let own = self.own_entry(delivered.bytes, delivered.id)?;
         let is_own = own.is_some_and(|entry| entry.id == join.entry_id);
         let epoch = message.epoch().as_u64();
         let cursor = self.delivery_cursor(group_id)?;
@@ -241,19 +243,13 @@ impl MlsClient {
         group_id: &[u8],
         join: &PendingJoin,
     ) -> Result<Option<InboxItem>> {
-        let sequence = self.next_sequence()?;
-        let item = InboxItem {
-            id: self.item_id(delivered, sequence)?,
-            sequence,
-            group_id: group_id.to_vec(),
-            position: delivered.position,
-            content: InboxContent::Joined {
-                epoch: join.epoch.saturating_add(1),
-            },
+        let arrival = self.arrival_at(group_id.to_vec(), delivered)?;
+        let content = InboxContent::Joined {
+            epoch: join.epoch.saturating_add(1),
         };
         let received = self.atomically(|provider| {
             accept(provider, group_id, join)?;
-            delivery::finish(provider, group_id, delivered, Some(item))
+            arrival.hand_over(provider, content)
         })?;
         self.groups.remove(group_id);
         Ok(received)
@@ -310,6 +306,9 @@ pub(super) fn discard(provider: &Provider, entry: &OutboxEntry) -> Result<bool> 
     }
     let key = key::bytes_key(&entry.group_id);
     storage.delete(Category::PendingExternalJoin, &key)?;
+    if stored(provider, &entry.group_id)?.is_none() {
+        early::forget_all(provider, &entry.group_id)?;
+    }
     outbox::remove(storage, &entry.id)?;
     Ok(true)
 }
@@ -329,6 +328,7 @@ fn accept(provider: &Provider, group_id: &[u8], join: &PendingJoin) -> Result<()
         storage.put_encoded(category, &record.key, value)?;
     }
     storage.delete(Category::PendingExternalJoin, &key::bytes_key(group_id))?;
+    early::forget_before(provider, group_id, join.epoch.saturating_add(1))?;
     outbox::remove(storage, &join.entry_id)
 }
 

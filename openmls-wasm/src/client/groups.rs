@@ -80,8 +80,8 @@ pub(super) fn prepare_to_join(provider: &Provider, group_id: &[u8], welcome: u64
     }
 }
 
-/// Deletes every record of a group but the number of the last epoch that this client has been in, and
-/// the signature key `kept`.
+/// Deletes every record of a group but the number of the last epoch that this client has been in, the
+/// signature key `kept`, and messages of epochs that may be reached by joining anew.
 pub(super) fn forget(
     provider: &Provider,
     group: &MlsGroup,
@@ -106,7 +106,8 @@ fn delete_records(provider: &Provider, group_id: &[u8]) -> Result<()> {
     Category::ALL
         .iter()
         .filter(|category| {
-            category.scope() == Scope::Group && **category != Category::OwnSignatureKey
+            category.scope() == Scope::Group
+                && !matches!(category, Category::OwnSignatureKey | Category::EarlyMessage)
         })
         .try_for_each(|category| provider.storage().delete_range(*category, &group))?;
     Ok(())
@@ -197,6 +198,7 @@ impl MlsClient {
         let outbox = self.outbox()?;
         self.atomically(|provider| {
             forget(provider, group, last_epoch, None)?;
+            super::early::forget_all(provider, group_id)?;
             for entry in outbox.iter().filter(|entry| entry.group_id == group_id) {
                 if !super::external_join::discard(provider, entry)? {
                     super::outbox::remove(provider.storage(), &entry.id)?;

@@ -7,7 +7,10 @@
 use openmls_traits::OpenMlsProvider;
 use serde::{Deserialize, Serialize};
 
-use super::{outbox, Member, MlsClient, Party, Result};
+use super::{
+    outbox, CommittedProposal, Member, MlsClient, Party, ProposalInfo, ProposalSender, Result,
+    UpdatedMember,
+};
 use crate::storage::{Category, GranularStorage};
 
 /// Something for the app.
@@ -49,37 +52,50 @@ pub enum InboxContent {
     /// A proposal was received and waits for a commit.
     Proposal {
         /// Who proposed.
-        sender: Member,
+        sender: ProposalSender,
         /// The epoch.
         epoch: u64,
+        /// The proposal reference (RFC 9420 §5.2), by which a commit names it.
+        reference: Vec<u8>,
+        /// What it says.
+        proposal: ProposalInfo,
     },
     /// A commit was merged.
     Commit {
         /// Whether it was this client's own.
         own: bool,
-        /// Who committed.
+        /// Whether its sender joined by it (RFC 9420 §12.4.3.2).
+        external: bool,
+        /// Who committed: as it was before the commit or, if it joined by it, as it is now.
         sender: Option<Member>,
         /// The epoch it leads to.
         epoch: u64,
-        /// Whom it added.
+        /// Whom it added, a client that joined by it included.
         added: Vec<Party>,
         /// Whom it removed.
         removed: Vec<Member>,
+        /// Whose credential or signature key it replaced.
+        updated: Vec<UpdatedMember>,
         /// Whether it removed this client.
         self_removed: bool,
         /// The own commit that lost against it, if there was one.
         superseded: Option<String>,
+        /// The proposals that it carried out, in order.
+        proposals: Vec<CommittedProposal>,
     },
     /// A group was joined.
     Joined {
         /// The epoch.
         epoch: u64,
     },
-    /// A message could not be processed, now or ever.
+    /// A message could not be processed, now or ever, or the app refused it.
     Failed {
-        /// The code of the error.
+        /// The code of the error; `credential-rejected` if the app refused it.
         code: String,
     },
+    /// An own message or proposal came back. Only what `process_message` returns: there is nothing
+    /// in it for the app, so it is not put into the inbox.
+    OwnMessage,
 }
 
 pub(super) fn put(storage: &GranularStorage, item: &InboxItem) -> Result<()> {

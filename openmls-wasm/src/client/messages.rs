@@ -1,72 +1,17 @@
-//! Messages: encrypt, and process whatever comes in (RFC 9420 §6 and §15).
+//! Messages that go out: encrypt (RFC 9420 §6, §15).
 
-use openmls::framing::errors::{MessageDecryptionError, SecretTreeError};
-use openmls::prelude::{
-    ContentType, MlsGroup, MlsMessageIn, ProcessMessageError, ProcessedMessageContent,
-    ProtocolMessage, Sender, StagedCommit, ValidationError,
-};
+use openmls::prelude::MlsGroup;
 use openmls_traits::OpenMlsProvider;
-use tls_codec::{DeserializeBytes as _, Serialize as _};
+use tls_codec::Serialize as _;
 
 use super::{
-    commits::{self, Changes},
-    groups,
+    commits,
     identity::LoadedIdentity,
     inbox::{self, InboxContent, InboxItem},
-    outbox::{self, OutboxEntry, OutboxKind, Party},
-    own_leaf,
+    outbox::{self, OutboxEntry, OutboxKind},
     provider::Provider,
-    ClientError, Member, MlsClient, Result,
+    ClientError, MlsClient, Result,
 };
-
-/// What a message turned out to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Processed {
-    /// The group it belongs to.
-    pub group_id: Vec<u8>,
-    /// What it is.
-    pub content: ProcessedContent,
-}
-
-/// The kinds of messages that can be processed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProcessedContent {
-    /// An application message.
-    Message {
-        /// Who sent it.
-        sender: Member,
-        /// The epoch it was sent in.
-        epoch: u64,
-        /// The decrypted content.
-        plaintext: Vec<u8>,
-        /// The authenticated data that travelled in the clear.
-        authenticated_data: Vec<u8>,
-    },
-    /// A proposal: it is stored and waits for a commit.
-    Proposal {
-        /// Who proposed.
-        sender: Member,
-        /// The epoch.
-        epoch: u64,
-    },
-    /// A commit: it is merged.
-    Commit {
-        /// Who committed.
-        sender: Option<Member>,
-        /// The epoch it leads to.
-        epoch: u64,
-        /// Whom it added.
-        added: Vec<Party>,
-        /// Whom it removed.
-        removed: Vec<Member>,
-        /// Whether it removed this client.
-        self_removed: bool,
-        /// The own commit that lost against it, if there was one.
-        superseded: Option<String>,
-    },
-    /// An own message that came back: nobody can decrypt its own messages.
-    OwnMessage,
-}
 
 impl MlsClient {
     /// Encrypts an application message; nothing but the ratchet is stored. An app that wants the
@@ -183,22 +128,6 @@ impl MlsClient {
             Ok(entry)
         })
     }
-
-    /// Processes a message that came in (an MLSMessage): decrypts, stores a proposal, merges a
-    /// commit, as one operation. If it fails, no key is used up.
-    ///
-    /// # Errors
-    /// `malformed-message`, `wrong-kind`, `group-not-found`, `group-inactive`, `past-epoch`,
-    /// `future-epoch`, `duplicate-message`, `too-far-out-of-order`, `undecryptable`,
-    /// `invalid-message`.
-    pub fn process_message(&mut self, bytes: &[u8]) -> Result<Processed> {
-        let message = parse(bytes)?;
-        let group_id = message.group_id().to_vec();
-        let content = self.with_group(&group_id, |provider, _, group| {
-            process(provider, group, message)
-        })?;
-        Ok(Processed { group_id, content })
-    }
 }
 
 fn encrypt(
@@ -232,121 +161,4 @@ fn encrypt_if_possible(
         return Ok(None);
     }
     encrypt(provider, identity, group, plaintext, authenticated_data).map(Some)
-}
-
-/// Parses a message of a group: its header is all that is looked at.
-pub(super) fn parse(bytes: &[u8]) -> Result<ProtocolMessage> {
-    MlsMessageIn::tls_deserialize_exact_bytes(bytes)
-        .map_err(|_| ClientError::MalformedMessage)?
-        .try_into_protocol_message()
-        .map_err(|_| ClientError::WrongKind("not a message of a group"))
-}
-
-/// Processes a message; to be called inside a savepoint.
-pub(super) fn process(
-    provider: &Provider,
-    group: &mut MlsGroup,
-    message: ProtocolMessage,
-) -> Result<ProcessedContent> {
-    if !group.is_active() {
-        return Err(ClientError::GroupInactive);
-    }
-    let epochs = (message.epoch().as_u64(), group.epoch().as_u64());
-    let (message_epoch, group_epoch) = epochs;
-    if message_epoch > group_epoch {
-        return Err(ClientError::FutureEpoch {
-            message: message_epoch,
-            group: group_epoch,
-        });
-    }
-    // Of a past epoch, only application messages can be read, and only while its secrets are kept.
-    let past_epoch = ClientError::PastEpoch {
-        message: message_epoch,
-        group: group_epoch,
-    };
-    let is_past = message_epoch < group_epoch;
-    if is_past && message.content_type() != ContentType::Application {
-        return Err(past_epoch);
-    }
-    let content_type = message.content_type();
-    let processed = match group.process_message(provider, message) {
-        Err(ProcessMessageError::ValidationError(
-            ValidationError::NoPastEpochData
-            | ValidationError::UnableToDecrypt(MessageDecryptionError::SecretTreeError(
-                SecretTreeError::TooDistantInThePast,
-            )),
-        )) if is_past => return Err(past_epoch),
-        processed => processed?,
-    };
-    let sender = match processed.sender() {
-        Sender::Member(index) => groups::member_at(group, *index),
-        _ => None,
-    };
-    let authenticated_data = processed.aad().to_vec();
-    let epoch = epochs.0;
-    match processed.into_content() {
-        ProcessedMessageContent::ApplicationMessage(message) => Ok(ProcessedContent::Message {
-            sender: known(sender)?,
-            epoch,
-            plaintext: message.into_bytes(),
-            authenticated_data,
-        }),
-        ProcessedMessageContent::ProposalMessage(proposal)
-        | ProcessedMessageContent::ExternalJoinProposalMessage(proposal) => {
-            group.store_pending_proposal(provider.storage(), *proposal)?;
-            // While a proposal asks for a key that is not here, no commit can be made.
-            if group
-                .commit_builder()
-                .load_psks(provider.storage())
-                .is_err()
-            {
-                return Err(ClientError::InvalidMessage(
-                    "a proposal asks for a pre-shared key that is not stored here".into(),
-                ));
-            }
-            Ok(ProcessedContent::Proposal {
-                sender: known(sender)?,
-                epoch,
-            })
-        }
-        ProcessedMessageContent::StagedCommitMessage(staged) => {
-            merge(provider, group, *staged, sender)
-        }
-        ProcessedMessageContent::OwnPrivateMessage if content_type == ContentType::Commit => {
-            // Whoever merged it first is in the next epoch and was caught above.
-            Err(ClientError::InvalidMessage(
-                "a commit of this client that is not pending".into(),
-            ))
-        }
-        ProcessedMessageContent::OwnPrivateMessage => Ok(ProcessedContent::OwnMessage),
-        #[allow(unreachable_patterns)]
-        _ => Err(ClientError::InvalidMessage("unsupported content".into())),
-    }
-}
-
-fn known(sender: Option<Member>) -> Result<Member> {
-    sender.ok_or_else(|| ClientError::InvalidMessage("the sender is no member".into()))
-}
-
-fn merge(
-    provider: &Provider,
-    group: &mut MlsGroup,
-    staged: StagedCommit,
-    sender: Option<Member>,
-) -> Result<ProcessedContent> {
-    let Changes { added, removed } = Changes::of(&staged, &groups::members(group));
-    let self_removed = staged.self_removed();
-    let group_id = group.group_id().as_slice();
-    let superseded = commits::remove_commit_entry(provider, group_id, group.epoch().as_u64())?;
-    own_leaf::ending_epoch(provider, group, |group| {
-        Ok(group.merge_staged_commit(provider, staged)?)
-    })?;
-    Ok(ProcessedContent::Commit {
-        sender,
-        epoch: group.epoch().as_u64(),
-        added,
-        removed,
-        self_removed,
-        superseded,
-    })
 }

@@ -15,7 +15,11 @@
 //! | [`extensions`] | §13 | extensions of the group context and of leaf nodes |
 //! | `own_leaf` | §7.2 | the own leaf of a group: a new credential or signature key, and its key pairs |
 //! | `commits`, `staging` | §12.4 | add, remove, update, leave, commit proposals; merge or clear |
-//! | `messages` | §6, §15 | encrypt, and process whatever comes in |
+//! | `messages` | §6, §15 | encrypt |
+//! | `incoming` | §6, §12, §15 | process whatever comes in |
+//! | `changes` | §5.3.1, §12.4 | what a commit changes, and which credentials enter by it |
+//! | `inspection` | – | look at a message or Welcome before accepting or refusing it |
+//! | [`early`] | §15.2 | keep messages that came before their epoch |
 //! | `welcome` | §12.4.3.1 | join by Welcome |
 //! | `fingerprint` | §5.3 | what two people compare to know whose keys these are |
 //! | `group_info` | §12.4.3 | export and read group infos and ratchet trees |
@@ -33,10 +37,12 @@
 //! and loaded from the records when it is needed next (G2).
 
 mod capabilities;
+mod changes;
 mod commits;
 mod create;
 mod credential;
 mod delivery;
+pub mod early;
 pub mod error;
 mod exporter;
 pub mod extensions;
@@ -47,6 +53,8 @@ mod group_info;
 mod groups;
 pub mod identity;
 pub mod inbox;
+mod incoming;
+mod inspection;
 mod key_package_inspection;
 mod key_package_state;
 mod key_packages;
@@ -71,10 +79,12 @@ use openmls::group::MlsGroup;
 use openmls_traits::OpenMlsProvider;
 
 pub use capabilities::{AppCapabilities, Capabilities};
+pub use changes::{CommittedProposal, CredentialReason, CredentialToValidate, UpdatedMember};
 pub use commits::CommitRequest;
 pub use create::GroupOptions;
 pub use credential::Credential;
 pub use delivery::{Delivered, DeliveredWelcome};
+pub use early::{EarlyMessage, EarlyMessageSettings};
 pub use error::ClientError;
 pub use extensions::Extension;
 pub use external_commit::ExternalJoin;
@@ -82,9 +92,10 @@ pub use group_info::GroupInfoDetails;
 pub use groups::{GroupInfo, Member};
 pub use identity::Identity;
 pub use inbox::{InboxContent, InboxItem};
+pub use incoming::{Processed, ProcessedContent};
+pub use inspection::WelcomeInfo;
 pub use key_package_inspection::{KeyPackageDetails, LifetimeStatus};
 pub use key_packages::{KeyPackageInfo, KeyPackageOptions, KeyPackageState};
-pub use messages::{Processed, ProcessedContent};
 pub use outbox::{OutboxEntry, OutboxKind, Party};
 pub use own_leaf::LeafUpdate;
 pub use proposals::{PendingProposal, ProposalInfo, ProposalRequest, ProposalSender, PskUsage};
@@ -115,6 +126,9 @@ pub struct MlsClient {
     capabilities: AppCapabilities,
     /// The next sequence of an inbox item or outbox entry; `None` until the records were looked at.
     next_sequence: Option<u64>,
+    early_settings: EarlyMessageSettings,
+    /// What the last operation produced out of messages that had been kept.
+    early_items: Vec<InboxItem>,
 }
 
 impl MlsClient {
@@ -190,6 +204,7 @@ impl MlsClient {
         self.groups.clear();
         self.identity = None;
         self.next_sequence = None;
+        self.early_items.clear();
     }
 
     /// Runs an operation that belongs to no loaded group.

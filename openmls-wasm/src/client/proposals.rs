@@ -1,8 +1,8 @@
 //! Proposals: what members, external senders and new members ask a group to change (RFC 9420 §12.1).
 
 use openmls::prelude::{
-    hash_ref::ProposalRef, Extensions, GroupContext, MlsGroup, PreSharedKeyProposal, Proposal,
-    QueuedProposal, ReInitProposal, Sender,
+    hash_ref::ProposalRef, Extensions, GroupContext, MlsGroup, Proposal, QueuedProposal,
+    ReInitProposal, Sender,
 };
 use openmls::schedule::{psk::ResumptionPskUsage, PreSharedKeyId, Psk};
 use openmls_traits::OpenMlsProvider;
@@ -220,7 +220,7 @@ impl ProposalInfo {
                 removed: groups::member_at(group, remove.removed()),
             },
             Proposal::SelfRemove => Self::SelfRemove,
-            Proposal::PreSharedKey(psk) => of_psk(psk)?,
+            Proposal::PreSharedKey(psk) => Self::of_psk(&reencoded(psk)?),
             Proposal::ReInit(reinit) => of_reinit(reinit)?,
             Proposal::ExternalInit(_) => Self::ExternalInit,
             Proposal::GroupContextExtensions(proposed) => Self::GroupContextExtensions {
@@ -242,28 +242,29 @@ impl ProposalInfo {
             },
         })
     }
-}
 
-fn of_psk(proposal: &PreSharedKeyProposal) -> Result<ProposalInfo> {
-    Ok(match reencoded::<PreSharedKeyId>(proposal)?.psk() {
-        Psk::External(external) => ProposalInfo::ExternalPsk {
-            psk_id: external.psk_id().to_vec(),
-        },
-        Psk::Resumption(resumption) => ProposalInfo::ResumptionPsk {
-            usage: match resumption.usage() {
-                ResumptionPskUsage::Application => PskUsage::Application,
-                ResumptionPskUsage::Reinit => PskUsage::ReInit,
-                ResumptionPskUsage::Branch => PskUsage::Branch,
+    /// The proposal to use a pre-shared key.
+    pub(super) fn of_psk(id: &PreSharedKeyId) -> Self {
+        match id.psk() {
+            Psk::External(external) => Self::ExternalPsk {
+                psk_id: external.psk_id().to_vec(),
             },
-            group_id: resumption.psk_group_id().to_vec(),
-            epoch: resumption.psk_epoch().as_u64(),
-        },
-        #[cfg(feature = "extensions-draft")]
-        Psk::Application(application) => ProposalInfo::ApplicationPsk {
-            component_id: application.component_id(),
-            psk_id: application.psk_id().to_vec(),
-        },
-    })
+            Psk::Resumption(resumption) => Self::ResumptionPsk {
+                usage: match resumption.usage() {
+                    ResumptionPskUsage::Application => PskUsage::Application,
+                    ResumptionPskUsage::Reinit => PskUsage::ReInit,
+                    ResumptionPskUsage::Branch => PskUsage::Branch,
+                },
+                group_id: resumption.psk_group_id().to_vec(),
+                epoch: resumption.psk_epoch().as_u64(),
+            },
+            #[cfg(feature = "extensions-draft")]
+            Psk::Application(application) => Self::ApplicationPsk {
+                component_id: application.component_id(),
+                psk_id: application.psk_id().to_vec(),
+            },
+        }
+    }
 }
 
 fn of_reinit(proposal: &ReInitProposal) -> Result<ProposalInfo> {

@@ -1,6 +1,9 @@
 //! Joining by Welcome (RFC 9420 §12.4.3.1).
 
-use openmls::prelude::{MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, StagedWelcome};
+use openmls::prelude::{
+    MlsGroup, MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, StagedWelcome,
+};
+use openmls::schedule::PreSharedKeyId;
 use openmls_traits::OpenMlsProvider;
 use tls_codec::DeserializeBytes as _;
 
@@ -23,10 +26,10 @@ impl MlsClient {
     /// and the group is stored in one batch; a Welcome that fails deletes nothing.
     ///
     /// # Errors
-    /// `malformed-message`, `wrong-kind`, `group-exists`, `stale-welcome`, `invalid-welcome`; for a
-    /// key package whose private keys are not here: `key-package-used`, `key-package-expired` (and
-    /// purged), `key-package-of-other-client`, and `no-matching-key-package` for one that was never
-    /// of this client, or was deleted by the app.
+    /// `malformed-message`, `wrong-kind`, `group-exists`, `stale-welcome`, `ratchet-tree-missing`,
+    /// `invalid-welcome`; for a key package whose private keys are not here: `key-package-used`,
+    /// `key-package-expired` (and purged), `key-package-of-other-client`, and
+    /// `no-matching-key-package` for one that was never of this client, or was deleted by the app.
     pub fn join_group(&mut self, welcome: &[u8]) -> Result<Vec<u8>> {
         self.join_group_with(welcome, &JoinOptions::default())
     }
@@ -75,7 +78,22 @@ pub(super) fn join(
     config: &MlsGroupJoinConfig,
     welcome: &[u8],
     ratchet_tree: Option<&[u8]>,
-) -> Result<openmls::group::MlsGroup> {
+) -> Result<MlsGroup> {
+    let (staged, _) = stage(provider, config, welcome, ratchet_tree, |_| Ok(()))?;
+    Ok(staged.into_group(provider)?)
+}
+
+/// Opens and verifies a Welcome, and makes room for its group; to be called inside a savepoint or
+/// on a scratch copy. `with_group` is told which group it is for, before that is looked at.
+///
+/// Returns the pre-shared keys too that the epoch rests on.
+pub(super) fn stage(
+    provider: &Provider,
+    config: &MlsGroupJoinConfig,
+    welcome: &[u8],
+    ratchet_tree: Option<&[u8]>,
+    with_group: impl FnOnce(&[u8]) -> Result<()>,
+) -> Result<(StagedWelcome, Vec<PreSharedKeyId>)> {
     let ratchet_tree = ratchet_tree
         .map(group_info::parse_ratchet_tree)
         .transpose()?;
@@ -94,13 +112,13 @@ pub(super) fn join(
         Some(tree) => builder.with_ratchet_tree(tree),
         None => builder,
     };
-    let context = builder
-        .processed_welcome()
-        .unverified_group_info()
-        .group_context();
+    let opened = builder.processed_welcome();
+    let context = opened.unverified_group_info().group_context();
     let (group_id, epoch) = (context.group_id().to_vec(), context.epoch().as_u64());
+    let psks = opened.psks().to_vec();
+    with_group(&group_id)?;
     groups::prepare_to_join(provider, &group_id, epoch)?;
-    let group = builder.build()?.into_group(provider)?;
+    let staged = builder.build()?;
     used.put(provider.storage())?;
-    Ok(group)
+    Ok((staged, psks))
 }

@@ -72,6 +72,8 @@ categories! {
 
     /// The position up to which a group's messages have been processed. Key: group.
     DeliveryCursor, "delivery_cursor", Group, Some(1);
+    /// Messages that came before their epoch. Key: group / epoch / SHA-256 of the message.
+    EarlyMessage, "early_message", Group, Some(3);
     /// `MlsGroupJoinConfig`. Key: group.
     JoinConfig, "mls_group_join_config", Group, Some(1);
     /// Own leaf nodes of update proposals, in order. Key: group / position.

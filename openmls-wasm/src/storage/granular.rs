@@ -114,17 +114,12 @@ impl GranularStorage {
 
     /// Every record in memory, by category and key.
     pub fn records(&self) -> Result<Vec<Record>, StorageError> {
-        let state = self.read_state()?;
-        Ok(Category::ALL
+        let of_category = |category: &Category| self.records_of(*category, None);
+        let records: Vec<_> = Category::ALL
             .iter()
-            .flat_map(|category| {
-                state.all(*category).map(|(key, value)| Record {
-                    category: *category,
-                    key: key.into(),
-                    value: value.clone(),
-                })
-            })
-            .collect())
+            .map(of_category)
+            .collect::<Result<_, _>>()?;
+        Ok(records.into_iter().flatten().collect())
     }
 }
 
@@ -239,6 +234,24 @@ impl GranularStorage {
             .all(category)
             .map(|(key, value)| codec::decode(category, key, value))
             .collect()
+    }
+
+    /// The records of a category as they are: all of them, or those under `group`.
+    pub(crate) fn records_of(
+        &self,
+        category: Category,
+        group: Option<&str>,
+    ) -> Result<Vec<Record>, StorageError> {
+        let state = self.read_state()?;
+        let record = |(key, value): (&str, &Value)| Record {
+            category,
+            key: key.into(),
+            value: value.clone(),
+        };
+        Ok(match group {
+            Some(group) => state.range(category, group).map(record).collect(),
+            None => state.all(category).map(record).collect(),
+        })
     }
 
     pub(crate) fn keys(&self, category: Category) -> Result<Vec<String>, StorageError> {

@@ -94,6 +94,7 @@ impl Subject {
                     bytes,
                     id,
                     position,
+                    ..Default::default()
                 })?)
             }
             Way::Join => {
@@ -105,6 +106,7 @@ impl Subject {
                 id: None,
                 position,
                 group_position: Some(7),
+                ..Default::default()
             })?),
             Way::TreeOf(welcome) => other(&client.join_group_with_tree(welcome, Some(bytes))?),
             Way::AddMember => {
@@ -220,6 +222,7 @@ impl Scene {
                         bytes: entry.bytes.as_ref().unwrap(),
                         id: Some(&entry.id),
                         position: None,
+                        ..Default::default()
                     })
                     .unwrap();
             }
@@ -233,6 +236,7 @@ impl Scene {
                     bytes: &bytes,
                     id: None,
                     position: Some(position),
+                    ..Default::default()
                 })
                 .unwrap();
             let ids: Vec<String> = client

@@ -250,6 +250,7 @@ impl Device {
                     id: None,
                     position: Some(index as u64 + 1),
                     group_position: Some(addressed.group_position),
+                    ..Default::default()
                 })
                 .unwrap();
         }
@@ -267,6 +268,7 @@ impl Device {
                 bytes: &logged.bytes,
                 id: Some(&logged.id),
                 position: Some(index as u64 + 1),
+                ..Default::default()
             })?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use openmls_wasm::client::{InboxContent, InboxItem, ProcessedContent};
+use openmls_wasm::client::{InboxContent, InboxItem, ProposalSender};
 
 use super::{
     records,
@@ -146,7 +146,16 @@ impl World {
 
     /// An item, told without types of the client.
     pub fn item(&self, item: &InboxItem) -> Item {
-        let said = match &item.content {
+        Item {
+            id: item.id.clone(),
+            group: (!item.group_id.is_empty()).then(|| self.index_of(&item.group_id)),
+            position: item.position,
+            said: self.said(&item.content),
+        }
+    }
+
+    pub fn said(&self, content: &InboxContent) -> Said {
+        match content {
             InboxContent::Message {
                 sender,
                 epoch,
@@ -164,10 +173,15 @@ impl World {
                 epoch: *epoch,
                 plaintext: plaintext.clone(),
             },
-            InboxContent::Proposal { sender, epoch, .. } => Said::Proposal {
-                from: self.who(&sender.signature_key),
-                epoch: *epoch,
-            },
+            InboxContent::Proposal { sender, epoch, .. } => {
+                let ProposalSender::Member(sender) = sender else {
+                    panic!("a proposal from outside: {sender:?}");
+                };
+                Said::Proposal {
+                    from: self.who(&sender.signature_key),
+                    epoch: *epoch,
+                }
+            }
             InboxContent::Commit {
                 own,
                 sender,
@@ -188,50 +202,7 @@ impl World {
             },
             InboxContent::Joined { epoch, .. } => Said::Joined { epoch: *epoch },
             InboxContent::Failed { code, .. } => Said::Failed { code: code.clone() },
-        };
-        Item {
-            id: item.id.clone(),
-            group: (!item.group_id.is_empty()).then(|| self.index_of(&item.group_id)),
-            position: item.position,
-            said,
-        }
-    }
-
-    pub fn processed(&self, content: &ProcessedContent) -> Said {
-        match content {
-            ProcessedContent::Message {
-                sender,
-                epoch,
-                plaintext,
-                ..
-            } => Said::Message {
-                from: self.who(&sender.signature_key),
-                leaf: sender.leaf_index,
-                epoch: *epoch,
-                plaintext: plaintext.clone(),
-            },
-            ProcessedContent::Proposal { sender, epoch, .. } => Said::Proposal {
-                from: self.who(&sender.signature_key),
-                epoch: *epoch,
-            },
-            ProcessedContent::Commit {
-                sender,
-                epoch,
-                added,
-                removed,
-                self_removed,
-                superseded,
-                ..
-            } => Said::Commit {
-                own: false,
-                from: self.who(&sender.as_ref().expect("a member committed").signature_key),
-                epoch: *epoch,
-                added: added.iter().map(|p| self.who(&p.signature_key)).collect(),
-                removed: removed.iter().map(|m| self.who(&m.signature_key)).collect(),
-                self_removed: *self_removed,
-                superseded: superseded.clone(),
-            },
-            ProcessedContent::OwnMessage => Said::OwnMessage,
+            InboxContent::OwnMessage => Said::OwnMessage,
         }
     }
 }

@@ -107,6 +107,7 @@ pub fn receive_welcome(world: &mut World, client: ClientIndex) -> bool {
         id: id.as_deref(),
         position: Some(position),
         group_position: Some(welcome.position),
+        ..Default::default()
     };
     if again {
         let item = world.attempt(client, Expected::Ok, |mls| mls.receive_welcome(delivered));

@@ -69,6 +69,7 @@ fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: 
         bytes: &sent.bytes,
         id: with_id.then_some(&sent.id),
         position: Some(position),
+        ..Default::default()
     };
     handed_over(world, client, group, delivered, said);
     let view = world.devices[client].view.groups.get_mut(&group).unwrap();
@@ -139,6 +140,7 @@ pub fn receive_again(world: &mut World, client: ClientIndex) -> bool {
         bytes: &sent.bytes,
         id: world.rng.chance(50).then_some(&sent.id),
         position: Some(position),
+        ..Default::default()
     };
     handed_over(world, client, group, delivered, None);
     true
@@ -162,6 +164,7 @@ pub fn receive_with_gap(world: &mut World, client: ClientIndex) -> bool {
         bytes: &sent.bytes,
         id: None,
         position: Some(next + 1),
+        ..Default::default()
     };
     world.attempt(client, Expected::Code("position-gap"), |mls| {
         mls.receive_message(delivered)
@@ -219,7 +222,7 @@ fn process(world: &mut World, client: ClientIndex, sent: &Rc<Sent>) {
     let processed = world.attempt(client, outcome, |mls| mls.process_message(bytes));
     if let Some(processed) = processed {
         assert_eq!(world.index_of(&processed.group_id), sent.group);
-        assert_eq!(Ok(world.processed(&processed.content)), predicted);
+        assert_eq!(Ok(world.said(&processed.content)), predicted);
         world.devices[client].view = view;
     }
 }
@@ -230,6 +233,7 @@ fn receive_without_position(world: &mut World, client: ClientIndex, sent: &Rc<Se
         bytes: &sent.bytes,
         id: id.as_deref(),
         position: None,
+        ..Default::default()
     };
     let World {
         devices, groups, ..

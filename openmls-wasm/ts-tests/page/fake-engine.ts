@@ -164,6 +164,10 @@ export class FakeClient {
     return this.#item('joined', welcome.bytes, welcome.id ?? 'none');
   }
 
+  takeEarlyItems(): InboxItem[] {
+    return [];
+  }
+
   inbox(): InboxItem[] {
     return [...this.#records]
       .filter(([name]) => name.startsWith('inbox/'))

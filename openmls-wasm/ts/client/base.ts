@@ -85,26 +85,48 @@ export abstract class ClientBase {
     return entry;
   }
 
+  /** Runs an operation that produces an item of the inbox, and announces it. */
   protected async receive(operation: (client: MlsClientApi) => InboxItem | undefined): Promise<InboxItem | undefined> {
-    return this.announce(await this.change(operation));
+    return this.#announced(await this.change(withEarlyItems(operation)));
   }
 
-  protected announce(item: InboxItem | undefined): InboxItem | undefined {
-    if (item !== undefined) {
-      this.session.events.emit('inbox', { items: [item] });
+  /** Runs an operation that may reach an epoch of which messages were kept, and announces their items. */
+  protected async advance<T>(operation: (client: MlsClientApi) => T): Promise<T> {
+    const { value, early } = await this.change(withEarlyItems(operation));
+    this.announce(early);
+    return value;
+  }
+
+  protected announce(items: readonly InboxItem[]): void {
+    if (items.length > 0) {
+      this.session.events.emit('inbox', { items });
     }
-    return item;
+  }
+
+  #announced({ value, early }: WithEarlyItems<InboxItem | undefined>): InboxItem | undefined {
+    this.announce(value === undefined ? early : [value, ...early]);
+    return value;
   }
 
   /** How an entry of the durable queue is processed: its end is part of the transaction of its effect. */
   #processEntry(loop: WriteBehind): ProcessEntry {
-    return async (entry, key) =>
-      this.announce(
-        await loop.run(
-          (client) =>
-            entry.kind === 'message' ? client.receiveMessage(entry.message) : client.receiveWelcome(entry.message),
-          key,
-        ),
-      );
+    return async ({ kind, message }, key) => {
+      const receive = (client: MlsClientApi): InboxItem | undefined =>
+        kind === 'message' ? client.receiveMessage(message) : client.receiveWelcome(message);
+      return this.#announced(await loop.run(withEarlyItems(receive), key));
+    };
   }
+}
+
+/** What an operation returned, and the items that it produced out of messages which had been kept for their epoch. */
+interface WithEarlyItems<T> {
+  readonly value: T;
+  readonly early: readonly InboxItem[];
+}
+
+function withEarlyItems<T>(operation: (client: MlsClientApi) => T): (client: MlsClientApi) => WithEarlyItems<T> {
+  return (client) => {
+    const value = operation(client);
+    return { value, early: client.takeEarlyItems() };
+  };
 }

@@ -56,7 +56,7 @@ export abstract class CommitMethods extends GroupMethods {
 
   /** Merges the group's pending commit, which the delivery service has ordered. */
   mergePendingCommit(groupId: Uint8Array): Promise<void> {
-    return this.change((client) => client.mergePendingCommit(check.bytes('groupId', groupId)));
+    return this.advance((client) => client.mergePendingCommit(check.bytes('groupId', groupId)));
   }
 
   /** Drops the group's pending commit. Only after an explicit rejection, never after a time-out. */

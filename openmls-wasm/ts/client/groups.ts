@@ -28,8 +28,17 @@ export abstract class GroupMethods extends KeyPackageMethods {
     return this.change((client) => client.deleteGroup(check.bytes('groupId', groupId)));
   }
 
-  /** Joins by a framed Welcome (RFC 9420 §12.4.3.1); returns the group id. For chats use {@link receiveWelcome}. */
-  joinGroup(welcome: Uint8Array): Promise<Uint8Array> {
-    return this.change((client) => client.joinGroup(check.bytes('welcome', welcome)));
+  /**
+   * Joins by a framed Welcome (RFC 9420 §12.4.3.1); returns the group id. For chats use {@link receiveWelcome}.
+   * @param ratchetTree the tree (RFC 9420 §12.4.3.3), if the Welcome does not carry it
+   * @throws `ratchet-tree-missing`, `group-exists`, `stale-welcome`
+   */
+  joinGroup(welcome: Uint8Array, ratchetTree?: Uint8Array): Promise<Uint8Array> {
+    return this.change((client) =>
+      client.joinGroup(
+        check.bytes('welcome', welcome),
+        ratchetTree === undefined ? undefined : check.bytes('ratchetTree', ratchetTree),
+      ),
+    );
   }
 }

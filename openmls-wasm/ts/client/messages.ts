@@ -13,9 +13,18 @@ export abstract class MessageMethods extends RecoveryMethods {
     );
   }
 
-  /** Processes a framed MLSMessage and keeps no copy; a commit is merged. For chats use {@link receiveMessage}. */
-  processMessage(bytes: Uint8Array): Promise<Processed> {
-    return this.change((client) => client.processMessage(check.bytes('bytes', bytes)));
+  /**
+   * Processes a framed MLSMessage and keeps no copy; a commit is merged. For chats use {@link receiveMessage}.
+   * @param options `inspectedEpoch`: the `groupEpoch` that inspecting it told
+   * @throws `epoch-changed` if the group is not in `inspectedEpoch` any more: inspect it again
+   */
+  processMessage(bytes: Uint8Array, options: { readonly inspectedEpoch?: bigint | undefined } = {}): Promise<Processed> {
+    return this.advance((client) =>
+      client.processMessage(
+        check.bytes('bytes', bytes),
+        check.optionalEpoch('inspectedEpoch', options.inspectedEpoch),
+      ),
+    );
   }
 
   /**

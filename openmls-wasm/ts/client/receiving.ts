@@ -1,19 +1,20 @@
 /** Receiving from a delivery service, and the inbox (promise G10). */
 
 import * as check from '../arguments.js';
-import { MessageMethods } from './messages.js';
+import { InspectionMethods } from './inspection.js';
 import type { InboxItem, IncomingMessage, IncomingWelcome } from '../mls-types.js';
 
 /** Receiving from a delivery service, and the inbox (promise G10). Part of `CoreCryptoClient`. */
-export abstract class ReceivingMethods extends MessageMethods {
+export abstract class ReceivingMethods extends InspectionMethods {
   /**
-   * Processes an entry of a group's log. Settles with the item that is now in the inbox; undefined for a duplicate or
-   * the echo of an own message.
+   * Processes an entry of a group's log. Settles with the item that is now in the inbox; undefined for a duplicate, for
+   * the echo of an own message, and for a message without a position whose epoch was not reached yet: that is kept, and
+   * its item comes with the event `inbox` when the epoch is there (RFC 9420 §15.2).
    *
    * Before the client is open: settles with undefined once the entry is in the durable queue; its item comes with the
    * event `inbox`.
-   * @throws `group-not-found`; `position-gap`: hand in what lies between, from {@link deliveryCursor} on. An entry that
-   * can never be read is an item of kind `failed` instead
+   * @throws `group-not-found`; `position-gap`, `future-epoch`: hand in what lies between, from {@link deliveryCursor}
+   * on; `too-many-early-messages`; `epoch-changed`. An entry that can never be read is an item of kind `failed` instead
    */
   receiveMessage(message: IncomingMessage): Promise<InboxItem | undefined> {
     return (

@@ -31,5 +31,5 @@ export interface GroupApi {
   listGroups(): Uint8Array[];
   groupInfo(groupId: Uint8Array): GroupInfo;
   deleteGroup(groupId: Uint8Array): void;
-  joinGroup(welcome: Uint8Array): Uint8Array;
+  joinGroup(welcome: Uint8Array, ratchetTree?: Uint8Array): Uint8Array;
 }

@@ -1,14 +1,25 @@
 /** Messages. */
 
-import type { InboxItem } from './inbox.js';
+import type { CommitItem, InboxItem, InboxItemBase, MessageItem, ProposalItem } from './inbox.js';
+import type { CredentialToValidate } from './inspection.js';
 import type { OutboxEntry } from './outbox.js';
 
-/** An inbox item before it has an id and a place: what `processMessage` returns. */
-export type Processed = InboxItem extends infer Item
-  ? Item extends InboxItem
-    ? Omit<Item, 'id' | 'sequence' | 'position'>
-    : never
-  : never;
+/** What an inbox item says, before it has an id and a place. */
+type Content<Item> = Item extends InboxItem ? Omit<Item, keyof InboxItemBase> : never;
+
+/** What a message turned out to be, told apart by `kind`. */
+export type Processed = (
+  | Content<MessageItem | ProposalItem | CommitItem>
+  /** An own message or proposal that came back. */
+  | { readonly kind: 'own-message' }
+) & {
+  /** The group it belongs to. */
+  readonly groupId: Uint8Array;
+  /** The epoch the group was in when the message came: the one in which an inspected message can be accepted. */
+  readonly groupEpoch: bigint;
+  /** Every credential that enters the group by it (RFC 9420 §5.3.1). */
+  readonly credentials: readonly CredentialToValidate[];
+};
 
 /**
  * What `MlsClient` offers for messages and the outbox.
@@ -16,7 +27,8 @@ export type Processed = InboxItem extends infer Item
  */
 export interface MessageApi {
   encryptMessage(groupId: Uint8Array, plaintext: Uint8Array): Uint8Array;
-  processMessage(bytes: Uint8Array): Processed;
+  /** @throws `epoch-changed` */
+  processMessage(bytes: Uint8Array, inspectedEpoch?: bigint): Processed;
 
   sendMessage(groupId: Uint8Array, plaintext: Uint8Array, id?: string): OutboxEntry;
   outbox(): OutboxEntry[];

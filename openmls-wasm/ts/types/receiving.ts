@@ -1,6 +1,8 @@
 /** Receiving from a delivery service. */
 
 import type { InboxItem } from './inbox.js';
+import type { WelcomeInfo } from './inspection.js';
+import type { Processed } from './messages.js';
 
 /** A message as the delivery service gives it. */
 export interface IncomingMessage {
@@ -16,12 +18,26 @@ export interface IncomingMessage {
    * `position-gap`; one at a position already processed is a duplicate.
    */
   readonly position?: number | undefined;
+  /** The epoch it was inspected in (`groupEpoch`): it is refused with `epoch-changed` in any other. */
+  readonly inspectedEpoch?: bigint | undefined;
 }
 
 /** A Welcome as the delivery service gives it. Its `position` is in the log of this client's Welcomes, the first at 1. */
 export interface IncomingWelcome extends IncomingMessage {
   /** Position, in the group's log, of the commit that added this client. */
   readonly groupPosition?: number | undefined;
+  /** The ratchet tree (RFC 9420 §12.4.3.3), if the Welcome does not carry it. */
+  readonly ratchetTree?: Uint8Array | undefined;
+}
+
+/** A message that is kept until its epoch is reached. */
+export interface EarlyMessage {
+  /** The epoch it belongs to. */
+  readonly epoch: bigint;
+  /** The id it was handed in with. */
+  readonly id?: string;
+  /** The MLSMessage. */
+  readonly bytes: Uint8Array;
 }
 
 /**
@@ -29,10 +45,18 @@ export interface IncomingWelcome extends IncomingMessage {
  * @internal
  */
 export interface ReceivingApi {
-  /** @throws `group-not-found`, `position-gap` */
+  inspectMessage(bytes: Uint8Array): Processed;
+  inspectWelcome(welcome: Uint8Array, ratchetTree?: Uint8Array): WelcomeInfo;
+  /** @throws `group-not-found`, `position-gap`, `future-epoch`, `too-many-early-messages`, `epoch-changed` */
   receiveMessage(message: IncomingMessage): InboxItem | undefined;
-  /** @throws `group-exists` while this client is in the group, `stale-welcome`, `position-gap` */
+  rejectMessage(message: IncomingMessage): InboxItem | undefined;
+  /** @throws `group-exists` while this client is in the group, `stale-welcome`, `position-gap`, `epoch-changed` */
   receiveWelcome(welcome: IncomingWelcome): InboxItem | undefined;
+  rejectWelcome(welcome: IncomingWelcome): InboxItem | undefined;
+  /** The inbox items that the last call produced out of messages that had been kept. */
+  takeEarlyItems(): InboxItem[];
+  earlyMessages(groupId: Uint8Array): EarlyMessage[];
+  setEarlyMessageSettings(maxPerGroup: number | undefined, holdHandshakes: boolean): void;
   inbox(): InboxItem[];
   acknowledgeInbox(ids: readonly string[]): void;
   deliveryCursor(groupId: Uint8Array): number | undefined;

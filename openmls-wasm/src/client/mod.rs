@@ -24,6 +24,7 @@
 //! | `fingerprint` | §5.3 | what two people compare to know whose keys these are |
 //! | `group_info` | §12.4.3 | export and read group infos and ratchet trees |
 //! | `external_join`, `external_commit` | §12.4.3.2 | join by external commit |
+//! | `external_proposals` | §12.1.8 | propose from outside |
 //! | `exporter` | §8.5 | secrets for the app |
 //! | `safe_exporter` | draft | secrets for components of the app, each once |
 //! | `psk` | §8.4 | external pre-shared keys |
@@ -48,6 +49,7 @@ mod exporter;
 pub mod extensions;
 mod external_commit;
 mod external_join;
+mod external_proposals;
 mod fingerprint;
 mod group_info;
 mod groups;
@@ -88,6 +90,7 @@ pub use early::{EarlyMessage, EarlyMessageSettings};
 pub use error::ClientError;
 pub use extensions::Extension;
 pub use external_commit::ExternalJoin;
+pub use external_proposals::ProposalTarget;
 pub use group_info::GroupInfoDetails;
 pub use groups::{GroupInfo, Member};
 pub use identity::Identity;

@@ -66,8 +66,8 @@ console.log(inspected.lifetime, inspected.credential.kind, inspected.capabilitie
 // Those of the user's other devices: a Welcome that was sent here by mistake then says so.
 await restored.noteKeyPackagesOfOtherClients(toUpload);
 
-// Those that were never uploaded, or that are replaced, go with their private keys; so do, from time to time, expired ones.
-await bob.deleteKeyPackages([made[0]!.reference]);
+// When the link is withdrawn, its key package goes with its private keys; so do, from time to time, expired ones.
+await bob.deleteKeyPackages([inspected.reference]);
 console.log((await bob.purgeExpiredKeyPackages()).length); // → 0
 
 // In a group, two people read this to each other, or scan it: if it is the same on both sides, nobody is between them.

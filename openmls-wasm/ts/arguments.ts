@@ -35,6 +35,18 @@ export function listOfBytes(name: string, values: readonly Uint8Array[]): readon
   return values;
 }
 
+/** As {@link bytes}; undefined passes. */
+export function optionalBytes(name: string, value: Uint8Array | undefined): Uint8Array | undefined {
+  return value === undefined ? undefined : bytes(name, value);
+}
+
+/** @throws CoreCryptoError `invalid-argument` unless `value` is an object */
+export function object(name: string, value: object): void {
+  if (typeof value !== 'object' || value === null) {
+    throw invalid(name, 'an object');
+  }
+}
+
 /** @throws CoreCryptoError `invalid-argument` unless `value` is a string */
 export function text(name: string, value: string): string {
   if (typeof value !== 'string') {
@@ -201,7 +213,7 @@ function keyPackageExtensions(name: string, values: readonly KeyPackageExtension
 }
 
 /** Types of extensions, proposals and credentials are 16 bits (RFC 9420 §17). */
-function listOfTypes(name: string, values: readonly number[]): readonly number[] {
+export function listOfTypes(name: string, values: readonly number[]): readonly number[] {
   if (!Array.isArray(values)) {
     throw invalid(name, 'an array of whole numbers');
   }
@@ -231,6 +243,7 @@ export function epoch(name: string, value: bigint): bigint {
   return value;
 }
 
-function invalid(name: string, expected: string): CoreCryptoError {
+/** What is thrown for an argument of the wrong type. */
+export function invalid(name: string, expected: string): CoreCryptoError {
   return new CoreCryptoError('invalid-argument', `${name} must be ${expected}; nothing was done`);
 }

@@ -19,4 +19,6 @@ export type * from './types/outbox.js';
 export type * from './types/proposals.js';
 export type * from './types/receiving.js';
 export type * from './types/recovery.js';
+export type * from './types/requests.js';
+export type * from './types/settings.js';
 export type * from './types/storage.js';

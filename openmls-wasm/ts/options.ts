@@ -1,7 +1,7 @@
 /** What a client is opened with. */
 
 import type { EngineHost, WasmSource } from './engine.js';
-import type { StorageBatch } from './mls-types.js';
+import type { GroupSettings, KeyPackageCapabilities, StorageBatch } from './mls-types.js';
 import type { Persister } from './persister.js';
 import type { RetryPolicy } from './retry.js';
 import type { RequestWriter } from './writer-lock.js';
@@ -21,6 +21,10 @@ export interface CoreCryptoOptions {
   readonly mustExist?: boolean | undefined;
   /** How a failed write is repeated. Default: 8 attempts, from 50 ms to 5 s apart. */
   readonly retry?: Partial<RetryPolicy> | undefined;
+  /** How groups that are created and joined from now on treat their messages; see `GroupSettings` for the defaults. */
+  readonly groupSettings?: Partial<GroupSettings> | undefined;
+  /** The app's own types of extensions and proposals that key packages made and groups created from now on list. */
+  readonly capabilities?: KeyPackageCapabilities | undefined;
   /** Where records are kept. Default: an `IndexedDbPersister` over `name`. */
   readonly persister?: Persister | undefined;
   /** How the writer's role is obtained. Default: an exclusive Web Lock per `name`. */

@@ -9,6 +9,7 @@
 import { WasmEngineHost, type Engine, type EngineHost } from './engine.js';
 import { CoreCryptoError, isMlsError, messageOf } from './errors.js';
 import { Emitter, type CoreCryptoEvents } from './events.js';
+import * as checkGroup from './group-arguments.js';
 import { IncomingQueue, type ProcessEntry } from './incoming-queue.js';
 import { unavailable } from './indexeddb-layout.js';
 import { IndexedDbPersister } from './indexeddb-persister.js';
@@ -151,7 +152,19 @@ export class Session {
     return this.#connected;
   }
 
+  /** An engine is told what it is to do with groups before it sees any, the first one and every one after a panic. */
+  #configure(engine: Engine): void {
+    const { groupSettings, capabilities } = this.#options;
+    if (groupSettings !== undefined) {
+      engine.client.setGroupSettings(checkGroup.settings('groupSettings', groupSettings));
+    }
+    if (capabilities !== undefined) {
+      engine.client.setAppCapabilities(checkGroup.capabilities('capabilities', capabilities));
+    }
+  }
+
   #hydrate(engine: Engine, records: readonly StorageRecord[]): void {
+    this.#configure(engine);
     try {
       engine.client.hydrate(records);
     } catch (error) {

@@ -8,6 +8,7 @@ use super::{
         list_of_bytes, list_of_strings, list_to_js, records, sequence, thrown, to_js,
         to_js_with_null, JsResult,
     },
+    requests,
     view::{BatchView, CategoryView, GroupInfoView, OutboxView},
 };
 use crate::{
@@ -103,9 +104,14 @@ impl JsMlsClient {
 impl JsMlsClient {
     /// Creates a group; returns its id.
     #[wasm_bindgen(js_name = createGroup)]
-    pub fn create_group(&mut self, group_id: Option<Vec<u8>>) -> JsResult<Uint8Array> {
+    pub fn create_group(
+        &mut self,
+        group_id: Option<Vec<u8>>,
+        options: JsValue,
+    ) -> JsResult<Uint8Array> {
+        let options = requests::group_options(&options)?;
         self.0
-            .create_group(group_id.as_deref())
+            .create_group_with(group_id.as_deref(), &options)
             .map(uint8)
             .map_err(thrown)
     }
@@ -213,9 +219,15 @@ impl JsMlsClient {
 impl JsMlsClient {
     /// Encrypts an application message.
     #[wasm_bindgen(js_name = encryptMessage)]
-    pub fn encrypt_message(&mut self, group_id: &[u8], plaintext: &[u8]) -> JsResult<Uint8Array> {
+    pub fn encrypt_message(
+        &mut self,
+        group_id: &[u8],
+        plaintext: &[u8],
+        authenticated_data: Option<Vec<u8>>,
+    ) -> JsResult<Uint8Array> {
+        let authenticated_data = authenticated_data.unwrap_or_default();
         self.0
-            .encrypt_message(group_id, plaintext)
+            .encrypt_message_with(group_id, plaintext, &authenticated_data)
             .map(uint8)
             .map_err(thrown)
     }
@@ -227,9 +239,11 @@ impl JsMlsClient {
         group_id: &[u8],
         plaintext: &[u8],
         id: Option<String>,
+        authenticated_data: Option<Vec<u8>>,
     ) -> JsResult<JsValue> {
+        let authenticated_data = authenticated_data.unwrap_or_default();
         self.0
-            .send_message(group_id, plaintext, id.as_deref())
+            .send_message_with(group_id, plaintext, &authenticated_data, id.as_deref())
             .map_err(thrown)
             .and_then(entry)
     }

@@ -12,6 +12,7 @@ use super::{
         JsResult,
     },
     inbox_view::{InboxView, ProcessedView, WelcomeInfoView},
+    requests,
 };
 use crate::client::{
     Delivered, DeliveredWelcome, EarlyMessage, EarlyMessageSettings, InboxItem, MlsClient, Result,
@@ -120,13 +121,10 @@ impl JsMlsClient {
 
     /// Joins the group of a Welcome; returns its id.
     #[wasm_bindgen(js_name = joinGroup)]
-    pub fn join_group(
-        &mut self,
-        welcome: &[u8],
-        ratchet_tree: Option<Vec<u8>>,
-    ) -> JsResult<Uint8Array> {
+    pub fn join_group(&mut self, welcome: &[u8], options: JsValue) -> JsResult<Uint8Array> {
+        let options = requests::join_options(&options)?;
         self.0
-            .join_group_with_tree(welcome, ratchet_tree.as_deref())
+            .join_group_with(welcome, &options)
             .map(uint8)
             .map_err(thrown)
     }

@@ -12,7 +12,10 @@ mod inbox_view;
 mod incoming;
 mod key_packages;
 mod proposal_view;
+mod proposals;
 mod recovery;
+mod requests;
+mod settings;
 mod view;
 
 pub use client::JsMlsClient;

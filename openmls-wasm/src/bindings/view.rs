@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_bytes::Bytes;
 
+use super::{proposal_view::ExtensionView, settings::SettingsView};
 use crate::{
     client::{GroupInfo, Member, OutboxEntry, OutboxKind, Party},
     storage::{Batch, Category, Scope, Value},
@@ -156,6 +157,10 @@ pub(super) struct GroupInfoView<'a> {
     has_pending_commit: bool,
     pending_proposals: u32,
     members: Vec<MemberView<'a>>,
+    ciphersuite: u16,
+    confirmation_tag: &'a Bytes,
+    extensions: Vec<ExtensionView<'a>>,
+    settings: SettingsView,
 }
 
 impl<'a> From<&'a GroupInfo> for GroupInfoView<'a> {
@@ -169,6 +174,10 @@ impl<'a> From<&'a GroupInfo> for GroupInfoView<'a> {
             has_pending_commit: info.has_pending_commit,
             pending_proposals: u32::try_from(info.pending_proposals).unwrap_or(u32::MAX),
             members: views(&info.members),
+            ciphersuite: info.ciphersuite,
+            confirmation_tag: Bytes::new(&info.confirmation_tag),
+            extensions: views(&info.extensions),
+            settings: (&info.settings).into(),
         }
     }
 }
@@ -186,6 +195,9 @@ pub(super) struct OutboxView<'a> {
     bytes: Option<&'a Bytes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     plaintext: Option<&'a Bytes>,
+    authenticated_data: &'a Bytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proposal_reference: Option<&'a Bytes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     welcome: Option<&'a Bytes>,
     added: Vec<PartyView<'a>>,
@@ -207,6 +219,8 @@ impl<'a> From<&'a OutboxEntry> for OutboxView<'a> {
             epoch: entry.epoch,
             bytes: optional(&entry.bytes),
             plaintext: optional(&entry.plaintext),
+            authenticated_data: Bytes::new(&entry.authenticated_data),
+            proposal_reference: optional(&entry.proposal_reference),
             welcome: optional(&entry.welcome),
             added: views(&entry.added),
             removed: views(&entry.removed),

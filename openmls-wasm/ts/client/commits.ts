@@ -1,11 +1,29 @@
 /** Commits: add, remove, update, leave; merge or clear (RFC 9420 §12). */
 
 import * as check from '../arguments.js';
-import { GroupMethods } from './groups.js';
-import type { OutboxEntry } from '../mls-types.js';
+import * as checkGroup from '../group-arguments.js';
+import { ProposalMethods } from './proposals.js';
+import type { CommitRequest, OutboxEntry } from '../mls-types.js';
 
 /** Commits: add, remove, update, leave; merge or clear (RFC 9420 §12). Part of `CoreCryptoClient`. */
-export abstract class CommitMethods extends GroupMethods {
+export abstract class CommitMethods extends ProposalMethods {
+  /**
+   * Commits (RFC 9420 §12.4): what waits in the group, what the request proposes itself, new keys and contents of the own
+   * leaf; upload its `bytes`. Pending until it comes back. The methods below are short for the most common requests.
+   * @throws `nothing-to-commit`, `commit-rejected`, `invalid-key-package`, `invalid-credential`, `unknown-member`,
+   * `unknown-psk`, `cannot-remove-self`, `pending-commit`, `leave-pending`, `group-inactive`, `group-not-found`,
+   * `duplicate-id`
+   */
+  commit(groupId: Uint8Array, request: CommitRequest = {}, id?: string): Promise<OutboxEntry> {
+    return this.send((client) =>
+      client.commit(
+        check.bytes('groupId', groupId),
+        checkGroup.commit('request', request),
+        check.optionalText('id', id),
+      ),
+    );
+  }
+
   /** Commits the addition of the owners of `keyPackages`; pending until it comes back. @throws `pending-commit` */
   addMembers(groupId: Uint8Array, keyPackages: readonly Uint8Array[], id?: string): Promise<OutboxEntry> {
     return this.send((client) =>

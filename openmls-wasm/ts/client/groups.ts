@@ -1,15 +1,19 @@
 /** Groups: create, join, list, describe, delete (RFC 9420 §11). */
 
 import * as check from '../arguments.js';
+import * as checkGroup from '../group-arguments.js';
 import { KeyPackageMethods } from './key-packages.js';
-import type { GroupInfo } from '../mls-types.js';
+import type { GroupInfo, GroupOptions, JoinOptions } from '../mls-types.js';
 
 /** Groups: create, join, list, describe, delete (RFC 9420 §11). Part of `CoreCryptoClient`. */
 export abstract class GroupMethods extends KeyPackageMethods {
-  /** Creates a group with this client as its member (RFC 9420 §11); returns the group id. Default: a random id. */
-  createGroup(groupId?: Uint8Array): Promise<Uint8Array> {
+  /**
+   * Creates a group with this client as its member (RFC 9420 §11); returns the group id. Default: a random id.
+   * @throws `no-identity`, `group-exists`, `unsupported-ciphersuite`, `invalid-credential`
+   */
+  createGroup(groupId?: Uint8Array, options: GroupOptions = {}): Promise<Uint8Array> {
     return this.change((client) =>
-      client.createGroup(groupId === undefined ? undefined : check.bytes('groupId', groupId)),
+      client.createGroup(check.optionalBytes('groupId', groupId), checkGroup.groupOptions('options', options)),
     );
   }
 
@@ -30,15 +34,11 @@ export abstract class GroupMethods extends KeyPackageMethods {
 
   /**
    * Joins by a framed Welcome (RFC 9420 §12.4.3.1); returns the group id. For chats use {@link receiveWelcome}.
-   * @param ratchetTree the tree (RFC 9420 §12.4.3.3), if the Welcome does not carry it
    * @throws `ratchet-tree-missing`, `group-exists`, `stale-welcome`
    */
-  joinGroup(welcome: Uint8Array, ratchetTree?: Uint8Array): Promise<Uint8Array> {
+  joinGroup(welcome: Uint8Array, options: JoinOptions = {}): Promise<Uint8Array> {
     return this.change((client) =>
-      client.joinGroup(
-        check.bytes('welcome', welcome),
-        ratchetTree === undefined ? undefined : check.bytes('ratchetTree', ratchetTree),
-      ),
+      client.joinGroup(check.bytes('welcome', welcome), checkGroup.joinOptions('options', options)),
     );
   }
 }

@@ -6,10 +6,17 @@ import type { OutboxEntry, Processed } from '../mls-types.js';
 
 /** Messages: encrypt and process, and the outbox (RFC 9420 §6, §15; promise G10). Part of `CoreCryptoClient`. */
 export abstract class MessageMethods extends RecoveryMethods {
-  /** Encrypts (RFC 9420 §6.3) and keeps no copy. For chats use {@link sendMessage}. */
-  encryptMessage(groupId: Uint8Array, plaintext: Uint8Array): Promise<Uint8Array> {
+  /**
+   * Encrypts (RFC 9420 §6.3) and keeps no copy. For chats use {@link sendMessage}.
+   * @param authenticatedData travels with the message in the clear; who reads the message knows that it is the sender's
+   */
+  encryptMessage(groupId: Uint8Array, plaintext: Uint8Array, authenticatedData?: Uint8Array): Promise<Uint8Array> {
     return this.change((client) =>
-      client.encryptMessage(check.bytes('groupId', groupId), check.bytes('plaintext', plaintext)),
+      client.encryptMessage(
+        check.bytes('groupId', groupId),
+        check.bytes('plaintext', plaintext),
+        check.optionalBytes('authenticatedData', authenticatedData),
+      ),
     );
   }
 
@@ -30,13 +37,20 @@ export abstract class MessageMethods extends RecoveryMethods {
   /**
    * Encrypts an application message and puts it in the outbox; upload its `bytes` under its `id`.
    * @param id default: 32 random hex digits
+   * @param authenticatedData as for {@link encryptMessage}
    */
-  sendMessage(groupId: Uint8Array, plaintext: Uint8Array, id?: string): Promise<OutboxEntry> {
+  sendMessage(
+    groupId: Uint8Array,
+    plaintext: Uint8Array,
+    id?: string,
+    authenticatedData?: Uint8Array,
+  ): Promise<OutboxEntry> {
     return this.send((client) =>
       client.sendMessage(
         check.bytes('groupId', groupId),
         check.bytes('plaintext', plaintext),
         check.optionalText('id', id),
+        check.optionalBytes('authenticatedData', authenticatedData),
       ),
     );
   }

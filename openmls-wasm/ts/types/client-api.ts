@@ -6,8 +6,10 @@ import type { GroupApi } from './groups.js';
 import type { IdentityApi } from './identity.js';
 import type { KeyPackageApi } from './key-packages.js';
 import type { MessageApi } from './messages.js';
+import type { ProposalApi } from './requests.js';
 import type { ReceivingApi } from './receiving.js';
 import type { RecoveryApi } from './recovery.js';
+import type { SettingsApi } from './settings.js';
 import type { StorageApi, StorageRecord } from './storage.js';
 
 /**
@@ -22,6 +24,8 @@ export interface MlsClientApi
     IdentityApi,
     KeyPackageApi,
     GroupApi,
+    SettingsApi,
+    ProposalApi,
     CommitApi,
     ExternalApi,
     MessageApi,

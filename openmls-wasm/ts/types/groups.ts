@@ -1,6 +1,8 @@
 /** Groups. */
 
 import type { Member } from './identity.js';
+import type { Extension } from './proposals.js';
+import type { GroupOptions, GroupSettings, JoinOptions } from './settings.js';
 
 /** A group as this client sees it now. */
 export interface GroupInfo {
@@ -20,6 +22,14 @@ export interface GroupInfo {
   readonly pendingProposals: number;
   /** The members, by leaf index. */
   readonly members: readonly Member[];
+  /** RFC 9420 §17.1. */
+  readonly ciphersuite: number;
+  /** What the last commit proved its committer's knowledge of the epoch by (RFC 9420 §8.1). */
+  readonly confirmationTag: Uint8Array;
+  /** The extensions of the group context (RFC 9420 §8.1). */
+  readonly extensions: readonly Extension[];
+  /** How the group treats its messages here. */
+  readonly settings: GroupSettings;
 }
 
 /**
@@ -27,9 +37,9 @@ export interface GroupInfo {
  * @internal
  */
 export interface GroupApi {
-  createGroup(groupId?: Uint8Array): Uint8Array;
+  createGroup(groupId?: Uint8Array, options?: GroupOptions): Uint8Array;
   listGroups(): Uint8Array[];
   groupInfo(groupId: Uint8Array): GroupInfo;
   deleteGroup(groupId: Uint8Array): void;
-  joinGroup(welcome: Uint8Array, ratchetTree?: Uint8Array): Uint8Array;
+  joinGroup(welcome: Uint8Array, options?: JoinOptions): Uint8Array;
 }

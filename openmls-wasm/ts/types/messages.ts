@@ -26,11 +26,11 @@ export type Processed = (
  * @internal
  */
 export interface MessageApi {
-  encryptMessage(groupId: Uint8Array, plaintext: Uint8Array): Uint8Array;
+  encryptMessage(groupId: Uint8Array, plaintext: Uint8Array, authenticatedData?: Uint8Array): Uint8Array;
   /** @throws `epoch-changed` */
   processMessage(bytes: Uint8Array, inspectedEpoch?: bigint): Processed;
 
-  sendMessage(groupId: Uint8Array, plaintext: Uint8Array, id?: string): OutboxEntry;
+  sendMessage(groupId: Uint8Array, plaintext: Uint8Array, id?: string, authenticatedData?: Uint8Array): OutboxEntry;
   outbox(): OutboxEntry[];
   acknowledgeOutbox(id: string): void;
   renewOutbox(id: string): OutboxEntry;

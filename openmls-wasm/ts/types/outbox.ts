@@ -18,6 +18,10 @@ export interface OutboxEntry {
   readonly bytes: Uint8Array | null;
   /** Of a message: what is sent. */
   readonly plaintext?: Uint8Array;
+  /** What travels in the clear with it (RFC 9420 §6.1). */
+  readonly authenticatedData: Uint8Array;
+  /** Of a proposal: its ProposalRef (RFC 9420 §5.2). */
+  readonly proposalReference?: Uint8Array;
   /** Of a commit that adds members: the Welcome for them (RFC 9420 §12.4.3.1). */
   readonly welcome?: Uint8Array;
   /** Of a commit: whom it adds. */

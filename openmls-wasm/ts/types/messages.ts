@@ -5,7 +5,7 @@ import type { CredentialToValidate } from './inspection.js';
 import type { OutboxEntry } from './outbox.js';
 
 /** What an inbox item says, before it has an id and a place. */
-type Content<Item> = Item extends InboxItem ? Omit<Item, keyof InboxItemBase> : never;
+export type Content<Item> = Item extends InboxItem ? Omit<Item, keyof InboxItemBase> : never;
 
 /** What a message turned out to be, told apart by `kind`. */
 export type Processed = (

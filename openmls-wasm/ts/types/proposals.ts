@@ -37,50 +37,110 @@ export type Extension = RequiredCapabilitiesExtension | ExternalSendersExtension
 
 /** What a proposal says (RFC 9420 §12.1), told apart by `kind`. */
 export type Proposal =
-  | { readonly kind: 'add'; readonly added: MemberIdentity }
-  /** Replace the proposer's leaf. */
-  | { readonly kind: 'update'; readonly updated: MemberIdentity }
-  /** `removed`: undefined if there is no member at that leaf. */
-  | { readonly kind: 'remove'; readonly leafIndex: number; readonly removed?: Member }
-  /** The proposer leaves (MLS extensions draft). */
-  | { readonly kind: 'self-remove' }
-  | { readonly kind: 'external-psk'; readonly pskId: Uint8Array }
+  | {
+      readonly kind: 'add';
+      /** Whom it adds. */
+      readonly added: MemberIdentity;
+    }
+  | {
+      /** Replace the proposer's leaf. */
+      readonly kind: 'update';
+      /** What the new leaf says of its owner. */
+      readonly updated: MemberIdentity;
+    }
+  | {
+      readonly kind: 'remove';
+      /** The place in the ratchet tree. */
+      readonly leafIndex: number;
+      /** Undefined if there is no member at that leaf. */
+      readonly removed?: Member;
+    }
+  | {
+      /** The proposer leaves (MLS extensions draft). */
+      readonly kind: 'self-remove';
+    }
+  | {
+      readonly kind: 'external-psk';
+      /** The id of the pre-shared key. */
+      readonly pskId: Uint8Array;
+    }
   | {
       readonly kind: 'resumption-psk';
+      /** What the key is used for (RFC 9420 §8.4). */
       readonly usage: 'application' | 're-init' | 'branch';
       /** The group whose epoch it is. */
       readonly groupId: Uint8Array;
+      /** The epoch. */
       readonly epoch: bigint;
     }
-  /** Of a component of the app (MLS extensions draft). */
-  | { readonly kind: 'application-psk'; readonly componentId: number; readonly pskId: Uint8Array }
+  | {
+      /** The pre-shared key of a component of the app (MLS extensions draft). */
+      readonly kind: 'application-psk';
+      /** The component. */
+      readonly componentId: number;
+      /** The id of the pre-shared key. */
+      readonly pskId: Uint8Array;
+    }
   | {
       readonly kind: 're-init';
       /** The group to go on in. */
       readonly groupId: Uint8Array;
+      /** Its version of the protocol. */
       readonly version: number;
+      /** Its ciphersuite (RFC 9420 §17.1). */
       readonly ciphersuite: number;
+      /** The extensions of its group context. */
       readonly extensions: readonly Extension[];
     }
-  /** Part of every external commit. */
-  | { readonly kind: 'external-init' }
-  /** The new extensions, all of them. */
-  | { readonly kind: 'group-context-extensions'; readonly extensions: readonly Extension[] }
-  /** Of a component of the app (MLS extensions draft); `update` undefined: its state is removed. */
-  | { readonly kind: 'app-data-update'; readonly componentId: number; readonly update?: Uint8Array }
-  | { readonly kind: 'app-ephemeral'; readonly componentId: number; readonly data: Uint8Array }
-  /** Of a type that the app has defined (RFC 9420 §17.4). */
-  | { readonly kind: 'app-defined'; readonly proposalType: number; readonly payload: Uint8Array };
+  | {
+      /** Part of every external commit. */
+      readonly kind: 'external-init';
+    }
+  | {
+      readonly kind: 'group-context-extensions';
+      /** The new extensions, all of them. */
+      readonly extensions: readonly Extension[];
+    }
+  | {
+      /** The state of a component of the app (MLS extensions draft). */
+      readonly kind: 'app-data-update';
+      /** The component. */
+      readonly componentId: number;
+      /** The change; undefined: the state is removed. */
+      readonly update?: Uint8Array;
+    }
+  | {
+      /** Something of a component of the app that is gone with the epoch (MLS extensions draft). */
+      readonly kind: 'app-ephemeral';
+      /** The component. */
+      readonly componentId: number;
+      /** The content. */
+      readonly data: Uint8Array;
+    }
+  | {
+      readonly kind: 'app-defined';
+      /** The type that the app has defined (RFC 9420 §17.4). */
+      readonly proposalType: number;
+      /** The content. */
+      readonly payload: Uint8Array;
+    };
 
 /** Who made a proposal (RFC 9420 §6), told apart by `kind`. */
 export type ProposalSender =
   | ({ readonly kind: 'member' } & Member)
-  /** At this place in the group's list of external senders. */
-  | { readonly kind: 'external'; readonly index: number }
-  /** A client that asks to be added. */
-  | { readonly kind: 'new-member-proposal' }
-  /** A client that joins by external commit. */
-  | { readonly kind: 'new-member-commit' };
+  | {
+      readonly kind: 'external';
+      /** The place in the group's list of external senders. */
+      readonly index: number;
+    }
+  | {
+      /** A client that asks to be added. */
+      readonly kind: 'new-member-proposal';
+    }
+  | {
+      /** A client that joins by external commit. */
+      readonly kind: 'new-member-commit';
+    };
 
 /** A proposal that a commit carried out. */
 export interface CommittedProposal {

@@ -5,8 +5,8 @@ mod common;
 use common::{assert_in_step, Database, Device};
 use openmls_wasm::{
     client::{
-        Extension, GroupOptions, LeafUpdate, OutboxEntry, OutboxKind, Party, ProposalInfo,
-        ProposalRequest, ProposalSender, ProposalTarget,
+        Extension, GroupOptions, OutboxEntry, OutboxKind, Party, ProposalInfo, ProposalSender,
+        ProposalTarget,
     },
     storage::Category,
     ClientError, MlsClient,
@@ -126,11 +126,10 @@ fn a_listed_sender_has_members_added_and_removed() {
     let mut town = Town::new();
     let mut carol = Device::new("carol");
     let key_package = carol.client.generate_key_packages(1).unwrap().remove(0);
-    let add = ProposalRequest::Add { key_package };
     let proposal = town
         .moderator
         .client
-        .propose_external(&town.target, 1, &add, Some("add"))
+        .propose_external_add(&town.target, 1, &key_package, Some("add"))
         .unwrap();
     town.moderator.save();
     town.moderator.crash();
@@ -153,11 +152,10 @@ fn a_listed_sender_has_members_added_and_removed() {
     assert_in_step(&mut town.bob, &mut carol, &group_id);
 
     let leaf_index = carol.info(&group_id).own_leaf_index;
-    let remove = ProposalRequest::Remove { leaf_index };
     let proposal = town
         .server
         .client
-        .propose_external(&town.target, 0, &remove, None);
+        .propose_external_remove(&town.target, 0, leaf_index, None);
     let commit = town.carry_out(&proposal.unwrap());
     assert_eq!(commit.removed[0].identity, b"carol");
     assert_in_step(&mut town.alice, &mut town.bob, &group_id);
@@ -167,21 +165,18 @@ fn a_listed_sender_has_members_added_and_removed() {
 #[test]
 fn a_listed_sender_changes_the_list_and_is_heard_no_more() {
     let mut town = Town::new();
-    let change = ProposalRequest::GroupContextExtensions {
-        extensions: vec![listing(&[&town.moderator])],
-    };
+    let list = [listing(&[&town.moderator])];
     let proposal = town
         .server
         .client
-        .propose_external(&town.target, 0, &change, None);
+        .propose_external_group_context_extensions(&town.target, 0, &list, None);
     town.carry_out(&proposal.unwrap());
     let bob = town.bob.info(&town.target.group_id).own_leaf_index;
-    let remove = ProposalRequest::Remove { leaf_index: bob };
     for index in [0, 1] {
         let proposal = town
             .server
             .client
-            .propose_external(&town.target, index, &remove, None);
+            .propose_external_remove(&town.target, index, bob, None);
         let bytes = proposal.unwrap().bytes.unwrap();
         assert_eq!(
             refused(&mut town.alice, |client| client.process_message(&bytes)),
@@ -191,7 +186,7 @@ fn a_listed_sender_changes_the_list_and_is_heard_no_more() {
     let proposal = town
         .moderator
         .client
-        .propose_external(&town.target, 0, &remove, None);
+        .propose_external_remove(&town.target, 0, bob, None);
     assert_eq!(town.carry_out(&proposal.unwrap()).removed.len(), 1);
 }
 
@@ -201,7 +196,6 @@ fn nobody_is_heard_who_is_not_listed_or_too_late() {
     let mut stranger = Device::new("stranger");
     let unlisted = town.alice.client.create_group(None).unwrap();
     town.alice.save();
-    let remove = ProposalRequest::Remove { leaf_index: 1 };
     let target = |epoch| ProposalTarget {
         epoch,
         ..town.target.clone()
@@ -225,7 +219,7 @@ fn nobody_is_heard_who_is_not_listed_or_too_late() {
         };
         let proposal = sender
             .client
-            .propose_external(&target, index, &remove, None)
+            .propose_external_remove(&target, index, 1, None)
             .unwrap();
         let bytes = proposal.bytes.unwrap();
         assert_eq!(
@@ -236,43 +230,45 @@ fn nobody_is_heard_who_is_not_listed_or_too_late() {
 }
 
 #[test]
-fn what_no_external_sender_may_propose_is_refused_by_name() {
+fn what_nobody_could_propose_is_refused_by_name() {
     let mut town = Town::new();
     let target = town.target.clone();
-    let requests = [
-        ProposalRequest::SelfRemove,
-        ProposalRequest::Update(LeafUpdate::default()),
-        ProposalRequest::ResumptionPsk { epoch: 1 },
-        ProposalRequest::ExternalPsk {
-            psk_id: b"psk".to_vec(),
-        },
-        ProposalRequest::AppDefined {
-            proposal_type: 0xf001,
-            payload: vec![],
-        },
-    ];
-    for request in &requests {
-        let code = refused(&mut town.server, |client| {
-            client.propose_external(&target, 0, request, None)
-        });
-        assert_eq!(code, "proposal-rejected");
-    }
-    let add = ProposalRequest::Add {
-        key_package: b"none".to_vec(),
+    assert_eq!(
+        refused(&mut town.server, |client| client
+            .propose_external_add(&target, 0, b"none", None)),
+        "invalid-key-package"
+    );
+    let last_resort = Extension::Other {
+        extension_type: 10,
+        data: vec![],
     };
     assert_eq!(
         refused(&mut town.server, |client| client
-            .propose_external(&target, 0, &add, None)),
-        "invalid-key-package"
+            .propose_external_group_context_extensions(
+                &target,
+                0,
+                &[last_resort],
+                None
+            )),
+        "invalid-argument"
+    );
+    town.server
+        .client
+        .propose_external_remove(&target, 0, 1, Some("taken"))
+        .unwrap();
+    assert_eq!(
+        refused(&mut town.server, |client| client.propose_external_remove(
+            &target,
+            0,
+            1,
+            Some("taken")
+        )),
+        "duplicate-id"
     );
     let mut nobody = Device::with(MlsClient::new(), Default::default());
     assert_eq!(
-        refused(&mut nobody, |client| client.propose_external(
-            &target,
-            0,
-            &requests[0],
-            None
-        )),
+        refused(&mut nobody, |client| client
+            .propose_external_remove(&target, 0, 1, None)),
         "no-identity"
     );
 }

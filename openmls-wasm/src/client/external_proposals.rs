@@ -5,18 +5,19 @@
 //! delivery service. A proposal for an epoch that is over is refused there.
 
 use openmls::prelude::{
-    ExternalProposal, GroupId, JoinProposal, LeafNodeIndex, MlsMessageOut, SenderExtensionIndex,
+    Extensions, ExternalProposal, GroupContext, GroupEpoch, GroupId, JoinProposal, LeafNodeIndex,
+    MlsMessageOut, SenderExtensionIndex,
 };
+use openmls_basic_credential::SignatureKeyPair;
 use openmls_traits::OpenMlsProvider;
 use tls_codec::Serialize as _;
 
 use super::{
-    extensions,
-    identity::LoadedIdentity,
+    extensions::{self, Extension},
     key_package_inspection,
     outbox::{self, OutboxEntry, OutboxKind},
     provider::Provider,
-    ClientError, MlsClient, ProposalRequest, Result,
+    ClientError, MlsClient, Result,
 };
 use crate::storage::{key, Category, GranularStorage};
 
@@ -30,25 +31,67 @@ pub struct ProposalTarget {
 }
 
 impl MlsClient {
-    /// Proposes something to a group as the external sender at `sender_index` of its list (RFC 9420
-    /// §12.1.8.1): an addition, a removal or other group context extensions. Members take it only if
-    /// the list has this client's signature key at that place.
+    /// Proposes an addition as the external sender at `sender_index` of the group's list (RFC 9420
+    /// §12.1.8.1). Members take it only if the list has this client's signature key at that place.
     ///
     /// # Errors
-    /// `no-identity`, `duplicate-id`; `proposal-rejected` for what no external sender may propose or
-    /// OpenMLS does not accept from one; `invalid-key-package`; `invalid-argument` for extensions
-    /// that do not belong into a group context.
-    pub fn propose_external(
+    /// `no-identity`, `invalid-key-package`, `duplicate-id`.
+    pub fn propose_external_add(
         &mut self,
         target: &ProposalTarget,
         sender_index: u32,
-        request: &ProposalRequest,
+        key_package: &[u8],
         id: Option<&str>,
     ) -> Result<OutboxEntry> {
-        self.load_identity()?;
-        let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
-        let message = of_sender(&self.provider, identity, target, sender_index, request)?;
-        self.queue_external(target, &message, id)
+        let key_package = key_package_inspection::verified(&self.provider, key_package)?;
+        self.queue_external(target, id, |group_id, epoch, signer| {
+            let sender = SenderExtensionIndex::new(sender_index);
+            ExternalProposal::new_add::<Provider>(key_package, group_id, epoch, signer, sender)
+                .map_err(ClientError::internal)
+        })
+    }
+
+    /// Proposes a removal as the external sender at `sender_index` of the group's list; see
+    /// [`propose_external_add`](Self::propose_external_add).
+    ///
+    /// # Errors
+    /// `no-identity`, `duplicate-id`.
+    pub fn propose_external_remove(
+        &mut self,
+        target: &ProposalTarget,
+        sender_index: u32,
+        leaf_index: u32,
+        id: Option<&str>,
+    ) -> Result<OutboxEntry> {
+        self.queue_external(target, id, |group_id, epoch, signer| {
+            let sender = SenderExtensionIndex::new(sender_index);
+            let removed = LeafNodeIndex::new(leaf_index);
+            ExternalProposal::new_remove::<Provider>(removed, group_id, epoch, signer, sender)
+                .map_err(ClientError::internal)
+        })
+    }
+
+    /// Proposes other group context extensions, all of them, as the external sender at `sender_index`
+    /// of the group's list; see [`propose_external_add`](Self::propose_external_add).
+    ///
+    /// # Errors
+    /// `no-identity`, `duplicate-id`; `invalid-argument` for extensions that do not belong into a
+    /// group context; `invalid-credential` for that of an external sender.
+    pub fn propose_external_group_context_extensions(
+        &mut self,
+        target: &ProposalTarget,
+        sender_index: u32,
+        extensions: &[Extension],
+        id: Option<&str>,
+    ) -> Result<OutboxEntry> {
+        let extensions: Extensions<GroupContext> = extensions::list_to_mls(extensions)?;
+        self.queue_external(target, id, |group_id, epoch, signer| {
+            let sender = SenderExtensionIndex::new(sender_index);
+            ExternalProposal::new_group_context_extensions::<Provider>(
+                extensions, group_id, epoch, signer, sender,
+            )
+            .map_err(ClientError::internal)
+        })
     }
 
     /// Asks to be added to a group, by a key package (an MLSMessage) that this client has generated
@@ -63,8 +106,6 @@ impl MlsClient {
         key_package: &[u8],
         id: Option<&str>,
     ) -> Result<OutboxEntry> {
-        self.load_identity()?;
-        let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
         let key_package = key_package_inspection::verified(&self.provider, key_package)?;
         let reference = key_package
             .hash_ref(self.provider.crypto())
@@ -73,22 +114,21 @@ impl MlsClient {
         if !self.storage().contains(Category::KeyPackage, &record)? {
             return Err(ClientError::UnknownKeyPackage);
         }
-        let message = JoinProposal::new::<GranularStorage>(
-            key_package,
-            GroupId::from_slice(&target.group_id),
-            target.epoch.into(),
-            &identity.signer,
-        )
-        .map_err(ClientError::internal)?;
-        self.queue_external(target, &message, id)
+        self.queue_external(target, id, |group_id, epoch, signer| {
+            JoinProposal::new::<GranularStorage>(key_package, group_id, epoch, signer)
+                .map_err(ClientError::internal)
+        })
     }
 
     fn queue_external(
         &mut self,
         target: &ProposalTarget,
-        message: &MlsMessageOut,
         id: Option<&str>,
+        make: impl FnOnce(GroupId, GroupEpoch, &SignatureKeyPair) -> Result<MlsMessageOut>,
     ) -> Result<OutboxEntry> {
+        let signer = &self.loaded_identity()?.signer;
+        let group_id = GroupId::from_slice(&target.group_id);
+        let message = make(group_id, target.epoch.into(), signer)?;
         let entry = OutboxEntry {
             id: self.new_entry_id(id)?,
             sequence: self.next_sequence()?,
@@ -109,40 +149,5 @@ impl MlsClient {
         };
         self.atomically(|provider| outbox::add(provider.storage(), &entry))?;
         Ok(entry)
-    }
-}
-
-fn of_sender(
-    provider: &Provider,
-    identity: &LoadedIdentity,
-    target: &ProposalTarget,
-    sender_index: u32,
-    request: &ProposalRequest,
-) -> Result<MlsMessageOut> {
-    let group_id = GroupId::from_slice(&target.group_id);
-    let epoch = target.epoch.into();
-    let signer = &identity.signer;
-    let sender = SenderExtensionIndex::new(sender_index);
-    match request {
-        ProposalRequest::Add { key_package } => {
-            let key_package = key_package_inspection::verified(provider, key_package)?;
-            ExternalProposal::new_add::<Provider>(key_package, group_id, epoch, signer, sender)
-                .map_err(ClientError::internal)
-        }
-        ProposalRequest::Remove { leaf_index } => {
-            let removed = LeafNodeIndex::new(*leaf_index);
-            ExternalProposal::new_remove::<Provider>(removed, group_id, epoch, signer, sender)
-                .map_err(ClientError::internal)
-        }
-        ProposalRequest::GroupContextExtensions { extensions } => {
-            let extensions = extensions::list_to_mls(extensions)?;
-            ExternalProposal::new_group_context_extensions::<Provider>(
-                extensions, group_id, epoch, signer, sender,
-            )
-            .map_err(ClientError::internal)
-        }
-        _ => Err(ClientError::ProposalRejected(
-            "from outside come additions, removals and group context extensions".into(),
-        )),
     }
 }

@@ -9,6 +9,7 @@
 export type * from './types/client-api.js';
 export type * from './types/commits.js';
 export type * from './types/external.js';
+export type * from './types/external-proposals.js';
 export type * from './types/groups.js';
 export type * from './types/identity.js';
 export type * from './types/inbox.js';

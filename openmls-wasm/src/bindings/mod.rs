@@ -7,6 +7,7 @@
 mod client;
 mod convert;
 mod external;
+mod external_proposals;
 mod identity;
 mod inbox_view;
 mod incoming;

@@ -1,7 +1,7 @@
 /** Recovery from a fork: members that merged different commits and cannot read each other any more. */
 
 import * as check from '../arguments.js';
-import { ExternalMethods } from './external.js';
+import { ExternalProposalMethods } from './external-proposals.js';
 import type { OutboxEntry, Reboot } from '../mls-types.js';
 
 /**
@@ -11,7 +11,7 @@ import type { OutboxEntry, Reboot } from '../mls-types.js';
  * A delivery service that orders commits prevents forks. Without one, the app must find out that there is one, who is on
  * which side, and which side is to go on.
  */
-export abstract class RecoveryMethods extends ExternalMethods {
+export abstract class RecoveryMethods extends ExternalProposalMethods {
   /**
    * Commits the removal of all members but those at `ownPartition`, and the addition of the owners of `keyPackages`:
    * those of the removed that are to come back. They join by the Welcome after {@link abandonFork}.

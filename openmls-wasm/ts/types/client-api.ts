@@ -2,6 +2,7 @@
 
 import type { CommitApi } from './commits.js';
 import type { ExternalApi } from './external.js';
+import type { ExternalProposalApi } from './external-proposals.js';
 import type { GroupApi } from './groups.js';
 import type { IdentityApi } from './identity.js';
 import type { KeyPackageApi } from './key-packages.js';
@@ -28,6 +29,7 @@ export interface MlsClientApi
     ProposalApi,
     CommitApi,
     ExternalApi,
+    ExternalProposalApi,
     MessageApi,
     ReceivingApi,
     RecoveryApi {

@@ -701,9 +701,13 @@ fn members_that_are_leaving_go_with_the_commit_of_a_newcomer() {
         self_removes: self_removes.iter().map(|bytes| bytes.to_vec()).collect(),
         ..Default::default()
     };
+    let mut forged = leave.clone();
+    // Behind the signature there is the membership tag: a length and 32 bytes.
+    forged[leave.len() - 34] ^= 1;
     for (self_removes, expected) in [
         (&[&info[..]][..], "wrong-kind"),
         (&[&leave[..leave.len() - 1]], "malformed-message"),
+        (&[&forged], "invalid-message"),
     ] {
         let with = with(self_removes);
         assert_eq!(

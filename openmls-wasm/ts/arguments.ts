@@ -8,13 +8,11 @@
 import { CoreCryptoError } from './errors.js';
 import type {
   Credential,
-  ExternalJoin,
   Identity,
   IncomingMessage,
   IncomingWelcome,
   KeyPackageExtension,
   KeyPackageOptions,
-  Reboot,
 } from './mls-types.js';
 
 /** @throws CoreCryptoError `invalid-argument` unless `value` is a Uint8Array */
@@ -135,20 +133,6 @@ export function incomingWelcome(welcome: IncomingWelcome): IncomingWelcome {
   };
 }
 
-/** A plain copy of what an external commit is made of, without properties that are undefined. */
-export function externalJoin(options: ExternalJoin): ExternalJoin {
-  if (typeof options !== 'object' || options === null) {
-    throw invalid('options', 'an object { ratchetTree?, authenticatedData?, externalPsks?, selfRemoves? }');
-  }
-  const { ratchetTree, authenticatedData, externalPsks, selfRemoves } = options;
-  return {
-    ...(ratchetTree === undefined ? {} : { ratchetTree: bytes('ratchetTree', ratchetTree) }),
-    ...(authenticatedData === undefined ? {} : { authenticatedData: bytes('authenticatedData', authenticatedData) }),
-    ...(externalPsks === undefined ? {} : { externalPsks: listOfBytes('externalPsks', externalPsks) }),
-    ...(selfRemoves === undefined ? {} : { selfRemoves: listOfBytes('selfRemoves', selfRemoves) }),
-  };
-}
-
 /** A plain copy of a credential. */
 export function credential(name: string, value: Credential): Credential {
   if (typeof value === 'object' && value !== null && value.kind === 'basic') {
@@ -219,20 +203,6 @@ export function listOfTypes(name: string, values: readonly number[]): readonly n
   }
   values.forEach((value: number, index) => integer(`${name}[${index}]`, value, 0xffff));
   return values;
-}
-
-/** A plain copy of what a new group is made of, without properties that are undefined. */
-export function reboot(options: Reboot): Reboot {
-  if (typeof options !== 'object' || options === null) {
-    throw invalid('options', 'an object { keyPackages, groupId?, ciphersuite?, externalPsks? }');
-  }
-  const { groupId, keyPackages, ciphersuite, externalPsks } = options;
-  return {
-    keyPackages: listOfBytes('keyPackages', keyPackages),
-    ...(groupId === undefined ? {} : { groupId: bytes('groupId', groupId) }),
-    ...(ciphersuite === undefined ? {} : { ciphersuite: integer('ciphersuite', ciphersuite, 0xffff) }),
-    ...(externalPsks === undefined ? {} : { externalPsks: listOfBytes('externalPsks', externalPsks) }),
-  };
 }
 
 /** @throws CoreCryptoError `invalid-argument` unless `value` is a bigint of 64 bits (RFC 9420 §12.1) */

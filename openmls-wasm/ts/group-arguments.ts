@@ -4,6 +4,7 @@ import { bytes, credential, epoch, flag, integer, invalid, listOfBytes, listOfTy
 import type {
   CommitRequest,
   Extension,
+  ExternalJoin,
   GroupOptions,
   GroupSettings,
   JoinOptions,
@@ -12,7 +13,9 @@ import type {
   MemberIdentity,
   PastEpochSecrets,
   ProposalRequest,
+  ProposalTarget,
   ProposeOptions,
+  Reboot,
   WireFormatPolicy,
 } from './mls-types.js';
 
@@ -192,4 +195,40 @@ export function commit(name: string, value: CommitRequest): CommitRequest {
     leaf: optional(value.leaf, (it) => leafUpdate(`${name}.leaf`, it)),
     authenticatedData: optionalBytes(`${name}.authenticatedData`, value.authenticatedData),
   };
+}
+
+/** A plain copy of what an external commit is made of. */
+export function externalJoin(name: string, value: ExternalJoin): ExternalJoin {
+  object(name, value);
+  return {
+    ratchetTree: optionalBytes(`${name}.ratchetTree`, value.ratchetTree),
+    authenticatedData: optionalBytes(`${name}.authenticatedData`, value.authenticatedData),
+    externalPsks: optional(value.externalPsks, (it) => listOfBytes(`${name}.externalPsks`, it)),
+    selfRemoves: optional(value.selfRemoves, (it) => listOfBytes(`${name}.selfRemoves`, it)),
+    settings: optional(value.settings, (it) => settings(`${name}.settings`, it)),
+    capabilities: optional(value.capabilities, (it) => capabilities(`${name}.capabilities`, it)),
+  };
+}
+
+/** A plain copy of what a new group is made of. */
+export function reboot(name: string, value: Reboot): Reboot {
+  object(name, value);
+  return {
+    keyPackages: listOfBytes(`${name}.keyPackages`, value.keyPackages),
+    groupId: optionalBytes(`${name}.groupId`, value.groupId),
+    extensions: optional(value.extensions, (it) => list(`${name}.extensions`, it, extension)),
+    ciphersuite: optional(value.ciphersuite, (it) => integer(`${name}.ciphersuite`, it, 0xffff)),
+    externalPsks: optional(value.externalPsks, (it) => listOfBytes(`${name}.externalPsks`, it)),
+  };
+}
+
+/** A plain copy of where a proposal from outside goes. */
+export function proposalTarget(name: string, value: ProposalTarget): ProposalTarget {
+  object(name, value);
+  return { groupId: bytes(`${name}.groupId`, value.groupId), epoch: epoch(`${name}.epoch`, value.epoch) };
+}
+
+/** Plain copies of extensions. */
+export function extensions(name: string, values: readonly Extension[]): readonly Extension[] {
+  return list(name, values, extension);
 }

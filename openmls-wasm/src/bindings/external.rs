@@ -8,18 +8,20 @@ use wasm_bindgen::prelude::*;
 use super::{
     client::{entry, uint8, JsMlsClient},
     convert::{optional_bytes, optional_list_of_bytes, thrown, to_js, JsResult},
+    requests::{capabilities, optional, settings},
     view::{views, MemberView},
 };
 use crate::client::{ExternalJoin, GroupInfoDetails};
 
-/// Reads `{ ratchetTree?, authenticatedData?, externalPsks?, selfRemoves? }`.
+/// Reads `{ ratchetTree?, authenticatedData?, externalPsks?, selfRemoves?, settings?, capabilities? }`.
 fn external_join(options: &JsValue) -> JsResult<ExternalJoin> {
     Ok(ExternalJoin {
         ratchet_tree: optional_bytes(options, "ratchetTree")?,
         authenticated_data: optional_bytes(options, "authenticatedData")?.unwrap_or_default(),
         external_psks: optional_list_of_bytes(options, "externalPsks")?.unwrap_or_default(),
         self_removes: optional_list_of_bytes(options, "selfRemoves")?.unwrap_or_default(),
-        ..ExternalJoin::default()
+        settings: optional(options, "settings", settings)?,
+        capabilities: optional(options, "capabilities", capabilities)?,
     })
 }
 

@@ -1,10 +1,12 @@
 //! Proposals from outside a group.
 
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::{
     client::{entry, JsMlsClient},
     convert::{bytes, epoch, property, thrown, JsResult},
+    requests::extension,
 };
 use crate::client::ProposalTarget;
 
@@ -47,6 +49,31 @@ impl JsMlsClient {
         let target = target(&target_group)?;
         self.0
             .propose_external_remove(&target, sender_index, leaf_index, id.as_deref())
+            .map_err(thrown)
+            .and_then(entry)
+    }
+
+    /// Proposes other group context extensions, all of them, as an external sender.
+    #[wasm_bindgen(js_name = proposeExternalGroupContextExtensions)]
+    pub fn propose_external_group_context_extensions(
+        &mut self,
+        target_group: JsValue,
+        sender_index: u32,
+        extensions: Array,
+        id: Option<String>,
+    ) -> JsResult<JsValue> {
+        let target = target(&target_group)?;
+        let extensions = extensions
+            .iter()
+            .map(|value| extension(&value))
+            .collect::<JsResult<Vec<_>>>()?;
+        self.0
+            .propose_external_group_context_extensions(
+                &target,
+                sender_index,
+                &extensions,
+                id.as_deref(),
+            )
             .map_err(thrown)
             .and_then(entry)
     }

@@ -9,17 +9,18 @@ use super::{
         epoch, list_of_bytes, optional_bytes, optional_list_of_bytes, optional_u16, thrown,
         JsResult,
     },
+    requests::{extension, list},
 };
 use crate::client::Reboot;
 
-/// Reads `{ groupId?, keyPackages?, ciphersuite?, externalPsks? }`.
+/// Reads `{ groupId?, keyPackages?, extensions?, ciphersuite?, externalPsks? }`.
 fn reboot(options: &JsValue) -> JsResult<Reboot> {
     Ok(Reboot {
         group_id: optional_bytes(options, "groupId")?,
         key_packages: optional_list_of_bytes(options, "keyPackages")?.unwrap_or_default(),
+        extensions: list(options, "extensions", extension)?,
         ciphersuite: optional_u16(options, "ciphersuite")?,
         external_psks: optional_list_of_bytes(options, "externalPsks")?.unwrap_or_default(),
-        ..Reboot::default()
     })
 }
 

@@ -93,7 +93,7 @@ pub(super) fn capabilities(value: &JsValue) -> JsResult<AppCapabilities> {
 }
 
 /// Reads `{ kind, … }`; see `Extension` in `ts/`.
-fn extension(value: &JsValue) -> JsResult<Extension> {
+pub(super) fn extension(value: &JsValue) -> JsResult<Extension> {
     Ok(match kind(value).as_str() {
         "required-capabilities" => Extension::RequiredCapabilities {
             extension_types: numbers(value, "extensionTypes")?,
@@ -177,7 +177,7 @@ fn flag(value: &JsValue, name: &str, default: bool) -> bool {
     property(value, name).as_bool().unwrap_or(default)
 }
 
-fn optional<T>(
+pub(super) fn optional<T>(
     value: &JsValue,
     name: &str,
     read: impl FnOnce(&JsValue) -> JsResult<T>,
@@ -189,7 +189,7 @@ fn optional<T>(
     }
 }
 
-fn list<T>(
+pub(super) fn list<T>(
     value: &JsValue,
     name: &str,
     read: impl Fn(&JsValue) -> JsResult<T>,

@@ -81,6 +81,7 @@ impl MlsClient {
     /// # Errors
     /// `no-identity`, `malformed-message`, `wrong-kind`; `ratchet-tree-missing` if nobody brings the
     /// tree; `invalid-group-info` (signature, tree, no external public key, …);
+    /// `invalid-message` for a SelfRemove proposal that is not valid there;
     /// `unsupported-ciphersuite` for one that this client's signature key does not fit;
     /// `unknown-psk`, `duplicate-id`; `invalid-argument` for settings that cannot be; `pending-commit` while another commit of this client to that
     /// group waits; `commit-rejected` if the group does not admit this client.

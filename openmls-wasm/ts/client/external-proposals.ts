@@ -1,8 +1,9 @@
 /** Proposals from outside a group: of senders that it lists, and of clients that ask to be added (RFC 9420 §12.1.8). */
 
 import * as check from '../arguments.js';
+import * as checkGroup from '../group-arguments.js';
 import { ExternalMethods } from './external.js';
-import type { OutboxEntry, ProposalTarget } from '../mls-types.js';
+import type { Extension, OutboxEntry, ProposalTarget } from '../mls-types.js';
 
 /**
  * Proposals from outside a group: of senders that it lists, and of clients that ask to be added (RFC 9420 §12.1.8). Part
@@ -22,7 +23,7 @@ export abstract class ExternalProposalMethods extends ExternalMethods {
   ): Promise<OutboxEntry> {
     return this.send((client) =>
       client.proposeExternalAdd(
-        proposalTarget(target),
+        checkGroup.proposalTarget('target', target),
         check.integer('senderIndex', senderIndex, 0xffffffff),
         check.bytes('keyPackage', keyPackage),
         check.optionalText('id', id),
@@ -43,9 +44,30 @@ export abstract class ExternalProposalMethods extends ExternalMethods {
   ): Promise<OutboxEntry> {
     return this.send((client) =>
       client.proposeExternalRemove(
-        proposalTarget(target),
+        checkGroup.proposalTarget('target', target),
         check.integer('senderIndex', senderIndex, 0xffffffff),
         check.integer('leafIndex', leafIndex, 0xffffffff),
+        check.optionalText('id', id),
+      ),
+    );
+  }
+
+  /**
+   * Proposes other group context extensions, all of them, as the external sender at `senderIndex` of the group's list;
+   * see {@link proposeExternalAdd}.
+   * @throws `no-identity`, `invalid-argument`, `invalid-credential`, `duplicate-id`
+   */
+  proposeExternalGroupContextExtensions(
+    target: ProposalTarget,
+    senderIndex: number,
+    extensions: readonly Extension[],
+    id?: string,
+  ): Promise<OutboxEntry> {
+    return this.send((client) =>
+      client.proposeExternalGroupContextExtensions(
+        checkGroup.proposalTarget('target', target),
+        check.integer('senderIndex', senderIndex, 0xffffffff),
+        checkGroup.extensions('extensions', extensions),
         check.optionalText('id', id),
       ),
     );
@@ -59,17 +81,10 @@ export abstract class ExternalProposalMethods extends ExternalMethods {
   proposeJoin(target: ProposalTarget, keyPackage: Uint8Array, id?: string): Promise<OutboxEntry> {
     return this.send((client) =>
       client.proposeJoin(
-        proposalTarget(target),
+        checkGroup.proposalTarget('target', target),
         check.bytes('keyPackage', keyPackage),
         check.optionalText('id', id),
       ),
     );
   }
-}
-
-function proposalTarget(target: ProposalTarget): ProposalTarget {
-  if (typeof target !== 'object' || target === null) {
-    throw check.invalid('target', 'an object { groupId, epoch }');
-  }
-  return { groupId: check.bytes('target.groupId', target.groupId), epoch: check.epoch('target.epoch', target.epoch) };
 }

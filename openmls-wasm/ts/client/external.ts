@@ -1,6 +1,7 @@
 /** Group infos, ratchet trees, exported secrets, and joining by oneself (RFC 9420 §8.5, §12.4.3). */
 
 import * as check from '../arguments.js';
+import * as checkGroup from '../group-arguments.js';
 import { CommitMethods } from './commits.js';
 import type { ExternalJoin, GroupInfoDetails, Member, OutboxEntry } from '../mls-types.js';
 
@@ -36,13 +37,13 @@ export abstract class ExternalMethods extends CommitMethods {
    * {@link receiveMessage}; {@link rejectCommit} ends it if the delivery service has refused it. What the log holds before
    * the commit is passed over unless the group that is stored can read it.
    * @throws `no-identity`, `malformed-message`, `wrong-kind`, `ratchet-tree-missing`, `invalid-group-info`,
-   * `unsupported-ciphersuite`, `unknown-psk`, `pending-commit`, `commit-rejected`, `duplicate-id`
+   * `invalid-message`, `unsupported-ciphersuite`, `unknown-psk`, `pending-commit`, `commit-rejected`, `duplicate-id`
    */
   joinByExternalCommit(groupInfo: Uint8Array, options: ExternalJoin = {}, id?: string): Promise<OutboxEntry> {
     return this.send((client) =>
       client.joinByExternalCommit(
         check.bytes('groupInfo', groupInfo),
-        check.externalJoin(options),
+        checkGroup.externalJoin('options', options),
         check.optionalText('id', id),
       ),
     );
@@ -55,7 +56,7 @@ export abstract class ExternalMethods extends CommitMethods {
    */
   inspectExternalJoin(groupInfo: Uint8Array, options: ExternalJoin = {}): Promise<Member[]> {
     return this.read((client) =>
-      client.inspectExternalJoin(check.bytes('groupInfo', groupInfo), check.externalJoin(options)),
+      client.inspectExternalJoin(check.bytes('groupInfo', groupInfo), checkGroup.externalJoin('options', options)),
     );
   }
 

@@ -1,6 +1,7 @@
 /** Recovery from a fork: members that merged different commits and cannot read each other any more. */
 
 import * as check from '../arguments.js';
+import * as checkGroup from '../group-arguments.js';
 import { ExternalProposalMethods } from './external-proposals.js';
 import type { OutboxEntry, Reboot } from '../mls-types.js';
 
@@ -57,7 +58,7 @@ export abstract class RecoveryMethods extends ExternalProposalMethods {
    */
   rebootGroup(groupId: Uint8Array, options: Reboot, id?: string): Promise<OutboxEntry> {
     return this.send((client) =>
-      client.rebootGroup(check.bytes('groupId', groupId), check.reboot(options), check.optionalText('id', id)),
+      client.rebootGroup(check.bytes('groupId', groupId), checkGroup.reboot('options', options), check.optionalText('id', id)),
     );
   }
 }

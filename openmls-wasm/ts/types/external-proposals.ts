@@ -1,6 +1,7 @@
 /** Proposals from outside a group. */
 
 import type { OutboxEntry } from './outbox.js';
+import type { Extension } from './proposals.js';
 
 /** Where a proposal from outside goes: what a group info or the delivery service says of the group. */
 export interface ProposalTarget {
@@ -19,6 +20,13 @@ export interface ExternalProposalApi {
   proposeExternalAdd(target: ProposalTarget, senderIndex: number, keyPackage: Uint8Array, id?: string): OutboxEntry;
   /** Proposes a removal as an external sender. */
   proposeExternalRemove(target: ProposalTarget, senderIndex: number, leafIndex: number, id?: string): OutboxEntry;
+  /** Proposes other group context extensions as an external sender. */
+  proposeExternalGroupContextExtensions(
+    target: ProposalTarget,
+    senderIndex: number,
+    extensions: readonly Extension[],
+    id?: string,
+  ): OutboxEntry;
   /** Asks to be added. */
   proposeJoin(target: ProposalTarget, keyPackage: Uint8Array, id?: string): OutboxEntry;
 }

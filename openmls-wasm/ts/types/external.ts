@@ -1,7 +1,9 @@
 /** Group infos, ratchet trees, exported secrets, and joining by oneself. */
 
 import type { Member } from './identity.js';
+import type { KeyPackageCapabilities } from './key-packages.js';
 import type { OutboxEntry } from './outbox.js';
+import type { GroupSettings } from './settings.js';
 
 /** What a group info says of itself (RFC 9420 §12.4.3). Nothing of it is verified: only joining does that. */
 export interface GroupInfoDetails {
@@ -33,6 +35,10 @@ export interface ExternalJoin {
   readonly externalPsks?: readonly Uint8Array[] | undefined;
   /** SelfRemove proposals, as framed MLSMessages, of members that are leaving: they go with this commit. */
   readonly selfRemoves?: readonly Uint8Array[] | undefined;
+  /** How the group treats its messages here; default as before if it is stored, or else as by the client's options. */
+  readonly settings?: Partial<GroupSettings> | undefined;
+  /** The app's own types that the leaf lists; default those of the client's options, and those of the old leaf. */
+  readonly capabilities?: KeyPackageCapabilities | undefined;
 }
 
 /**

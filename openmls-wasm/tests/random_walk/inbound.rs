@@ -241,9 +241,15 @@ fn receive_without_position(world: &mut World, client: ClientIndex, sent: &Rc<Se
     let mut view = devices[client].view.clone();
     let said = match view.process(&groups[sent.group], sent) {
         // Not for ever: fetch what lies between and try again.
-        Err(code @ ("group-not-found" | "future-epoch")) => {
+        Err(code @ "group-not-found") => {
             let expected = Expected::Code(code);
             world.attempt(client, expected, |mls| mls.receive_message(delivered));
+            return;
+        }
+        // It would be kept, see early.rs.
+        Err(code @ "future-epoch") => {
+            let expected = Expected::Code(code);
+            world.attempt(client, expected, |mls| mls.process_message(&sent.bytes));
             return;
         }
         Err(code) => Some(Said::Failed { code: code.into() }),

@@ -806,3 +806,57 @@ fn who_sends_no_public_messages_cannot_leave_by_self_remove() {
 fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
     result.unwrap_err().code()
 }
+
+#[test]
+fn a_certificate_for_a_generated_key_outlives_the_commits_that_lost() {
+    let mut trio = Trio::new();
+    let group = trio.group.clone();
+    let bob = &mut trio.members[1].client;
+    let key = bob.generate_signature_key(1).unwrap();
+    let chain = Credential::X509 {
+        certificates: vec![common::x509::certificate("bob", &key)],
+    };
+    let leaf = LeafUpdate {
+        credential: Some(chain),
+        ..LeafUpdate::default()
+    };
+    let request = CommitRequest {
+        leaf: leaf.clone(),
+        ..CommitRequest::default()
+    };
+    // The proposal loses its epoch, and the commit is refused: the key waits for the next attempt.
+    trio.propose(1, &ProposalRequest::Update(leaf));
+    trio.commit(
+        0,
+        &CommitRequest {
+            include_pending: false,
+            ..inline_update()
+        },
+    );
+    let entry = trio.members[1]
+        .client
+        .commit(&group, &request, None)
+        .unwrap();
+    trio.rehydrate();
+    trio.members[1].client.reject_commit(&entry.id).unwrap();
+    trio.commit(1, &request);
+    let bob = trio.members[0].info(&group).members[1].clone();
+    assert_eq!(bob.signature_key, key);
+    assert_eq!(bob.certificates.len(), 1);
+    trio.assert_agreed();
+    trio.assert_nothing_left_behind();
+    // Once it has been in the leaf, it goes with it.
+    let basic = CommitRequest {
+        leaf: LeafUpdate {
+            new_signature_key: true,
+            ..new_credential(b"bob")
+        },
+        ..CommitRequest::default()
+    };
+    trio.commit(1, &basic);
+    trio.assert_agreed();
+    trio.assert_nothing_left_behind();
+    let records = Database::of(&trio.members[1].client);
+    assert_eq!(records.count(Category::GeneratedSignatureKey), 0);
+    assert_eq!(records.count(Category::SignatureKeyPair), 2);
+}

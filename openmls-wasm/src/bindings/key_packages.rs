@@ -12,11 +12,12 @@ use super::{
         JsResult,
     },
     identity::CredentialView,
+    requests,
     view::views,
 };
 use crate::client::{
-    AppCapabilities, Capabilities, Extension, KeyPackageDetails, KeyPackageInfo, KeyPackageOptions,
-    KeyPackageState, LifetimeStatus,
+    Capabilities, Extension, KeyPackageDetails, KeyPackageInfo, KeyPackageOptions, KeyPackageState,
+    LifetimeStatus,
 };
 
 #[derive(Serialize)]
@@ -150,7 +151,7 @@ fn options(value: &JsValue) -> JsResult<KeyPackageOptions> {
             .map_err(|_| invalid("a ciphersuite is a number of 16 bits"))?,
         extensions: extensions(value, "extensions")?,
         leaf_extensions: extensions(value, "leafExtensions")?,
-        capabilities: app_capabilities(&property(value, "capabilities"))?,
+        capabilities: requests::optional(value, "capabilities", requests::capabilities)?,
     })
 }
 
@@ -163,21 +164,6 @@ fn extensions(object: &JsValue, name: &str) -> JsResult<Vec<Extension>> {
         })
     };
     optional_list(object, name)?.iter().map(extension).collect()
-}
-
-/// Reads `{ extensions?, proposals? }`.
-fn app_capabilities(value: &JsValue) -> JsResult<Option<AppCapabilities>> {
-    if value.is_undefined() {
-        return Ok(None);
-    }
-    let numbers = |name| -> JsResult<Vec<u16>> {
-        let list = optional_list(value, name)?;
-        list.iter().map(|element| number(&element)).collect()
-    };
-    Ok(Some(AppCapabilities {
-        extensions: numbers("extensions")?,
-        proposals: numbers("proposals")?,
-    }))
 }
 
 fn number(value: &JsValue) -> JsResult<u16> {

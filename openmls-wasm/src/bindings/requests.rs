@@ -177,6 +177,7 @@ fn flag(value: &JsValue, name: &str, default: bool) -> bool {
     property(value, name).as_bool().unwrap_or(default)
 }
 
+/// `None` for what is missing, undefined or null.
 pub(super) fn optional<T>(
     value: &JsValue,
     name: &str,

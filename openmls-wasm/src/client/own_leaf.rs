@@ -11,6 +11,7 @@ use openmls::prelude::{
 };
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_traits::{storage::StorageProvider as _, OpenMlsProvider};
+use serde::{Deserialize, Serialize};
 
 use super::{
     capabilities, credential, extensions, external_join, groups,
@@ -24,7 +25,8 @@ use crate::storage::{key, Category, GranularStorage};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeafUpdate {
     /// The new credential. A certificate chain is for the leaf's signature key, or for the one that
-    /// [`generate_signature_key`](super::MlsClient::generate_signature_key) made.
+    /// [`generate_signature_key`](super::MlsClient::generate_signature_key) made; that one waits
+    /// again if the proposal or commit is lost.
     pub credential: Option<Credential>,
     /// Whether the leaf gets a new signature key. With a certificate chain for a generated key it
     /// gets that one.
@@ -117,7 +119,8 @@ fn new_signer(
 ) -> Result<Option<SignatureKeyPair>> {
     let storage = provider.storage();
     let scheme = group.ciphersuite().signature_algorithm();
-    let signer = match credential.certified_key()? {
+    let certified = credential.certified_key()?;
+    let signer = match certified {
         Some(key) if key == identity.public.signature_public_key && !update.new_signature_key => {
             return Ok(None)
         }
@@ -135,12 +138,20 @@ fn new_signer(
         None => return Ok(None),
     };
     signer.store(storage)?;
-    storage.put(
-        Category::OwnSignatureKey,
-        &record_key(group, signer.public()),
-        &(),
-    )?;
+    let made = MadeKey {
+        waits_for_its_leaf: certified.is_some(),
+    };
+    let key = record_key(group, signer.public());
+    storage.put(Category::OwnSignatureKey, &key, &made)?;
     Ok(Some(signer))
+}
+
+/// A signature key pair that was made for the own leaf of a group.
+#[derive(Serialize, Deserialize)]
+struct MadeKey {
+    /// Whether there is a certificate for it and no leaf has had it yet: if its proposal or commit is
+    /// lost, the certificate is not to be lost with it.
+    waits_for_its_leaf: bool,
 }
 
 fn record_key(group: &MlsGroup, public_key: &[u8]) -> String {
@@ -284,12 +295,23 @@ fn delete_signature_keys(
     let category = Category::OwnSignatureKey;
     let scheme = group.ciphersuite().signature_algorithm();
     let group_id = key::bytes_key(group.group_id().as_slice());
+    let in_leaf = group.own_leaf_node().map(|leaf| leaf.signature_key());
     for record in storage.keys_in_range(category, &group_id)? {
+        let made: Option<MadeKey> = storage.get(category, &record)?;
+        let waits = made.is_some_and(|made| made.waits_for_its_leaf);
         let Some(public_key) = record.rsplit('/').next().and_then(key::parse_bytes_key) else {
             continue;
         };
-        if !needed.contains(&public_key.as_slice()) {
-            storage.delete(category, &record)?;
+        let is_in_leaf = in_leaf.is_some_and(|key| key.as_slice() == public_key);
+        if needed.contains(&public_key.as_slice()) {
+            if waits && is_in_leaf {
+                let waits_for_its_leaf = false;
+                storage.put(category, &record, &MadeKey { waits_for_its_leaf })?;
+            }
+            continue;
+        }
+        storage.delete(category, &record)?;
+        if !waits || !signature_key::wait_again(storage, &public_key, scheme)? {
             SignatureKeyPair::delete(storage, &public_key, scheme)?;
         }
     }

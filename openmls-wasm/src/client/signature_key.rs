@@ -40,6 +40,24 @@ pub(super) fn discard_generated(storage: &GranularStorage) -> Result<()> {
     Ok(())
 }
 
+/// Lets a key pair that is stored wait for its credential again, unless another one does by now.
+/// Returns whether it does.
+pub(super) fn wait_again(
+    storage: &GranularStorage,
+    public_key: &[u8],
+    scheme: SignatureScheme,
+) -> Result<bool> {
+    if storage.contains(Category::GeneratedSignatureKey, SINGLETON)? {
+        return Ok(false);
+    }
+    let generated = Generated {
+        public_key: public_key.to_vec(),
+        scheme,
+    };
+    storage.put(Category::GeneratedSignatureKey, SINGLETON, &generated)?;
+    Ok(true)
+}
+
 impl MlsClient {
     /// Generates a signature key pair of the ciphersuite's scheme for a credential that is made
     /// later, and returns the public key. One that was generated before and not used is deleted.

@@ -15,9 +15,10 @@ import { debugSections, namedModule, reportSize } from './size-report.mjs'
 const wasmTarget = 'wasm32-unknown-unknown'
 const thisScript = fileURLToPath(import.meta.url)
 
-/** The two flavours of the wasm. `test-hooks` can be made to panic; tests use it, nobody ships it. */
+/** The flavours of the wasm. `pq` has post-quantum ciphersuites. `test-hooks` can be made to panic: tests use it, nobody ships it. */
 const flavours = {
   release: { features: [], folder: join(packageDir, 'pkg'), optimize: true },
+  pq: { features: ['--features', 'pq'], folder: join(packageDir, 'pkg-pq'), optimize: true },
   'test-hooks': { features: ['--features', 'test-hooks'], folder: join(packageDir, 'pkg-test'), optimize: false },
 }
 
@@ -32,10 +33,10 @@ const wasmFeatures = [
   'nontrapping-float-to-int', 'reference-types', 'sign-ext',
 ].map((feature) => `--enable-${feature}`)
 
-/** @param {'release' | 'test-hooks'} flavour @param {{wasmBindgen: string}} tools */
+/** @param {'release' | 'pq' | 'test-hooks'} flavour @param {{wasmBindgen: string}} tools */
 export async function buildWasm(flavour, tools) {
   const shipped = join(flavours[flavour].folder, 'openmls_wasm_bg.wasm')
-  // Cargo would see by itself that nothing changed, but both flavours share one output: each would undo the other.
+  // Cargo would see by itself that nothing changed, but the flavours share one output: each would undo the others.
   const inputs = {
     files: [
       thisScript, wrapGlue, glueTypes, join(root, 'Cargo.toml'), join(root, 'Cargo.lock'), join(packageDir, 'Cargo.toml'),
@@ -60,8 +61,8 @@ async function compileWasm(flavour, shipped, { wasmBindgen }) {
   let module = join(scratch, 'openmls_wasm_bg.wasm')
   if (optimize) {
     await step('Optimizing with wasm-opt -Oz', '1 min', () =>
-      mustRun(process.execPath, [wasmOptScript(), module, '-o', namedModule, '-Oz', '-g', ...wasmFeatures]))
-    module = namedModule
+      mustRun(process.execPath, [wasmOptScript(), module, '-o', namedModule(flavour), '-Oz', '-g', ...wasmFeatures]))
+    module = namedModule(flavour)
   }
   const named = readFileSync(module)
   mkdirSync(folder, { recursive: true })
@@ -69,7 +70,7 @@ async function compileWasm(flavour, shipped, { wasmBindgen }) {
   copyFileSync(glueTypes, join(folder, 'openmls_wasm.d.ts'))
   // The test flavour keeps its names: a panic in a test then has a readable stack.
   writeFileSync(shipped, optimize ? withoutCustomSections(named, debugSections) : named)
-  if (optimize) reportSize(named)
+  if (optimize) reportSize(flavour, named)
 }
 
 /** The TypeScript part of the npm package: ts/ to dist/. */
@@ -112,7 +113,7 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
   main(async () => {
     const tools = await setUpToBuild()
     await buildApp(tools)
-    if (process.argv.includes('--test-hooks')) await buildWasm('test-hooks', tools)
+    for (const flavour of ['pq', 'test-hooks']) if (process.argv.includes(`--${flavour}`)) await buildWasm(flavour, tools)
     say(`\nBuilt: ${join('openmls-wasm', 'pkg')}, ${join('openmls-wasm', 'dist')}, ${join('frontend', 'dist')} and the delivery service.`)
   })
 }

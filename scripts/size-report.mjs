@@ -1,5 +1,5 @@
-// Prints the size of the wasm, by crate, against its limits. A size over a limit is a failure.
-//   node scripts/size-report.mjs [module.wasm]     (with its name section, for the table)
+// Prints the size of each build of the wasm, by crate, against its limits. A size over a limit is a failure.
+//   node scripts/size-report.mjs [release | pq]     (default: those that were built)
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -8,20 +8,27 @@ import { functions, sections, withoutCustomSections } from './lib/wasm-file.mjs'
 import { targetDir } from './lib/paths.mjs'
 import { Problem, main, say } from './lib/say.mjs'
 
-const limits = { raw: 2_000_000, brotli: 450_000 }
-const aims = { raw: 1_300_000, brotli: 350_000 }
+const builds = {
+  release: { folder: 'pkg', limits: { raw: 2_000_000, brotli: 450_000 }, aims: { raw: 1_300_000, brotli: 350_000 } },
+  pq: { folder: 'pkg-pq', limits: { raw: 2_400_000, brotli: 560_000 }, aims: {} },
+}
 const rows = 18
 const kB = (bytes) => `${(bytes / 1000).toFixed(1)} kB`
 
 /** Custom sections that no browser reads. */
 export const debugSections = ['name', 'producers', 'target_features']
-export const namedModule = join(targetDir, 'wasm-bindgen', 'release', 'openmls_wasm_bg.named.wasm')
+/** @param {'release' | 'pq'} flavour */
+export const namedModule = (flavour) => join(targetDir, 'wasm-bindgen', flavour, 'openmls_wasm_bg.named.wasm')
 
-/** @param {Buffer} named the optimized module, function names included; what is shipped is the same without them */
-export function reportSize(named) {
+/**
+ * @param {'release' | 'pq'} flavour
+ * @param {Buffer} named the optimized module, function names included; what is shipped is the same without them
+ */
+export function reportSize(flavour, named) {
+  const { folder, limits, aims } = builds[flavour]
   const shipped = withoutCustomSections(named, debugSections)
   const brotli = brotliCompressSync(shipped, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: shipped.length } }).length
-  say('\nSize of openmls_wasm_bg.wasm')
+  say(`\nSize of ${folder}/openmls_wasm_bg.wasm`)
   say(line('raw', shipped.length, limits.raw, aims.raw))
   say(line('gzip', gzipSync(shipped, { level: 9 }).length))
   say(line('brotli', brotli, limits.brotli, aims.brotli))
@@ -35,7 +42,7 @@ export function reportSize(named) {
 }
 
 function line(kind, size, limit, aim) {
-  const against = limit ? `   limit ${kB(limit)}, aim ${kB(aim)}${size > limit ? '   OVER THE LIMIT' : ''}` : ''
+  const against = limit ? `   limit ${kB(limit)}${aim ? `, aim ${kB(aim)}` : ''}${size > limit ? '   OVER THE LIMIT' : ''}` : ''
   return `  ${kind.padEnd(8)}${kB(size).padStart(12)}${against}`
 }
 
@@ -93,8 +100,10 @@ function traitOf(text) {
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   main(async () => {
-    const path = process.argv[2] ?? namedModule
-    if (!existsSync(path)) throw new Problem(`There is no ${path}.`, 'Run `npm run build` first.')
-    reportSize(readFileSync(path))
+    const wanted = process.argv[2] ? [process.argv[2]] : Object.keys(builds).filter((flavour) => existsSync(namedModule(flavour)))
+    if (wanted.length === 0 || !wanted.every((flavour) => flavour in builds && existsSync(namedModule(flavour)))) {
+      throw new Problem('That was not built.', 'Run `npm run build` first, or `npm run build -- --pq`.')
+    }
+    for (const flavour of wanted) reportSize(flavour, readFileSync(namedModule(flavour)))
   })
 }

@@ -11,6 +11,7 @@
 
 import { ReceivingMethods } from './client/receiving.js';
 import type { CoreCryptoOptions } from './options.js';
+import { WasmEngineHost } from './wasm-engine-host.js';
 
 /**
  * A client: one identity on one device, with its key packages and groups, in one database.
@@ -19,6 +20,14 @@ import type { CoreCryptoOptions } from './options.js';
  * `writer-lost`, `closed`, `invalid-argument`, and the codes that are named at the method.
  */
 export class CoreCryptoClient extends ReceivingMethods {
+  /**
+   * A client that is not open yet. `receiveMessage` and `receiveWelcome` may be called from now on, and go through the
+   * durable queue; other calls wait for {@link open}.
+   */
+  constructor(options: CoreCryptoOptions) {
+    super(options, (source) => new WasmEngineHost(source));
+  }
+
   /**
    * Opens a client. Then look into {@link inbox} and {@link outbox}: what the last run left is there. (To hear of what is
    * processed while opening, make the client with `new`, listen, and call {@link open}.)

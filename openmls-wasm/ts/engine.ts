@@ -13,7 +13,6 @@
  * no script made from a string.
  */
 
-import { createGlue } from '../pkg/openmls_wasm.js';
 import { CoreCryptoError, messageOf } from './errors.js';
 import type { Category, MlsClientApi } from './mls-types.js';
 
@@ -48,22 +47,46 @@ interface Glue {
   };
 }
 
-/** The module of the default file, shared by all clients of the page. */
-let defaultModule: Promise<WebAssembly.Module> | undefined;
+/** One of the builds of the wasm: its glue, and its file beside it. */
+export class WasmBuild {
+  /** @internal */
+  readonly createGlue: () => unknown;
+  readonly #file: () => URL;
+  #module: Promise<WebAssembly.Module> | undefined;
 
-/** Starts instances of the package's wasm. */
-export class WasmEngineHost implements EngineHost {
+  /** @param file a function of `new URL(…, import.meta.url)`: what bundlers find, and put beside the app */
+  constructor(createGlue: () => unknown, file: () => URL) {
+    this.createGlue = createGlue;
+    this.#file = file;
+  }
+
+  /**
+   * The compiled file, shared by all clients of the page.
+   * @internal
+   */
+  module(): Promise<WebAssembly.Module> {
+    this.#module ??= forgetOnFailure(compile(this.#file()), () => {
+      this.#module = undefined;
+    });
+    return this.#module;
+  }
+}
+
+/** Starts instances of a build of the wasm. */
+export class BuildEngineHost implements EngineHost {
+  readonly #build: WasmBuild;
   readonly #source: WasmSource | PromiseLike<WasmSource> | undefined;
   #module: Promise<WebAssembly.Module> | undefined;
 
-  /** @param source default: the file next to the package's code, found by bundlers through `import.meta.url`. */
-  constructor(source?: WasmSource | PromiseLike<WasmSource>) {
+  /** @param source of the wasm file, default: that of the build */
+  constructor(build: WasmBuild, source?: WasmSource | PromiseLike<WasmSource>) {
+    this.#build = build;
     this.#source = source;
   }
 
   async start(): Promise<Engine> {
     try {
-      const glue = createGlue() as Glue;
+      const glue = this.#build.createGlue() as Glue;
       const { memory } = await glue({ module_or_path: await this.#compiled() });
       const client = new glue.MlsClient();
       return {
@@ -85,13 +108,10 @@ export class WasmEngineHost implements EngineHost {
   }
 
   #compiled(): Promise<WebAssembly.Module> {
-    if (this.#source === undefined) {
-      defaultModule ??= forgetOnFailure(compile(new URL('../pkg/openmls_wasm_bg.wasm', import.meta.url)), () => {
-        defaultModule = undefined;
-      });
-      return defaultModule;
-    }
     const source = this.#source;
+    if (source === undefined) {
+      return this.#build.module();
+    }
     this.#module ??= forgetOnFailure(Promise.resolve(source).then(compile), () => {
       this.#module = undefined;
     });

@@ -1,7 +1,7 @@
 /** The public surface of `openmls-wasm`. */
 
 export { CoreCryptoClient } from './core-crypto-client.js';
-export { WasmEngineHost, type Engine, type EngineHost, type WasmSource } from './engine.js';
+export { BuildEngineHost, WasmBuild, type Engine, type EngineHost, type WasmSource } from './engine.js';
 export {
   CLIENT_ERROR_CODES,
   CoreCryptoError,
@@ -41,4 +41,5 @@ export {
 } from './persister.js';
 export type { RetryPolicy } from './retry.js';
 export type { ClientState } from './session.js';
+export { WasmEngineHost } from './wasm-engine-host.js';
 export { requestWebLock, type RequestWriter, type WriterLock } from './writer-lock.js';

@@ -6,7 +6,7 @@
  * it was, and every call made meanwhile rejects with the same error (promise G6).
  */
 
-import { WasmEngineHost, type Engine, type EngineHost } from './engine.js';
+import type { Engine, EngineHost, WasmSource } from './engine.js';
 import { CoreCryptoError, isMlsError, messageOf } from './errors.js';
 import { Emitter, type CoreCryptoEvents } from './events.js';
 import * as checkGroup from './group-arguments.js';
@@ -22,6 +22,9 @@ import { requestWebLock, type WriterLock } from './writer-lock.js';
 
 /** `failed`: opening failed, or the database was taken over. Open a new client. */
 export type ClientState = 'opening' | 'open' | 'closed' | 'failed';
+
+/** Makes the engine host for a source of the wasm; undefined: the file of the build. */
+export type MakeEngineHost = (source: WasmSource | PromiseLike<WasmSource> | undefined) => EngineHost;
 
 /** See the module's documentation. */
 export class Session {
@@ -40,9 +43,9 @@ export class Session {
   #loop: WriteBehind | undefined;
   #gate: { readonly pass: (loop: WriteBehind) => void; readonly reject: (error: CoreCryptoError) => void }[] = [];
 
-  constructor(options: CoreCryptoOptions) {
+  constructor(options: CoreCryptoOptions, makeHost: MakeEngineHost) {
     this.#options = options;
-    this.#host = options.engine ?? new WasmEngineHost(options.wasm);
+    this.#host = options.engine ?? makeHost(options.wasm);
     this.#persister =
       options.persister ?? new IndexedDbPersister({ name: options.name, durability: options.durability });
     this.#incoming = new IncomingQueue(this.#persister, this.events);

@@ -25,7 +25,7 @@ function withTestHooks() {
     name: 'test-hooks',
     enforce: 'pre',
     transform(code, id) {
-      return id.endsWith('/openmls-wasm/dist/engine.js') ? code.replaceAll('../pkg/', '../pkg-test/') : undefined
+      return id.endsWith('/openmls-wasm/dist/wasm-engine-host.js') ? code.replaceAll('../pkg/', '../pkg-test/') : undefined
     },
   }
 }

@@ -5,7 +5,7 @@ import type { ProcessEntry } from '../incoming-queue.js';
 import type { InboxItem, MlsClientApi, OutboxEntry } from '../mls-types.js';
 import type { CoreCryptoOptions } from '../options.js';
 import type { DatabaseOrigin } from '../persister.js';
-import { Session, type ClientState } from '../session.js';
+import { Session, type ClientState, type MakeEngineHost } from '../session.js';
 import type { WriteBehind } from '../write-behind.js';
 
 /** The life of a client, and the ways a call runs. Part of `CoreCryptoClient`. */
@@ -13,12 +13,9 @@ export abstract class ClientBase {
   /** Not part of the API. */
   protected readonly session: Session;
 
-  /**
-   * A client that is not open yet. `receiveMessage` and `receiveWelcome` may be called from now on, and go through the
-   * durable queue; other calls wait for {@link open}.
-   */
-  constructor(options: CoreCryptoOptions) {
-    this.session = new Session(options);
+  /** @internal */
+  constructor(options: CoreCryptoOptions, makeHost: MakeEngineHost) {
+    this.session = new Session(options, makeHost);
   }
 
   /** Opens this client; see `CoreCryptoClient.open`. Calling it again returns the same promise. */

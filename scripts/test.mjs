@@ -34,7 +34,8 @@ const suites = (tools) => [
   { name: 'cargo fmt', parts: ['rust'], run: async () => { await components(); return check('cargo', ['fmt', '--all', '--check']) } },
   { name: 'cargo clippy, native', parts: ['rust'], run: async () => { await components(); return check('cargo', ['clippy', ...natively, '--all-targets', '--', '-D', 'warnings']) } },
   { name: 'cargo clippy, wasm32', parts: ['rust'], run: clippyForWasm },
-  { name: 'cargo test', parts: ['rust'], run: cargoTest },
+  { name: 'cargo test', parts: ['rust'], run: () => cargoTest(natively) },
+  { name: 'cargo test, post-quantum', parts: ['rust'], run: () => cargoTest(['-p', 'openmls-wasm', '--features', 'pq', '--test', 'pq']) },
   { name: 'build', parts: ['wasm', 'ts', 'e2e'], run: () => buildAll(tools) },
   { name: 'wasm-pack test, headless browser', parts: ['wasm'], run: () => wasmPackTest(tools) },
   { name: 'tsc', parts: ['ts'], run: typeCheck },
@@ -52,8 +53,8 @@ async function clippyForWasm() {
   ])
 }
 
-async function cargoTest() {
-  const { code, output } = await run('cargo', ['test', ...natively, '--no-fail-fast'], { timeoutMs: 25 * minutes })
+async function cargoTest(what) {
+  const { code, output } = await run('cargo', ['test', ...what, '--no-fail-fast'], { timeoutMs: 25 * minutes })
   return settled(rustCounts(output), code)
 }
 

@@ -1,0 +1,47 @@
+// A group of three over `openmls-wasm/pq`, with all clients closed and opened again after every step.
+import { CoreCryptoClient } from 'openmls-wasm/pq'
+
+const bytes = (text) => new TextEncoder().encode(text)
+
+/** @param {number} suite @returns what the three read, and the sizes in bytes */
+window.groupOfThree = async (suite) => {
+  const names = ['alice', 'bob', 'carol'].map((name) => `${name}-${suite}`)
+  let clients = []
+  const reopen = async () => {
+    await Promise.all(clients.map((client) => client.close()))
+    clients = await Promise.all(names.map((name) => CoreCryptoClient.open({ name })))
+  }
+  const read = async (client, message) => {
+    const { plaintext } = await client.processMessage(message)
+    return plaintext && new TextDecoder().decode(plaintext)
+  }
+  await reopen()
+  for (const [index, client] of clients.entries()) await client.createIdentity(bytes(names[index]), suite)
+  await reopen()
+  const [[first], [second]] = [await clients[1].generateKeyPackages(1), await clients[2].generateKeyPackages(1)]
+  await reopen()
+  const group = await clients[0].createGroup()
+  const add = await clients[0].addMembers(group, [first, second])
+  await clients[0].mergePendingCommit(group)
+  await reopen()
+  for (const client of clients.slice(1)) await client.joinGroup(add.welcome)
+  await reopen()
+  const hello = await clients[2].encryptMessage(group, bytes('hello'))
+  await reopen()
+  const texts = [await read(clients[0], hello), await read(clients[1], hello)]
+  const remove = await clients[1].removeMembers(group, [2])
+  await clients[1].mergePendingCommit(group)
+  await reopen()
+  for (const client of [clients[0], clients[2]]) await client.processMessage(remove.bytes)
+  await reopen()
+  const bye = await clients[0].encryptMessage(group, bytes('bye'))
+  texts.push(await read(clients[1], bye))
+  const infos = await Promise.all(clients.map((client) => client.groupInfo(group)))
+  await Promise.all(clients.map((client) => client.close()))
+  return {
+    texts,
+    active: infos.map(({ isActive }) => isActive),
+    authenticators: infos.slice(0, 2).map(({ epochAuthenticator }) => epochAuthenticator.join()),
+    sizes: [first.length, add.bytes.length, add.welcome.length, remove.bytes.length],
+  }
+}

@@ -9,7 +9,7 @@ import { ReceivingMethods } from './client/receiving.js';
 import { BuildEngineHost, WasmBuild, type WasmSource } from './engine.js';
 import type { CoreCryptoOptions } from './options.js';
 
-export * from './index.js';
+export * from './common.js';
 
 const BUILD = /* @__PURE__ */ new WasmBuild(
   createGlue,

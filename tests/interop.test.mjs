@@ -9,8 +9,8 @@ import { Profile } from './support/browser.mjs'
 
 const timeout = 120_000
 const steps = [
-  'key package, add, join', '200 messages', 'out of order', '20 alternating commits', 'remove', 'external commit',
-  'leave, by a proposal that another commits',
+  'key package, add, join', '200 messages', 'out of order', '20 alternating commits', 'commits with a pre-shared key', 'remove',
+  'external commit', 'leave, by a proposal that another commits',
 ]
 const outDir = join(root, 'tests', 'dist', 'interop')
 /** What ts-mls has for other ciphersuites than the one used here is not installed, and left out. */
@@ -34,7 +34,7 @@ after(async () => {
 })
 
 for (const founder of ['CoreCryptoClient', 'ts-mls']) {
-  for (const handshakes of ['private']) {
+  for (const handshakes of ['private', 'public']) {
     describe(`a group founded by ${founder}, ${handshakes} handshakes`, () => {
       let page
       let failed

@@ -3,20 +3,22 @@ import { CoreCryptoClient } from 'openmls-wasm'
 import { exporter, hex, text, utf8 } from './bytes.js'
 
 export class CoreCryptoMember {
-  static async open(name, options) {
+  static async open(name, { handshakes }) {
     const member = new CoreCryptoMember()
     member.name = name
-    member.options = options
-    member.database = `interop ${name} ${crypto.randomUUID()}`
-    member.client = await CoreCryptoClient.open({ name: member.database })
-    await member.client.createIdentity(utf8(name), options.ciphersuite)
+    member.options = {
+      name: `interop ${name} ${crypto.randomUUID()}`,
+      groupSettings: { wireFormatPolicy: handshakes === 'public' ? 'pure-plaintext' : 'pure-ciphertext' },
+    }
+    member.client = await CoreCryptoClient.open(member.options)
+    await member.client.createIdentity(utf8(name))
     return member
   }
 
   /** Nothing is kept but the database. */
   async reopen() {
     await this.client.close()
-    this.client = await CoreCryptoClient.open({ name: this.database, mustExist: true })
+    this.client = await CoreCryptoClient.open({ ...this.options, mustExist: true })
   }
 
   async keyPackage() {
@@ -39,19 +41,30 @@ export class CoreCryptoMember {
   }
 
   async say(words) {
-    const entry = await this.client.sendMessage(this.group, utf8(words))
+    const entry = await this.client.sendMessage(this.group, utf8(words), undefined, utf8(`data of ${this.name}`))
     await this.client.acknowledgeOutbox(entry.id)
     return entry.bytes
   }
 
-  /** The text; undefined for a message that cannot be read (again). */
+  /** What it says, and what else is known of it; undefined for a message that cannot be read (again). */
   async hear(message) {
     const item = await this.#received(this.client.receiveMessage({ bytes: message }))
-    return item?.kind === 'message' ? text(item.plaintext) : undefined
+    if (item?.kind !== 'message') return undefined
+    return { words: text(item.plaintext), sender: text(item.sender.identity), data: text(item.authenticatedData) }
   }
 
   async commit() {
     const { commit } = await this.#committed(await this.client.selfUpdate(this.group))
+    return commit
+  }
+
+  storePsk({ id, key }) {
+    return this.client.storeExternalPsk(id, key)
+  }
+
+  async commitPsk({ id }) {
+    const proposals = [{ kind: 'external-psk', pskId: id }]
+    const { commit } = await this.#committed(await this.client.commit(this.group, { proposals }))
     return commit
   }
 

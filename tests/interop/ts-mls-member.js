@@ -1,9 +1,10 @@
 // A member that is ts-mls, another implementation of RFC 9420.
 import {
-  acceptAll, createApplicationMessage, createCommit, createGroup, createGroupInfoWithExternalPubAndRatchetTree, createProposal,
-  decodeGroupState, decodeMlsMessage, defaultAuthenticationService, defaultKeyPackageEqualityConfig, defaultKeyRetentionConfig,
-  defaultLifetimeConfig, defaultPaddingConfig, emptyPskIndex, encodeGroupState, encodeMlsMessage, generateKeyPackage,
-  getCiphersuiteFromName, getCiphersuiteImpl, joinGroup, joinGroupExternal, mlsExporter, processMessage, zeroOutUint8Array,
+  bytesToBase64, createApplicationMessage, createCommit, createGroup, createGroupInfoWithExternalPubAndRatchetTree,
+  createProposal, decodeGroupState, decodeMlsMessage, defaultAuthenticationService, defaultKeyPackageEqualityConfig,
+  defaultKeyRetentionConfig, defaultLifetimeConfig, defaultPaddingConfig, emptyPskIndex, encodeGroupState, encodeMlsMessage,
+  generateKeyPackage, getCiphersuiteFromName, getCiphersuiteImpl, joinGroup, joinGroupExternal, makePskIndex, mlsExporter,
+  processPrivateMessage, processPublicMessage, zeroOutUint8Array,
 } from 'ts-mls'
 import { exporter, hex, text, utf8 } from './bytes.js'
 
@@ -52,6 +53,7 @@ export class TsMlsMember {
   static async open(name, { handshakes }) {
     const member = new TsMlsMember()
     member.name = name
+    member.psks = {}
     member.wireAsPublicMessage = handshakes === 'public'
     member.suite = await getCiphersuiteImpl(getCiphersuiteFromName(suiteName))
     return member
@@ -91,21 +93,31 @@ export class TsMlsMember {
   }
 
   async say(words) {
-    const { newState, privateMessage, consumed } = await createApplicationMessage(this.state, utf8(words), this.suite)
+    const { newState, privateMessage, consumed } = await createApplicationMessage(this.state, utf8(words), this.suite, utf8(`data of ${this.name}`))
     this.#continueWith(newState, consumed)
     return framed({ wireformat: 'mls_private_message', privateMessage })
   }
 
-  /** The text; undefined for a message that cannot be read (again). */
+  /** What it says, which is all that it tells; undefined for a message that cannot be read (again). */
   async hear(message) {
     const result = await this.#process(message).catch((error) => {
       if (error.message !== 'Desired gen in the past') throw error
     })
-    return result?.kind === 'applicationMessage' ? text(result.message) : undefined
+    return result?.kind === 'applicationMessage' ? { words: text(result.message) } : undefined
   }
 
   async commit() {
     const { commit } = await this.#commit([])
+    return commit
+  }
+
+  async storePsk({ id, key }) {
+    this.psks[bytesToBase64(id)] = key
+  }
+
+  async commitPsk({ id }) {
+    const preSharedKeyId = { psktype: 'external', pskId: id, pskNonce: crypto.getRandomValues(new Uint8Array(32)) }
+    const { commit } = await this.#commit([{ proposalType: 'psk', psk: { preSharedKeyId } }])
     return commit
   }
 
@@ -178,7 +190,7 @@ export class TsMlsMember {
   async #commit(extraProposals) {
     // OpenMLS wants the tree in the Welcome, and ts-mls has no codec for a tree by itself.
     const options = { wireAsPublicMessage: this.wireAsPublicMessage, extraProposals, ratchetTreeExtension: true }
-    const { newState, welcome, commit, consumed } = await createCommit({ state: this.state, cipherSuite: this.suite }, options)
+    const { newState, welcome, commit, consumed } = await createCommit({ state: this.state, cipherSuite: this.suite, pskIndex: this.#pskIndex() }, options)
     const bytes = framed(commit)
     const framedWelcome = welcome && framed({ wireformat: 'mls_welcome', welcome })
     this.#continueWith(newState, consumed)
@@ -187,9 +199,16 @@ export class TsMlsMember {
 
   async #process(bytes) {
     const message = unframed(bytes, 'mls_private_message', 'mls_public_message')
-    const result = await processMessage(message, this.state, emptyPskIndex, acceptAll, this.suite)
+    // Not by its `processMessage`: that looks for no pre-shared keys in a PrivateMessage.
+    const result = message.wireformat === 'mls_private_message'
+      ? await processPrivateMessage(this.state, message.privateMessage, this.#pskIndex(), this.suite)
+      : await processPublicMessage(this.state, message.publicMessage, this.#pskIndex(), this.suite)
     this.#continueWith(result.newState, result.consumed)
     return result
+  }
+
+  #pskIndex() {
+    return makePskIndex(this.state, this.psks)
   }
 
   #continueWith(state, consumed) {

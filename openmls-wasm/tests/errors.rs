@@ -9,7 +9,7 @@ use common::{pair, Database, Device};
 use openmls::prelude::SignatureScheme;
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_wasm::{
-    client::{GroupSettings, WireFormatPolicy},
+    client::{CommitRequest, Delivered, GroupSettings, ProposalRequest, WireFormatPolicy},
     storage::{Category, Record},
     ClientError, GranularStorage, MlsClient,
 };
@@ -161,6 +161,53 @@ fn a_welcome_whose_group_info_was_altered_is_invalid() {
     );
     // The key package is still there for the true one.
     bob.join_group(&welcome).unwrap();
+}
+
+#[test]
+fn what_asks_for_a_missing_pre_shared_key_can_be_read_once_it_is_there() {
+    let (mut alice, mut bob, _, group) = pair();
+    let (psk_id, psk) = (b"spoken", b"a secret over the phone");
+    alice.client.store_external_psk(psk_id, psk).unwrap();
+    let mut carol = Device::new("carol").client;
+    let key_package = carol.generate_key_packages(1).unwrap().remove(0);
+    let request = CommitRequest {
+        proposals: vec![
+            ProposalRequest::ExternalPsk {
+                psk_id: psk_id.to_vec(),
+            },
+            ProposalRequest::Add { key_package },
+        ],
+        ..CommitRequest::default()
+    };
+    let commit = alice.client.commit(&group, &request, None).unwrap();
+    let (bytes, welcome) = (commit.bytes.unwrap(), commit.welcome.unwrap());
+    let cursor = bob.client.delivery_cursor(&group).unwrap().unwrap();
+    let delivered = Delivered {
+        bytes: &bytes,
+        id: None,
+        position: Some(cursor + 1),
+        inspected_epoch: None,
+    };
+    // A client that took the commit for unreadable would be out of the group for good.
+    assert_eq!(
+        refused(&mut bob.client, |client| client.receive_message(delivered)),
+        "unknown-psk"
+    );
+    assert_eq!(
+        refused(&mut carol, |client| client.join_group(&welcome)),
+        "unknown-psk"
+    );
+    alice.client.merge_pending_commit(&group).unwrap();
+    let epoch_authenticator = alice.info(&group).epoch_authenticator;
+    for client in [&mut bob.client, &mut carol] {
+        client.store_external_psk(psk_id, psk).unwrap();
+    }
+    bob.client.receive_message(delivered).unwrap();
+    carol.join_group(&welcome).unwrap();
+    for client in [&mut bob.client, &mut carol] {
+        let info = client.group_info(&group).unwrap();
+        assert_eq!(info.epoch_authenticator, epoch_authenticator);
+    }
 }
 
 #[test]

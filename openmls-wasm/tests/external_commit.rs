@@ -440,11 +440,17 @@ fn an_external_commit_can_ask_for_a_pre_shared_key() {
     receive(&mut carol, &service, position).unwrap();
     alice.sync(&mut service, &group);
     assert_in_step(&mut alice, &mut carol, &group);
-    // A member without the key does not get in step by accident.
-    let epoch = bob.info(&group).epoch;
-    let item = receive(&mut bob, &service, position).unwrap();
-    assert!(matches!(item, Some(InboxContent::Failed { .. })));
-    assert_eq!(bob.info(&group).epoch, epoch);
+    // A member without the keys is told so, and follows when they are there.
+    let error = receive(&mut bob, &service, position).unwrap_err();
+    assert_eq!(error.code(), "unknown-psk");
+    for (psk_id, psk) in [
+        (&b"password"[..], &b"secret of all but bob"[..]),
+        (b"another", b"that too"),
+    ] {
+        bob.client.store_external_psk(psk_id, psk).unwrap();
+    }
+    receive(&mut bob, &service, position).unwrap();
+    assert_in_step(&mut bob, &mut carol, &group);
 }
 
 #[test]

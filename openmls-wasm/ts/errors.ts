@@ -275,7 +275,8 @@ export const MLS_ERROR_CODES = [
   'proposal-rejected',
   /**
    * A pre-shared key that is asked for is not stored here (RFC 9420 §8.4).
-   * Next: store it first; of a past epoch, its resumption PSK is kept only as long as the settings say.
+   * Next: store it, then repeat the call or hand the message in again. A resumption PSK is kept as long as the settings
+   * say and cannot be got back: join the group anew.
    */
   'unknown-psk',
   /**

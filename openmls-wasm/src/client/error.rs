@@ -4,7 +4,7 @@ use openmls::framing::errors::{MessageDecryptionError, SecretTreeError};
 use openmls::group::{CommitBuilderStageError, CreateCommitError};
 use openmls::prelude::{
     CreateMessageError, MergeCommitError, MergePendingCommitError, MlsGroupStateError,
-    NewGroupError, ProcessMessageError, ValidationError, WelcomeError,
+    NewGroupError, ProcessMessageError, StageCommitError, ValidationError, WelcomeError,
 };
 use openmls::schedule::errors::PskError;
 
@@ -362,6 +362,10 @@ impl From<ProcessMessageError<StorageError>> for ClientError {
             ProcessMessageError::ValidationError(ValidationError::UnableToDecrypt(error)) => {
                 error.into()
             }
+            // It can be stored, and the commit handed in again.
+            ProcessMessageError::InvalidCommit(StageCommitError::PskError(
+                PskError::KeyNotFound,
+            )) => Self::UnknownPsk,
             other => Self::InvalidMessage(other.to_string()),
         }
     }
@@ -390,6 +394,7 @@ impl From<WelcomeError<StorageError>> for ClientError {
             WelcomeError::NoMatchingKeyPackage => Self::NoMatchingKeyPackage,
             WelcomeError::GroupAlreadyExists => Self::GroupExists,
             WelcomeError::MissingRatchetTree => Self::RatchetTreeMissing,
+            WelcomeError::Psk(PskError::KeyNotFound) => Self::UnknownPsk,
             WelcomeError::LibraryError(error) => Self::internal(error),
             other => Self::InvalidWelcome(other.to_string()),
         }

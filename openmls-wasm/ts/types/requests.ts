@@ -19,24 +19,56 @@ export interface LeafUpdate {
 
 /** What a client proposes, by itself or inside a commit (RFC 9420 §12.1), told apart by `kind`. */
 export type ProposalRequest =
-  /** Add the owner of a framed key package. */
-  | { readonly kind: 'add'; readonly keyPackage: Uint8Array }
-  /** Remove a member. By itself also this client, which then leaves. */
-  | { readonly kind: 'remove'; readonly leafIndex: number }
+  | {
+      readonly kind: 'add';
+      /** The framed key package of whom to add. */
+      readonly keyPackage: Uint8Array;
+    }
+  | {
+      /** Remove a member. By itself also this client, which then leaves. */
+      readonly kind: 'remove';
+      /** Its place in the ratchet tree. */
+      readonly leafIndex: number;
+    }
   /** Replace the own leaf. Not inside a commit, which does it by `CommitRequest.leaf`. */
   | ({ readonly kind: 'update' } & LeafUpdate)
-  /** Leave (MLS extensions draft). Not inside a commit; needs a wire format policy that sends plaintext. */
-  | { readonly kind: 'self-remove' }
-  /** Mix in a key of `storeExternalPsk`; who does not have it cannot follow. */
-  | { readonly kind: 'external-psk'; readonly pskId: Uint8Array }
-  /** Mix in the resumption PSK of a past epoch of the group; who was no member then cannot follow. */
-  | { readonly kind: 'resumption-psk'; readonly epoch: bigint }
-  /** Replace the extensions of the group context. Those of the app must be among the required capabilities. */
-  | { readonly kind: 'group-context-extensions'; readonly extensions: readonly Extension[] }
-  /** Of a component of the app, gone with the epoch (MLS extensions draft). Only inside a commit. */
-  | { readonly kind: 'app-ephemeral'; readonly componentId: number; readonly data: Uint8Array }
-  /** Of a type of the app's own (RFC 9420 §17.4), which every member's leaf must list. */
-  | { readonly kind: 'app-defined'; readonly proposalType: number; readonly payload: Uint8Array };
+  | {
+      /** Leave (MLS extensions draft). Not inside a commit; needs a wire format policy that sends plaintext. */
+      readonly kind: 'self-remove';
+    }
+  | {
+      /** Mix in an external pre-shared key; who does not have it cannot follow. */
+      readonly kind: 'external-psk';
+      /** The id it was stored under, with `storeExternalPsk`. */
+      readonly pskId: Uint8Array;
+    }
+  | {
+      /** Mix in the resumption PSK of a past epoch of the group; who was no member then cannot follow. */
+      readonly kind: 'resumption-psk';
+      /** The epoch. */
+      readonly epoch: bigint;
+    }
+  | {
+      /** Replace the extensions of the group context. Those of the app must be among the required capabilities. */
+      readonly kind: 'group-context-extensions';
+      /** The new extensions, all of them. */
+      readonly extensions: readonly Extension[];
+    }
+  | {
+      /** Something that is gone with the epoch (MLS extensions draft). Only inside a commit. */
+      readonly kind: 'app-ephemeral';
+      /** The component of the app that it is for. */
+      readonly componentId: number;
+      /** The content. */
+      readonly data: Uint8Array;
+    }
+  | {
+      readonly kind: 'app-defined';
+      /** The type that the app has defined (RFC 9420 §17.4); every member's leaf must list it. */
+      readonly proposalType: number;
+      /** The content. */
+      readonly payload: Uint8Array;
+    };
 
 /** What a commit is to do (RFC 9420 §12.4). */
 export interface CommitRequest {

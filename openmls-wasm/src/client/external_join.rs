@@ -213,13 +213,15 @@ impl MlsClient {
         let epoch = message.epoch().as_u64();
         let cursor = self.delivery_cursor(group_id)?;
         match active_epoch(&self.provider, group_id)? {
-            // What lies between would be lost with the keys for it.
-            Some(group) if group >= join.epoch && is_own => {
-                if delivery::is_duplicate(cursor, delivered.position)? {
-                    return Ok(ControlFlow::Break(None));
-                }
+            Some(group) if group >= join.epoch && !is_own => {
+                return Ok(ControlFlow::Continue(()));
             }
-            Some(group) if group >= join.epoch => return Ok(ControlFlow::Continue(())),
+            // What lies between would be lost with the keys for it.
+            Some(group)
+                if group >= join.epoch && delivery::is_duplicate(cursor, delivered.position)? =>
+            {
+                return Ok(ControlFlow::Break(None));
+            }
             Some(group) if !is_own && epoch <= group && follows(cursor, delivered.position) => {
                 return Ok(ControlFlow::Continue(()));
             }

@@ -9,7 +9,7 @@ const group = await alice.createGroup();
 const groupInfo = await alice.exportGroupInfo(group);
 
 // Before joining, Bob looks who is in the group: all of it is verified, nothing is changed.
-const members = await bob.inspectExternalJoin(groupInfo);
+const { members } = await bob.inspectExternalJoin(groupInfo);
 console.log(members.map(({ identity }) => text(identity)).join(', ')); // → external-alice, external-bob
 
 // His commit goes to the delivery service like any other. He is in the group when it has been accepted.

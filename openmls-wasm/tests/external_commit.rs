@@ -104,9 +104,17 @@ fn a_newcomer_joins_by_itself_with_the_tree_inside_or_beside_the_group_info() {
             authenticated_data: b"let me in".to_vec(),
             ..Default::default()
         };
-        let members = carol.client.inspect_external_join(&info, &with).unwrap();
-        let identities: Vec<_> = members.iter().map(|member| &member.identity[..]).collect();
+        let found = carol.client.inspect_external_join(&info, &with).unwrap();
+        let members = found.members.iter();
+        let identities: Vec<_> = members.map(|member| &member.identity[..]).collect();
         assert_eq!(identities, [&b"alice"[..], b"bob", b"carol"]);
+        assert_eq!(
+            (&found.group_id, found.epoch, found.ciphersuite),
+            (&group, alice.info(&group).epoch + 1, 1)
+        );
+        let credentials = found.credentials.iter();
+        let parties: Vec<_> = credentials.map(|it| &it.party.identity[..]).collect();
+        assert_eq!(parties, identities);
 
         let entry = carol
             .client
@@ -119,7 +127,8 @@ fn a_newcomer_joins_by_itself_with_the_tree_inside_or_beside_the_group_info() {
         assert_eq!(carol.client.list_groups(), Ok(vec![]));
         // What the client knows survives a restart: the same bytes are uploaded.
         carol.crash();
-        assert_eq!(carol.client.outbox().unwrap(), [entry.clone()]);
+        let waiting = carol.client.outbox().unwrap();
+        assert_eq!(waiting, std::slice::from_ref(&entry));
         assert_eq!(service.upload(&entry), Upload::Accepted);
         let position = service.log().len();
         assert_eq!(
@@ -137,7 +146,7 @@ fn a_newcomer_joins_by_itself_with_the_tree_inside_or_beside_the_group_info() {
             device.sync(&mut service, &group);
             assert_in_step(device, &mut carol, &group);
         }
-        assert_eq!(alice.info(&group).members.len(), 3);
+        assert_eq!(carol.info(&group).members, found.members);
         assert_settled(&mut alice, &mut carol, &mut service, &group);
     }
 }
@@ -295,6 +304,69 @@ fn a_client_that_is_behind_need_not_read_what_the_log_does_not_hold_any_more() {
     receive(&mut bob, &service, position).unwrap();
     alice.sync(&mut service, &group);
     assert_settled(&mut alice, &mut bob, &mut service, &group);
+}
+
+#[test]
+fn a_client_that_catches_up_after_all_still_waits_for_its_commit() {
+    let (mut alice, mut bob, mut service, group) = pair();
+    for round in 0..3 {
+        alice
+            .client
+            .send_message(&group, format!("text {round}").as_bytes(), None)
+            .unwrap();
+        alice.sync(&mut service, &group);
+        alice.client.self_update(&group, None).unwrap();
+        alice.sync(&mut service, &group);
+    }
+    let info = alice.client.export_group_info(&group, true).unwrap();
+    let entry = join(&mut bob, &info);
+    bob.save();
+    service.upload(&entry);
+    // The commits before his are of epochs before that of his.
+    let last = service.log().len();
+    for position in 2..last {
+        receive(&mut bob, &service, position).unwrap();
+        assert_eq!(bob.client.outbox().unwrap().len(), 1);
+    }
+    assert!(matches!(
+        receive(&mut bob, &service, last),
+        Ok(Some(InboxContent::Joined { .. }))
+    ));
+    bob.take_over();
+    assert_eq!(common::texts(&bob), ["text 0", "text 1", "text 2"]);
+    alice.sync(&mut service, &group);
+    assert_settled(&mut alice, &mut bob, &mut service, &group);
+}
+
+#[test]
+fn what_came_early_is_read_after_the_join_and_gone_after_a_refusal() {
+    for accepted in [true, false] {
+        let (mut alice, _, _, group) = pair();
+        let mut carol = Device::new("carol");
+        let info = alice.client.export_group_info(&group, true).unwrap();
+        let entry = join(&mut carol, &info);
+        let commit = entry.bytes.unwrap();
+        alice.client.process_message(&commit).unwrap();
+        let early = alice.client.encrypt_message(&group, b"early").unwrap();
+        let delivered = Delivered {
+            bytes: &early,
+            ..Default::default()
+        };
+        assert_eq!(carol.client.receive_message(delivered), Ok(None));
+        carol.save();
+        assert_eq!(carol.database.count(Category::EarlyMessage), 1);
+        carol.crash();
+        if accepted {
+            carol.client.accept_external_join(&entry.id).unwrap();
+            carol.save();
+            carol.take_over();
+            assert_eq!(common::texts(&carol), ["early"]);
+        } else {
+            carol.client.reject_commit(&entry.id).unwrap();
+            carol.save();
+        }
+        assert_eq!(carol.database.count(Category::EarlyMessage), 0);
+    }
 }
 
 #[test]
@@ -670,6 +742,59 @@ fn a_member_with_a_signature_key_of_this_group_comes_anew_with_it_and_loses_no_o
     bob.client.delete_group(&group).unwrap();
     bob.save();
     assert_eq!(bob.database.count(Category::SignatureKeyPair), 1);
+}
+
+#[test]
+fn the_key_of_a_join_under_way_outlives_that_of_the_old_leaf() {
+    let (mut alice, mut bob, mut service, group) = pair();
+    let leaf = LeafUpdate {
+        new_signature_key: true,
+        ..Default::default()
+    };
+    let rotate = CommitRequest {
+        leaf: leaf.clone(),
+        ..Default::default()
+    };
+    bob.client.commit(&group, &rotate, None).unwrap();
+    bob.sync(&mut service, &group);
+    alice.sync(&mut service, &group);
+    // Bob proposes yet another key; Alice commits it and something after it before he hears of it.
+    let proposal = bob
+        .client
+        .propose(&group, &ProposalRequest::Update(leaf), b"", None);
+    bob.save();
+    service.upload(&proposal.unwrap());
+    alice.receive_log(&service, &group).unwrap();
+    for _ in 0..2 {
+        alice
+            .client
+            .commit(
+                &group,
+                &CommitRequest {
+                    force_self_update: true,
+                    ..Default::default()
+                },
+                None,
+            )
+            .unwrap();
+        alice.save();
+        service.upload(&alice.client.outbox().unwrap()[0]);
+        alice.receive_log(&service, &group).unwrap();
+        alice.save();
+    }
+    let info = alice.client.export_group_info(&group, true).unwrap();
+    let entry = bob
+        .client
+        .join_by_external_commit(&info, &ExternalJoin::default(), Some("join"));
+    bob.save();
+    service.upload(&entry.unwrap());
+    bob.receive_log(&service, &group).unwrap();
+    bob.save();
+    alice.receive_log(&service, &group).unwrap();
+    alice.save();
+    assert_in_step(&mut alice, &mut bob, &group);
+    let text = bob.client.encrypt_message(&group, b"signed").unwrap();
+    alice.client.process_message(&text).unwrap();
 }
 
 #[test]

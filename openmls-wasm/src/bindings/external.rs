@@ -8,10 +8,11 @@ use wasm_bindgen::prelude::*;
 use super::{
     client::{entry, uint8, JsMlsClient},
     convert::{optional_bytes, optional_list_of_bytes, thrown, to_js, JsResult},
+    inbox_view::CredentialView,
     requests::{capabilities, optional, settings},
     view::{views, MemberView},
 };
-use crate::client::{ExternalJoin, GroupInfoDetails};
+use crate::client::{ExternalJoin, ExternalJoinInfo, GroupInfoDetails};
 
 /// Reads `{ ratchetTree?, authenticatedData?, externalPsks?, selfRemoves?, settings?, capabilities? }`.
 fn external_join(options: &JsValue) -> JsResult<ExternalJoin> {
@@ -49,6 +50,28 @@ impl<'a> From<&'a GroupInfoDetails> for GroupInfoDetailsView<'a> {
             has_ratchet_tree: details.has_ratchet_tree,
             has_external_pub: details.has_external_pub,
             signer: details.signer,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExternalJoinInfoView<'a> {
+    group_id: &'a Bytes,
+    epoch: u64,
+    ciphersuite: u16,
+    members: Vec<MemberView<'a>>,
+    credentials: Vec<CredentialView<'a>>,
+}
+
+impl<'a> From<&'a ExternalJoinInfo> for ExternalJoinInfoView<'a> {
+    fn from(info: &'a ExternalJoinInfo) -> Self {
+        Self {
+            group_id: Bytes::new(&info.group_id),
+            epoch: info.epoch,
+            ciphersuite: info.ciphersuite,
+            members: views(&info.members),
+            credentials: views(&info.credentials),
         }
     }
 }
@@ -103,18 +126,18 @@ impl JsMlsClient {
             .and_then(entry)
     }
 
-    /// The members that the group would have if this client joined it now.
+    /// What the group would be if this client joined it now.
     #[wasm_bindgen(js_name = inspectExternalJoin)]
     pub fn inspect_external_join(
         &mut self,
         group_info: &[u8],
         options: JsValue,
     ) -> JsResult<JsValue> {
-        let members = self
+        let info = self
             .0
             .inspect_external_join(group_info, &external_join(&options)?)
             .map_err(thrown)?;
-        to_js(&views::<_, MemberView>(&members))
+        to_js(&ExternalJoinInfoView::from(&info))
     }
 
     /// The delivery service accepted the external commit with this id; returns the group id.

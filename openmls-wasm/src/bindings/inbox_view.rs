@@ -183,7 +183,7 @@ impl<'a> From<&'a Processed> for ProcessedView<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct CredentialView<'a> {
+pub(super) struct CredentialView<'a> {
     reason: &'static str,
     #[serde(flatten)]
     party: PartyView<'a>,

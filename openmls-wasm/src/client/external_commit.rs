@@ -12,8 +12,9 @@ use openmls_traits::OpenMlsProvider;
 use tls_codec::DeserializeBytes as _;
 
 use super::{
-    group_info, identity::LoadedIdentity, provider::Provider, AppCapabilities, ClientError,
-    GroupSettings, Result,
+    extensions::Extension, group_info, groups, identity::LoadedIdentity, inspection,
+    provider::Provider, AppCapabilities, ClientError, CredentialToValidate, GroupSettings, Member,
+    Result,
 };
 use crate::storage::{Category, GranularStorage, Record, StorageError};
 
@@ -35,6 +36,22 @@ pub struct ExternalJoin {
     /// What the app supports beside what this library does. By default what the client was told, and
     /// what the old leaf in the group says.
     pub capabilities: Option<AppCapabilities>,
+}
+
+/// What joining by external commit leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalJoinInfo {
+    /// The group.
+    pub group_id: Vec<u8>,
+    /// The epoch that is joined.
+    pub epoch: u64,
+    /// The ciphersuite's number (RFC 9420 §17.1).
+    pub ciphersuite: u16,
+    /// The members, this client included, by leaf index.
+    pub members: Vec<Member>,
+    /// Every credential that is in the group (RFC 9420 §5.3.1): those of the members and of the
+    /// external senders.
+    pub credentials: Vec<CredentialToValidate>,
 }
 
 /// An external commit and the group that it makes, in a store of its own.
@@ -97,6 +114,19 @@ impl ExternalCommit {
             group,
             message,
             signature_key: identity.public.signature_public_key.clone(),
+        })
+    }
+
+    /// What it leads to.
+    pub(super) fn info(&self) -> Result<ExternalJoinInfo> {
+        let members = groups::members(&self.group);
+        let extensions = Extension::list_from_mls(self.group.extensions())?;
+        Ok(ExternalJoinInfo {
+            group_id: self.group.group_id().to_vec(),
+            epoch: self.group.epoch().as_u64(),
+            ciphersuite: self.group.ciphersuite().into(),
+            credentials: inspection::credentials(&members, &extensions),
+            members,
         })
     }
 }

@@ -35,13 +35,13 @@ use super::{
     capabilities,
     delivery::{self, Delivered},
     early,
-    external_commit::{ExternalCommit, ExternalJoin},
+    external_commit::{ExternalCommit, ExternalJoin, ExternalJoinInfo},
     group_info, groups,
     inbox::{InboxContent, InboxItem},
     outbox::{self, OutboxEntry, OutboxKind},
     own_leaf,
     provider::Provider,
-    ClientError, Member, MlsClient, Result,
+    ClientError, MlsClient, Result,
 };
 use crate::storage::{key, Category, GranularStorage, Scope, StorageError};
 
@@ -135,8 +135,8 @@ impl MlsClient {
         Ok(entry)
     }
 
-    /// The members that the group of `group_info` would have if this client joined it now, itself
-    /// included: everything is verified as for joining, and nothing changes.
+    /// What the group of `group_info` would be if this client joined it now: everything is verified as
+    /// for joining, and nothing changes.
     ///
     /// # Errors
     /// Those of [`join_by_external_commit`](Self::join_by_external_commit).
@@ -144,11 +144,9 @@ impl MlsClient {
         &mut self,
         group_info: &[u8],
         join: &ExternalJoin,
-    ) -> Result<Vec<Member>> {
-        let info = group_info::parse(group_info)?;
-        Ok(groups::members(
-            &self.make_external_commit(info, join)?.group,
-        ))
+    ) -> Result<ExternalJoinInfo> {
+        self.make_external_commit(group_info::parse(group_info)?, join)?
+            .info()
     }
 
     /// The delivery service accepted the external commit with this id: for an app whose delivery

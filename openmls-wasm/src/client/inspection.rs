@@ -75,22 +75,30 @@ impl MlsClient {
     }
 }
 
+/// Every credential in a group that is joined.
+pub(super) fn credentials(
+    members: &[Member],
+    extensions: &[Extension],
+) -> Vec<CredentialToValidate> {
+    members
+        .iter()
+        .map(|member| CredentialToValidate {
+            party: member.into(),
+            reason: CredentialReason::Member {
+                leaf_index: member.leaf_index,
+            },
+        })
+        .chain(changes::senders_in(extensions).map(CredentialToValidate::external_sender))
+        .collect()
+}
+
 impl WelcomeInfo {
     fn of(staged: &StagedWelcome, psks: &[PreSharedKeyId]) -> Result<Self> {
         let context = staged.group_context();
         let members: Vec<Member> = staged.members().map(Member::from).collect();
         let sender = staged.welcome_sender_index().u32();
         let extensions = Extension::list_from_mls(context.extensions())?;
-        let credentials = members
-            .iter()
-            .map(|member| CredentialToValidate {
-                party: member.into(),
-                reason: CredentialReason::Member {
-                    leaf_index: member.leaf_index,
-                },
-            })
-            .chain(changes::senders_in(&extensions).map(CredentialToValidate::external_sender))
-            .collect();
+        let credentials = credentials(&members, &extensions);
         Ok(Self {
             group_id: context.group_id().to_vec(),
             epoch: context.epoch().as_u64(),

@@ -89,7 +89,7 @@ pub use delivery::{Delivered, DeliveredWelcome};
 pub use early::{EarlyMessage, EarlyMessageSettings};
 pub use error::ClientError;
 pub use extensions::Extension;
-pub use external_commit::ExternalJoin;
+pub use external_commit::{ExternalJoin, ExternalJoinInfo};
 pub use external_proposals::ProposalTarget;
 pub use group_info::GroupInfoDetails;
 pub use groups::{GroupInfo, Member};

@@ -3,7 +3,7 @@
 import * as check from '../arguments.js';
 import * as checkGroup from '../group-arguments.js';
 import { CommitMethods } from './commits.js';
-import type { ExternalJoin, GroupInfoDetails, Member, OutboxEntry } from '../mls-types.js';
+import type { ExternalJoin, ExternalJoinInfo, GroupInfoDetails, OutboxEntry } from '../mls-types.js';
 
 /** Group infos, ratchet trees, exported secrets, and joining by oneself (RFC 9420 §8.5, §12.4.3). Part of `CoreCryptoClient`. */
 export abstract class ExternalMethods extends CommitMethods {
@@ -50,11 +50,11 @@ export abstract class ExternalMethods extends CommitMethods {
   }
 
   /**
-   * The members that the group of `groupInfo` would have if this client joined it now, itself included: everything is
-   * verified as for joining, and nothing changes.
+   * What the group of `groupInfo` would be if this client joined it now: everything is verified as for joining, and
+   * nothing changes.
    * @throws those of {@link joinByExternalCommit}
    */
-  inspectExternalJoin(groupInfo: Uint8Array, options: ExternalJoin = {}): Promise<Member[]> {
+  inspectExternalJoin(groupInfo: Uint8Array, options: ExternalJoin = {}): Promise<ExternalJoinInfo> {
     return this.read((client) =>
       client.inspectExternalJoin(check.bytes('groupInfo', groupInfo), checkGroup.externalJoin('options', options)),
     );

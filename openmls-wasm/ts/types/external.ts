@@ -1,6 +1,7 @@
 /** Group infos, ratchet trees, exported secrets, and joining by oneself. */
 
 import type { Member } from './identity.js';
+import type { CredentialToValidate } from './inspection.js';
 import type { KeyPackageCapabilities } from './key-packages.js';
 import type { OutboxEntry } from './outbox.js';
 import type { GroupSettings } from './settings.js';
@@ -41,6 +42,20 @@ export interface ExternalJoin {
   readonly capabilities?: KeyPackageCapabilities | undefined;
 }
 
+/** What joining by external commit leads to; all of it is verified. */
+export interface ExternalJoinInfo {
+  /** The group. */
+  readonly groupId: Uint8Array;
+  /** The epoch that is joined. */
+  readonly epoch: bigint;
+  /** RFC 9420 §17.1. */
+  readonly ciphersuite: number;
+  /** The members, this client included. */
+  readonly members: readonly Member[];
+  /** Every credential in the group: those of the members and of the external senders. */
+  readonly credentials: readonly CredentialToValidate[];
+}
+
 /**
  * What `MlsClient` offers for group infos, exported secrets and external commits.
  * @internal
@@ -50,7 +65,7 @@ export interface ExternalApi {
   exportRatchetTree(groupId: Uint8Array): Uint8Array;
   inspectGroupInfo(groupInfo: Uint8Array): GroupInfoDetails;
   joinByExternalCommit(groupInfo: Uint8Array, options: ExternalJoin, id?: string): OutboxEntry;
-  inspectExternalJoin(groupInfo: Uint8Array, options: ExternalJoin): Member[];
+  inspectExternalJoin(groupInfo: Uint8Array, options: ExternalJoin): ExternalJoinInfo;
   acceptExternalJoin(id: string): Uint8Array;
   exportSecret(groupId: Uint8Array, label: string, context: Uint8Array, length: number): Uint8Array;
   safeExportSecret(groupId: Uint8Array, componentId: number): Uint8Array;

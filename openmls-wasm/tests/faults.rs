@@ -6,9 +6,10 @@
 
 mod common;
 
-use common::{pair, Database, Device};
+use common::{bare::key_package_of, pair, Database, Device};
+use openmls::prelude::Lifetime;
 use openmls_wasm::{
-    client::{Delivered, DeliveredWelcome},
+    client::{Delivered, DeliveredWelcome, KeyPackageOptions},
     storage::StorageEvent,
     ClientError, MlsClient,
 };
@@ -118,6 +119,73 @@ fn identity_and_key_packages() {
     });
     fail_at_every_write("create group", &mut Device::new("x"), |client| {
         client.create_group(Some(b"g")).map(drop)
+    });
+}
+
+#[test]
+fn keys_before_their_credential() {
+    let mut device = Device::new("alice");
+    device.client.generate_signature_key(1).unwrap();
+    device.save();
+    let writes = fail_at_every_write("generate signature key", &mut device, |client| {
+        client.generate_signature_key(1).map(drop)
+    });
+    assert!(writes >= 4, "the one before goes, and both have a note");
+
+    let mut client = MlsClient::new();
+    client.generate_signature_key(1).unwrap();
+    let before = Database::of(&client);
+    for writes in 0.. {
+        client.storage().fail_after(Some(writes)).unwrap();
+        let result = client.create_identity(b"alice", 1);
+        client.storage().fail_after(None).unwrap();
+        if result.is_ok() {
+            assert!(writes >= 4);
+            break;
+        }
+        assert_eq!(Database::of(&client), before);
+    }
+}
+
+#[test]
+fn states_of_key_packages() {
+    let with_two = || {
+        let mut device = Device::new("alice");
+        let made = device.client.generate_key_packages(2).unwrap();
+        let reference = |bytes| device.client.inspect_key_package(bytes).unwrap().reference;
+        let references: Vec<_> = made.iter().map(|bytes| reference(bytes)).collect();
+        device.save();
+        (device, references)
+    };
+    let (mut device, references) = with_two();
+    fail_at_every_write("mark given out", &mut device, |client| {
+        client.mark_key_packages_given_out(&references)
+    });
+    let (mut device, references) = with_two();
+    fail_at_every_write("delete key packages", &mut device, |client| {
+        client.delete_key_packages(&references)
+    });
+
+    let mut device = Device::new("x");
+    for end in 1..3 {
+        key_package_of(&device.client, 0, Lifetime::new(0).not_after() - end);
+    }
+    device.save();
+    let writes = fail_at_every_write("purge", &mut device, |client| {
+        client.purge_expired_key_packages().map(drop)
+    });
+    assert_eq!(writes, 4);
+
+    let of_phone = Device::new("phone")
+        .client
+        .generate_key_packages(2)
+        .unwrap();
+    fail_at_every_write("note those of others", &mut Device::new("x"), |client| {
+        client.note_key_packages_of_other_clients(&of_phone)
+    });
+    fail_at_every_write("replenish", &mut Device::new("x"), |client| {
+        let options = KeyPackageOptions::default();
+        client.replenish_key_packages(3, &options).map(drop)
     });
 }
 

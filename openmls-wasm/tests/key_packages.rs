@@ -3,13 +3,8 @@
 
 mod common;
 
-use common::{bare::Bare, Database, Device};
-use openmls::prelude::{
-    tls_codec::Serialize as _, BasicCredential, Ciphersuite, CredentialWithKey, KeyPackage,
-    Lifetime, MlsMessageOut, SignatureScheme,
-};
-use openmls_basic_credential::SignatureKeyPair;
-use openmls_rust_crypto::RustCrypto;
+use common::{bare::key_package_of, Database, Device};
+use openmls::prelude::Lifetime;
 use openmls_wasm::{
     client::{
         AppCapabilities, Capabilities, Credential, DeliveredWelcome, Extension, InboxContent,
@@ -44,30 +39,6 @@ fn info(client: &MlsClient, reference: &[u8]) -> Option<KeyPackageInfo> {
 fn state(client: &MlsClient, reference: &[u8]) -> (KeyPackageState, bool) {
     let info = info(client, reference).expect("a known key package");
     (info.state, info.has_private_keys)
-}
-
-/// A key package of the client with any lifetime: it stands as one does that was made then.
-fn key_package_of(client: &MlsClient, not_before: u64, not_after: u64) -> Vec<u8> {
-    let public = client.identity().unwrap().unwrap();
-    let provider = Bare(RustCrypto::default(), client.storage());
-    let key = &public.signature_public_key;
-    let signer = SignatureKeyPair::read(client.storage(), key, SignatureScheme::ED25519).unwrap();
-    let credential = CredentialWithKey {
-        credential: BasicCredential::new(public.identity).into(),
-        signature_key: key.as_slice().into(),
-    };
-    let bundle = KeyPackage::builder()
-        .key_package_lifetime(Lifetime::init(not_before, not_after))
-        .build(
-            Ciphersuite::MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519,
-            &provider,
-            &signer,
-            credential,
-        )
-        .unwrap();
-    MlsMessageOut::from(bundle.into_key_package())
-        .tls_serialize_detached()
-        .unwrap()
 }
 
 /// A Welcome of a new group for this key package, which must be valid.

@@ -81,18 +81,14 @@ export function publicMembers(text) {
 
 /**
  * What `docs/coverage.json` says of an operation: `"method, method"`, `"method: what of it"` or `"-: why it is not
- * offered"`. Methods are named as in Rust; in TypeScript they have the same name in camel case, unless one follows in
- * brackets: `"restore_identity [restoreIdentity]"`, `[]` where there is none.
+ * offered"`. Methods are named as in Rust; in TypeScript they have the same name in camel case, unless the mapping's
+ * `typescript` gives them another.
  */
-export function parseEntry(text) {
+export function parseEntry(text, otherNames = {}) {
   const [, names, remark] = /^([^:]*?)(?::\s*([^]+))?$/.exec(text) ?? []
-  if (names.trim() === '-') return { rust: [], typeScript: [], remark }
-  const methods = names.split(',').map((name) => /^\s*(\w+)(?:\s*\[(\w*)\])?\s*$/.exec(name) ?? [name, name.trim()])
-  return {
-    rust: methods.map(([, name]) => name),
-    typeScript: methods.map(([, name, other]) => other ?? camelCase(name)).filter(Boolean),
-    remark,
-  }
+  const rust = names.trim() === '-' ? [] : names.split(',').map((name) => name.trim())
+  const typeScript = rust.map((name) => otherNames[name] ?? camelCase(name))
+  return { rust, typeScript: [...new Set(typeScript)], remark }
 }
 
 const camelCase = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())
@@ -103,18 +99,18 @@ export const readMapping = () => JSON.parse(readFileSync(join(root, 'docs', 'cov
 export function problemsOf(operations, mapping, own) {
   const known = new Set(operations.map(({ key }) => key))
   const problems = []
-  for (const [type, entries] of Object.entries(mapping)) {
+  for (const [type, entries] of Object.entries(mapping.operations)) {
     for (const name of Object.keys(entries)) {
       if (!known.has(`${type}::${name}`)) problems.push(`${type}::${name} is mapped, but OpenMLS has no such operation`)
     }
   }
   for (const { type, name, key } of operations) {
-    const text = mapping[type]?.[name]
+    const text = mapping.operations[type]?.[name]
     if (text === undefined) {
       problems.push(`${key} is not mapped`)
       continue
     }
-    problems.push(...problemsOfEntry(key, name, parseEntry(text), own))
+    problems.push(...problemsOfEntry(key, name, parseEntry(text, mapping.typescript), own))
   }
   return problems
 }
@@ -138,7 +134,7 @@ function* problemsOfEntry(key, name, { rust, typeScript, remark }, own) {
 export function coverageTable({ version, features, operations }, mapping) {
   const sections = [...types, ...enums].map((type) => {
     const rows = operations.filter((operation) => operation.type === type).map(({ name }) => {
-      const { rust, typeScript, remark } = parseEntry(mapping[type][name])
+      const { rust, typeScript, remark } = parseEntry(mapping.operations[type][name], mapping.typescript)
       const list = (names) => names.map((method) => `\`${method}\``).join(', ') || '–'
       return `| \`${name}\` | ${list(rust)} | ${list(typeScript)} | ${remark ?? ''} |`
     })
@@ -158,6 +154,6 @@ ${sections.join('\n')}`
 }
 
 export function countsOf(operations, mapping) {
-  const offered = operations.filter(({ type, name }) => parseEntry(mapping[type][name]).rust.length > 0).length
+  const offered = operations.filter(({ type, name }) => parseEntry(mapping.operations[type][name]).rust.length > 0).length
   return { offered, total: operations.length }
 }

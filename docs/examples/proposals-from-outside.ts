@@ -40,3 +40,11 @@ await alice.mergePendingCommit(group);
 for (const newcomer of [carol, dave]) await newcomer.joinGroup(commit.welcome!);
 const { members: now } = await dave.groupInfo(group);
 console.log(now.map(({ identity }) => text(identity)).sort().join(', ')); // → outside-alice, outside-carol, outside-dave
+
+// The server's last service: it proposes that the group lists it no longer.
+const next = { groupId: group, epoch: (await alice.groupInfo(group)).epoch };
+const farewell = await server.proposeExternalGroupContextExtensions(next, 0, []);
+for (const member of [alice, carol, dave]) await member.processMessage(farewell.bytes!);
+await alice.commitPendingProposals(group);
+await alice.mergePendingCommit(group);
+console.log((await alice.groupInfo(group)).extensions.length); // → 0

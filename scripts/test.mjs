@@ -34,11 +34,13 @@ const suites = (tools) => [
   { name: 'cargo fmt', parts: ['rust'], run: async () => { await components(); return check('cargo', ['fmt', '--all', '--check']) } },
   { name: 'cargo clippy, native', parts: ['rust'], run: async () => { await components(); return check('cargo', ['clippy', ...natively, '--all-targets', '--', '-D', 'warnings']) } },
   { name: 'cargo clippy, wasm32', parts: ['rust'], run: clippyForWasm },
+  { name: 'cargo doc', parts: ['rust'], run: () => check('cargo', ['doc', '--no-deps', ...natively, '--lib'], { env: { RUSTDOCFLAGS: '-D warnings' } }) },
   { name: 'cargo test', parts: ['rust'], run: () => cargoTest(natively) },
   { name: 'cargo test, post-quantum', parts: ['rust'], run: () => cargoTest(['-p', 'openmls-wasm', '--features', 'pq', '--test', 'pq']) },
   { name: 'build', parts: ['wasm', 'ts', 'e2e'], run: () => buildAll(tools) },
   { name: 'wasm-pack test, headless browser', parts: ['wasm'], run: () => wasmPackTest(tools) },
   { name: 'tsc', parts: ['ts'], run: typeCheck },
+  { name: 'typedoc', parts: ['ts'], run: () => check(process.execPath, [join(root, 'scripts', 'docs.mjs'), '--check']) },
   { name: 'TypeScript tests', parts: ['ts'], run: typeScriptTests },
   { name: 'end to end', parts: ['e2e'], run: endToEnd },
 ]
@@ -132,7 +134,8 @@ async function typeScriptTests() {
     const compiled = await check(process.execPath, [packageCommand('typescript', 'tsc', packageDir), '-p', project])
     if (compiled.failed) return { passed: 0, failed: 1, note: 'did not compile' }
   }
-  const files = [...findTests(tests, testFile), ...findTests(join(frontendDir, 'test'), testFile)]
+  const folders = [tests, join(frontendDir, 'test'), join(root, 'scripts', 'test')]
+  const files = folders.flatMap((folder) => findTests(folder, testFile))
   return nodeTests(files, { env: await testEnvironment(), reportPath: join(reports, 'ts.tap'), timeoutMs: 15 * minutes })
 }
 

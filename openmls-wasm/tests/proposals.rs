@@ -525,8 +525,14 @@ fn own_signature_keys_live_as_long_as_a_group_needs_them() {
     dave.client.join_group(&entry.welcome.unwrap()).unwrap();
     assert_in_step(&mut trio.members[0], &mut dave, &group);
     // The group takes its key along when it is deleted; the identity's stays.
+    let update = ProposalRequest::Update(new_signature_key());
+    let alice = &mut trio.members[0].client;
+    alice.propose(&group, &update, b"", None).unwrap();
+    assert_eq!(keys(&trio), 3);
     trio.members[0].client.delete_group(&group).unwrap();
     assert_eq!(keys(&trio), 1);
+    let records = Database::of(&trio.members[0].client);
+    assert_eq!(records.count(Category::EncryptionKeyPair), 0);
     trio.members[0].client.create_group(None).unwrap();
 }
 

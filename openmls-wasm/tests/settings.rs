@@ -5,8 +5,8 @@ mod common;
 use common::{assert_in_step, Database, Device};
 use openmls_wasm::{
     client::{
-        AppCapabilities, Extension, GroupOptions, GroupSettings, JoinOptions, OutboxEntry, Party,
-        ProcessedContent, ProposalRequest, WireFormatPolicy,
+        AppCapabilities, CommitRequest, Extension, GroupOptions, GroupSettings, JoinOptions,
+        OutboxEntry, Party, ProcessedContent, ProposalRequest, WireFormatPolicy,
     },
     ClientError, MlsClient,
 };
@@ -278,15 +278,28 @@ fn is_readable(alice: &mut Device, message: &[u8]) -> bool {
 
 #[test]
 fn with_fewer_past_epochs_it_is_the_latest_that_stay() {
+    // usize::MAX: all of them.
+    for before in [6, usize::MAX] {
+        for starts_anew in [false, true] {
+            with_fewer_past_epochs(before, starts_anew);
+        }
+    }
+}
+
+fn with_fewer_past_epochs(before: usize, starts_anew: bool) {
     let (mut alice, mut bob) = (Device::new("alice"), Device::new("bob"));
     let keeping = |max_past_epochs| GroupSettings {
         max_past_epochs,
         ..GroupSettings::default()
     };
-    alice.client.set_group_settings(keeping(6));
+    alice.client.set_group_settings(keeping(before));
     let group = alice.client.create_group(None).unwrap();
     add(&mut alice, &group, &mut bob, &JoinOptions::default());
     let late = messages_of_past_epochs(&mut alice, &mut bob, &group, 4);
+    if starts_anew {
+        rehydrate(&mut alice);
+    }
+    assert_eq!(alice.info(&group).settings, keeping(before));
     alice.client.configure_group(&group, &keeping(3)).unwrap();
     rehydrate(&mut alice);
     assert!(!is_readable(&mut alice, &late[0]));
@@ -359,6 +372,42 @@ fn requirements_are_those_that_every_member_meets() {
     );
     assert_eq!(code(propose(&requiring(3, 9))), "proposal-rejected");
     propose(&requiring(3, 2)).unwrap();
+    alice.client.clear_pending_proposals(&group).unwrap();
+
+    // Who is about to be removed does not count, who is about to be added does.
+    let inline = |proposals| CommitRequest {
+        proposals,
+        include_pending: false,
+        ..CommitRequest::default()
+    };
+    let app = requiring(APP_PROPOSAL, 1);
+    let remove = ProposalRequest::Remove { leaf_index: 1 };
+    let removing = inline(vec![app.clone(), remove.clone()]);
+    let entry = alice.client.commit(&group, &removing, None).unwrap();
+    alice.client.reject_commit(&entry.id).unwrap();
+    let mut carol = Device::new("carol");
+    let carols = carol.client.generate_key_packages(1).unwrap().remove(0);
+    let add = |key_package| ProposalRequest::Add { key_package };
+    let adding = inline(vec![app.clone(), remove, add(carols.clone())]);
+    assert_eq!(
+        code(alice.client.commit(&group, &adding, None)),
+        "commit-rejected"
+    );
+    // Of proposals that contradict each other, the first stays.
+    alice.client.remove_members(&group, &[1], None).unwrap();
+    alice.client.merge_pending_commit(&group).unwrap();
+    alice.client.propose(&group, &app, b"", None).unwrap();
+    alice
+        .client
+        .propose(&group, &add(carols), b"", None)
+        .unwrap();
+    let entry = alice
+        .client
+        .commit(&group, &CommitRequest::default(), None)
+        .unwrap();
+    assert!(entry.added.is_empty());
+    alice.client.merge_pending_commit(&group).unwrap();
+    assert_eq!(alice.info(&group).extensions.len(), 1);
 }
 
 #[test]

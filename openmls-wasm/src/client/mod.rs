@@ -14,6 +14,7 @@
 //! | [`proposals`], `propose` | §12.1 | what members propose: propose, describe, list, drop |
 //! | [`extensions`] | §13 | extensions of the group context and of leaf nodes |
 //! | `own_leaf` | §7.2 | the own leaf of a group: a new credential or signature key, and its key pairs |
+//! | `requirements` | §12.1.7 | what new extensions require of the members |
 //! | `commits`, `staging` | §12.4 | add, remove, update, leave, commit proposals; merge or clear |
 //! | `messages` | §6, §15 | encrypt |
 //! | `incoming` | §6, §12, §15 | process whatever comes in |
@@ -68,6 +69,7 @@ mod propose;
 mod provider;
 mod psk;
 mod recovery;
+mod requirements;
 #[cfg(feature = "extensions-draft")]
 mod safe_exporter;
 mod settings;

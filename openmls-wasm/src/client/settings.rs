@@ -181,8 +181,9 @@ fn older(seconds: Option<u64>) -> PastEpochDeletion {
 /// OpenMLS 0.9.2 keeps the wrong ones when it resizes a store that is not full (`past_secrets.rs`,
 /// `resize`). So the store has the right length before, and is resized by more than that.
 fn keep_past_epochs(provider: &Provider, group: &mut MlsGroup, epochs: usize) -> Result<()> {
-    let PastEpochDeletionPolicy::MaxEpochs(before) = *group.past_epoch_deletion_policy() else {
-        return Ok(());
+    let before = match *group.past_epoch_deletion_policy() {
+        PastEpochDeletionPolicy::MaxEpochs(before) => before,
+        PastEpochDeletionPolicy::KeepAll => usize::MAX,
     };
     if epochs >= before {
         return Ok(());

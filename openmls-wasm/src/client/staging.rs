@@ -15,7 +15,7 @@ use openmls_traits::OpenMlsProvider;
 
 use super::{
     extensions, identity::LoadedIdentity, key_package_inspection, own_leaf::NewLeaf,
-    provider::Provider, ClientError, ProposalRequest, Result,
+    provider::Provider, requirements, ClientError, ProposalRequest, Result,
 };
 
 /// What a commit is to do beside what waits in the group.
@@ -46,38 +46,7 @@ impl Plan {
         requests
             .iter()
             .try_for_each(|request| plan.add(provider, group, request))?;
-        plan.check_required(group)?;
         Ok(plan)
-    }
-
-    /// Whether every member who stays supports what new extensions require (RFC 9420 §12.1.7).
-    /// OpenMLS looks at their extension types only.
-    fn check_required(&self, group: &MlsGroup) -> Result<()> {
-        let required = self
-            .extensions
-            .iter()
-            .filter_map(|extensions| extensions.required_capabilities());
-        for required in required {
-            let missing = group.treesync().full_leaves().find(|(index, leaf)| {
-                let capabilities = leaf.capabilities();
-                let listed = |it: &ProposalType| {
-                    (1..=7).contains(&u16::from(*it)) || capabilities.proposals().contains(it)
-                };
-                let supports = required.proposal_types().iter().all(listed)
-                    && required
-                        .credential_types()
-                        .iter()
-                        .all(|it| capabilities.credentials().contains(it));
-                !supports && !self.removals.contains(index)
-            });
-            if let Some((index, _)) = missing {
-                return Err(ClientError::CommitRejected(format!(
-                    "the member at leaf index {} does not support what is required",
-                    index.u32()
-                )));
-            }
-        }
-        Ok(())
     }
 
     fn add(
@@ -220,12 +189,17 @@ pub(super) fn attempt<T>(
     references: &[ProposalRef],
     finish: impl FnOnce(CommitBuilder<'_, Complete>) -> Result<T>,
 ) -> Result<T> {
+    let is_wanted = |queued: &QueuedProposal| references.contains(queued.proposal_reference_ref());
+    let wanted: Vec<&QueuedProposal> = group
+        .pending_proposals()
+        .filter(|queued| is_wanted(queued))
+        .collect();
+    requirements::check(group, plan, &wanted)?;
     let queued_psks: Vec<QueuedProposal> = group
         .pending_proposals()
         .filter(|queued| matches!(queued.proposal(), Proposal::PreSharedKey(_)))
         .cloned()
         .collect();
-    let is_wanted = |queued: &QueuedProposal| references.contains(queued.proposal_reference_ref());
     if plan.psks.is_empty() && queued_psks.iter().all(is_wanted) {
         return build(provider, identity, group, plan, references, vec![]).and_then(finish);
     }

@@ -5,7 +5,9 @@
 //! rejected it explicitly, and neither on a time-out.
 
 use openmls::group::CommitMessageBundle;
-use openmls::prelude::{LeafNode, MlsGroup, MlsMessageOut, Proposal, Sender, StagedCommit};
+use openmls::prelude::{
+    LeafNode, MlsGroup, MlsMessageOut, Proposal, QueuedProposal, Sender, StagedCommit,
+};
 use openmls_traits::OpenMlsProvider;
 use tls_codec::Serialize as _;
 
@@ -305,10 +307,16 @@ impl Changes {
             .add_proposals()
             .map(|queued| Party::from(queued.add_proposal().key_package().leaf_node()))
             .collect();
+        let leaving = |queued: &QueuedProposal| match (queued.proposal(), queued.sender()) {
+            (Proposal::Remove(remove), _) => Some(remove.removed()),
+            (Proposal::SelfRemove, Sender::Member(sender)) => Some(*sender),
+            _ => None,
+        };
         let removed = staged
-            .remove_proposals()
-            .filter_map(|queued| {
-                let index = queued.remove_proposal().removed().u32();
+            .queued_proposals()
+            .filter_map(leaving)
+            .filter_map(|index| {
+                let index = index.u32();
                 before.iter().find(|member| member.leaf_index == index)
             })
             .cloned()

@@ -295,12 +295,22 @@ fn merge(
 ) -> Result<Opened> {
     let changes = CommitChanges::of(&staged, group, sender)?;
     let group_id = group.group_id().as_slice();
-    if staged.self_removed() {
+    let self_removed = staged.self_removed();
+    if self_removed {
         early::forget_all(provider, group_id)?;
+        // OpenMLS keeps them, although no commit will be opened with them any more (G7).
+        let group_id = key::bytes_key(group_id);
+        provider
+            .storage()
+            .delete_range(Category::EpochKeyPairs, &group_id)?;
     }
     let superseded = commits::remove_commit_entry(provider, group_id, group.epoch().as_u64())?;
     own_leaf::ending_epoch(provider, group, |group| {
-        Ok(group.merge_staged_commit(provider, staged)?)
+        group.merge_staged_commit(provider, staged)?;
+        if self_removed {
+            group.clear_pending_proposals(provider.storage())?;
+        }
+        Ok(())
     })?;
     changes.merged(group, false, superseded)
 }

@@ -39,8 +39,15 @@ impl MlsClient {
             commits::check_can_commit(provider, group)?;
             let epoch = group.epoch().as_u64();
             group.set_aad(authenticated_data.to_vec());
+            let known: Vec<_> = group
+                .pending_proposals()
+                .map(|queued| queued.proposal_reference_ref().clone())
+                .collect();
             let proposal = queue(provider, identity, group, request)?;
             let queued = group.pending_proposals().last();
+            if queued.is_some_and(|queued| known.contains(queued.proposal_reference_ref())) {
+                return Err(rejected("the same proposal waits already"));
+            }
             let entry = OutboxEntry {
                 id,
                 sequence,

@@ -156,7 +156,7 @@ pub(super) fn stage(
     };
     let may_lie_in_a_proposal = matches!(
         refused,
-        ClientError::CommitRejected(_) | ClientError::UnknownPsk
+        ClientError::CommitRejected(_) | ClientError::UnknownPsk | ClientError::CannotRemoveSelf
     );
     if everything.is_empty() || !may_lie_in_a_proposal {
         return Err(refused);

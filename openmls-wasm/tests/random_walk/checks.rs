@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use openmls_wasm::client::{InboxContent, InboxItem, ProposalSender};
+use openmls_wasm::client::{InboxContent, InboxItem, ProposalInfo, ProposalSender};
 
 use super::{
     records,
-    service::{ClientIndex, GroupIndex, What},
-    view::{Item, Said},
+    service::{ClientIndex, EpochSaid, GroupIndex, Proposed, What},
+    view::{Item, Said, Waiting},
     world::World,
 };
 
@@ -57,14 +57,60 @@ impl World {
         let shown = info
             .members
             .iter()
-            .map(|member| (member.leaf_index, self.who(&member.signature_key)))
+            .map(|member| (member.leaf_index, self.who(&member.identity)))
             .collect();
+        let exported = self.devices[client]
+            .client
+            .export_secret(&id, "walk", &[], 16)
+            .unwrap();
+        let said = EpochSaid {
+            authenticator: info.epoch_authenticator,
+            members: info.members,
+            exported,
+        };
         let epoch = &mut self.groups[group].epochs[info.epoch as usize];
         assert_eq!(epoch.members, shown, "members");
-        let known = epoch
-            .authenticator
-            .get_or_insert_with(|| info.epoch_authenticator.clone());
-        assert_eq!(*known, info.epoch_authenticator, "the group has forked");
+        let known = epoch.said.get_or_insert_with(|| said.clone());
+        assert_eq!(*known, said, "the group has forked");
+        self.check_proposals(client, group);
+    }
+
+    /// What waits for a commit, by whom and of what kind.
+    fn check_proposals(&mut self, client: ClientIndex, group: GroupIndex) {
+        let id = &self.groups[group].id;
+        let shown = self.devices[client].client.pending_proposals(id).unwrap();
+        let waiting = &self.view(client, group).waiting;
+        assert_eq!(shown.len(), waiting.len());
+        let mut waiting = waiting.clone();
+        for shown in &shown {
+            let ProposalSender::Member(sender) = &shown.sender else {
+                panic!("{:?} proposed", shown.sender);
+            };
+            let is_same = |waiting: &Waiting| match (&shown.proposal, &waiting.what) {
+                (ProposalInfo::Add { added }, Proposed::Add(client, _)) => {
+                    self.who(&added.identity) == *client
+                }
+                (ProposalInfo::Remove { leaf_index, .. }, Proposed::Remove(leaf)) => {
+                    leaf_index == leaf
+                }
+                (ProposalInfo::Remove { leaf_index, .. }, Proposed::Leave) => {
+                    *leaf_index == waiting.leaf
+                }
+                (ProposalInfo::SelfRemove, Proposed::Leave) => true,
+                (ProposalInfo::Update { updated }, Proposed::Update { .. }) => {
+                    updated.identity == sender.identity
+                }
+                (ProposalInfo::ExternalPsk { psk_id }, Proposed::ExternalPsk(id)) => psk_id == id,
+                (ProposalInfo::GroupContextExtensions { .. }, Proposed::Extensions(_)) => true,
+                (ProposalInfo::AppDefined { payload, .. }, Proposed::AppDefined(sent)) => {
+                    payload == sent
+                }
+                _ => false,
+            };
+            let same = |waiting: &Waiting| waiting.leaf == sender.leaf_index && is_same(waiting);
+            let found = waiting.iter().position(same);
+            waiting.remove(found.unwrap_or_else(|| panic!("{shown:?} is none of {waiting:?}")));
+        }
     }
 
     /// Every few dozen steps: all clients, all groups, all records, all histories.
@@ -80,9 +126,12 @@ impl World {
         }
         for group in &self.groups {
             let mut seen = BTreeSet::new();
-            let known = group.epochs.iter().filter_map(|e| e.authenticator.as_ref());
+            let said = group.epochs.iter().filter_map(|epoch| epoch.said.as_ref());
+            let mut known = said.map(|said| (&said.authenticator, &said.exported));
             assert!(
-                known.into_iter().all(|known| seen.insert(known)),
+                known.all(|(authenticator, secret)| {
+                    seen.insert(authenticator) && seen.insert(secret)
+                }),
                 "no two epochs have the same authenticator"
             );
         }
@@ -119,7 +168,7 @@ impl World {
             for saved in history {
                 if let Some(position) = saved.position.filter(within) {
                     let sent = &group.log[position as usize - 1];
-                    let What::Message { plaintext } = &sent.what else {
+                    let What::Message { plaintext, .. } = &sent.what else {
                         panic!("{} is no message", saved.id);
                     };
                     assert_eq!(*plaintext, saved.text);
@@ -160,12 +209,13 @@ impl World {
                 sender,
                 epoch,
                 plaintext,
-                ..
+                authenticated_data,
             } => Said::Message {
-                from: self.who(&sender.signature_key),
+                from: self.who(&sender.identity),
                 leaf: sender.leaf_index,
                 epoch: *epoch,
                 plaintext: plaintext.clone(),
+                data: authenticated_data.clone(),
             },
             InboxContent::Sent {
                 epoch, plaintext, ..
@@ -178,7 +228,7 @@ impl World {
                     panic!("a proposal from outside: {sender:?}");
                 };
                 Said::Proposal {
-                    from: self.who(&sender.signature_key),
+                    from: self.who(&sender.identity),
                     epoch: *epoch,
                 }
             }
@@ -193,10 +243,10 @@ impl World {
                 ..
             } => Said::Commit {
                 own: *own,
-                from: self.who(&sender.as_ref().expect("a member committed").signature_key),
+                from: self.who(&sender.as_ref().expect("a member committed").identity),
                 epoch: *epoch,
-                added: added.iter().map(|p| self.who(&p.signature_key)).collect(),
-                removed: removed.iter().map(|m| self.who(&m.signature_key)).collect(),
+                added: added.iter().map(|p| self.who(&p.identity)).collect(),
+                removed: removed.iter().map(|m| self.who(&m.identity)).collect(),
                 self_removed: *self_removed,
                 superseded: superseded.clone(),
             },

@@ -1,67 +1,55 @@
-//! Commits and the proposals that go before them.
+//! Commits: of one thing, of several, of what is pending; won, lost and cleared.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     rc::Rc,
 };
 
-use openmls_wasm::client::{OutboxEntry, OutboxKind};
+use openmls_wasm::client::{CommitRequest, LeafUpdate, OutboxEntry, OutboxKind, ProposalRequest};
 
 use super::{
-    device::Expected,
+    device::{Expected, Published},
+    inbound, proposals,
     service::{ClientIndex, Effect, GroupIndex, Proposed, Sent, What},
-    view::{Held, Waiting},
+    view::Held,
     world::World,
 };
+
+/// What is asked of a commit.
+#[derive(Default)]
+struct Asked {
+    proposals: Vec<Proposed>,
+    without_pending: bool,
+    new_key: bool,
+    data: Vec<u8>,
+}
+
+impl Asked {
+    fn only(proposals: Vec<Proposed>) -> Self {
+        Self {
+            proposals,
+            ..Self::default()
+        }
+    }
+}
 
 pub fn add(world: &mut World, client: ClientIndex) -> bool {
     let Some(group) = world.active_group(client) else {
         return false;
     };
-    let others = (0..world.devices.len()).filter(|other| *other != client);
-    let published: Vec<ClientIndex> = others
-        .filter(|other| !world.packages[*other].is_empty())
-        .collect();
-    // Mostly those who are not in the group yet.
-    let members: BTreeSet<ClientIndex> = world.members(client, group).values().copied().collect();
-    let strangers: Vec<ClientIndex> = published
-        .iter()
-        .copied()
-        .filter(|other| !members.contains(other))
-        .collect();
-    let pool = if world.rng.chance(95) {
-        strangers
-    } else {
-        published
-    };
     let mut chosen = BTreeMap::new();
     for _ in 0..1 + world.rng.below(2) {
-        if let Some(other) = world.rng.pick(&pool) {
-            chosen.entry(other).or_insert_with(|| {
-                let packages = &mut world.packages[other];
-                let index = world.rng.below(packages.len());
-                if packages[index].last_resort {
-                    packages[index].clone()
-                } else {
-                    packages.remove(index)
-                }
-            });
+        if let Some((other, package)) = proposals::draw_package(world, client, group) {
+            chosen.entry(other).or_insert(package);
         }
     }
     if chosen.is_empty() {
         return false;
     }
     let packages: Vec<Vec<u8>> = chosen.values().map(|one| one.bytes.clone()).collect();
-    let effect = Effect {
-        added: chosen
-            .iter()
-            .map(|(other, package)| (*other, package.reference.clone()))
-            .collect(),
-        removed: BTreeSet::new(),
-    };
-    let is_member = chosen.keys().any(|other| members.contains(other));
-    let refused = is_member.then_some("commit-rejected");
-    commit(world, client, group, effect, refused, |mls, id, entry| {
+    let add = |(other, package): (ClientIndex, Published)| Proposed::Add(other, package.reference);
+    let asked = Asked::only(chosen.into_iter().map(add).collect());
+    commit(world, client, group, asked, |mls, id, entry| {
         mls.add_members(id, &packages, entry)
     })
 }
@@ -80,13 +68,10 @@ pub fn remove(world: &mut World, client: ClientIndex) -> bool {
     if leaves.is_empty() {
         return false;
     }
-    let list: Vec<u32> = leaves.iter().copied().collect();
-    let effect = Effect {
-        removed: leaves,
-        ..Effect::default()
-    };
-    commit(world, client, group, effect, None, |mls, id, entry| {
-        mls.remove_members(id, &list, entry)
+    let leaves: Vec<u32> = leaves.into_iter().collect();
+    let asked = Asked::only(leaves.iter().copied().map(Proposed::Remove).collect());
+    commit(world, client, group, asked, |mls, id, entry| {
+        mls.remove_members(id, &leaves, entry)
     })
 }
 
@@ -94,8 +79,7 @@ pub fn self_update(world: &mut World, client: ClientIndex) -> bool {
     let Some(group) = world.any_group(client) else {
         return false;
     };
-    let nothing = Effect::default();
-    commit(world, client, group, nothing, None, |mls, id, entry| {
+    commit(world, client, group, Asked::default(), |mls, id, entry| {
         mls.self_update(id, entry)
     })
 }
@@ -107,19 +91,51 @@ pub fn commit_pending(world: &mut World, client: ClientIndex) -> bool {
     let Some(group) = world.rng.pick(&with_waiting) else {
         return false;
     };
-    let nothing = Effect::default();
-    commit(world, client, group, nothing, None, |mls, id, entry| {
+    commit(world, client, group, Asked::default(), |mls, id, entry| {
         mls.commit_pending_proposals(id, entry)
     })
 }
 
-/// Commits `asked` and what is pending. `refused`: why OpenMLS may find that invalid.
+/// Several proposals inline, with or without those that wait, perhaps with a new signature key.
+pub fn commit_inline(world: &mut World, client: ClientIndex) -> bool {
+    let Some(group) = world.active_group(client) else {
+        return false;
+    };
+    let mut requests: Vec<ProposalRequest> = vec![];
+    let mut asked = Asked {
+        without_pending: world.rng.chance(20),
+        new_key: world.rng.chance(20),
+        data: world.some_data(),
+        ..Asked::default()
+    };
+    for _ in 0..world.rng.below(4) {
+        if let Some((request, proposed)) = proposals::draw(world, client, group) {
+            requests.push(request);
+            asked.proposals.push(proposed);
+        }
+    }
+    world.groups[group].rotated |= asked.new_key;
+    let request = CommitRequest {
+        proposals: requests,
+        include_pending: !asked.without_pending,
+        force_self_update: true,
+        leaf: LeafUpdate {
+            new_signature_key: asked.new_key,
+            ..LeafUpdate::default()
+        },
+        authenticated_data: asked.data.clone(),
+    };
+    commit(world, client, group, asked, |mls, id, entry| {
+        mls.commit(id, &request, entry)
+    })
+}
+
+/// Commits what is asked for and what is pending.
 fn commit(
     world: &mut World,
     client: ClientIndex,
     group: GroupIndex,
-    asked: Effect,
-    refused: Option<&'static str>,
+    asked: Asked,
     operation: impl FnOnce(
         &mut openmls_wasm::MlsClient,
         &[u8],
@@ -131,64 +147,73 @@ fn commit(
     }
     let id = world.groups[group].id.clone();
     let entry_id = world.some_id();
-    let expected = match (world.devices[client].view.refusal(group), refused) {
-        (Ok(()), Some(code)) => Expected::OkOr(code),
-        (possible, _) => possible.into(),
-    };
+    let possible = world.devices[client].view.refusal(group);
+    let view = world.view(client, group);
+    let waiting = view.waiting.iter().filter(|_| !asked.without_pending);
+    let waiting: Vec<_> = waiting.map(|one| (one.leaf, one.what.clone())).collect();
+    let effect = possible.ok().and_then(|()| {
+        let members = world.members(client, group);
+        let Asked {
+            proposals, new_key, ..
+        } = &asked;
+        Effect::of(members, view.own_leaf, proposals, &waiting, *new_key)
+    });
+    let expected = possible.and(effect.as_ref().map(drop).ok_or("commit-rejected"));
     let done = world.attempt(client, expected, |mls| {
         operation(mls, &id, entry_id.as_deref())
     });
-    let Some(entry) = done else { return true };
-    let view = world.view(client, group);
-    let mut effect = asked;
-    for waiting in &view.waiting {
-        match waiting.what {
-            Proposed::Leave => effect.removed.insert(waiting.leaf),
-        };
-    }
-    check_commit(world, client, group, &entry, &effect);
+    let (Some(entry), Some(mut effect)) = (done, effect) else {
+        return true;
+    };
+    assert_eq!(entry.authenticated_data, asked.data);
+    check_commit(world, client, group, &entry, &mut effect);
     hold(world, client, group, entry, What::Commit(effect));
     true
 }
 
 /// What is certain to be refused is tried only now and then.
-fn is_worth_trying(world: &mut World, client: ClientIndex, group: GroupIndex) -> bool {
+pub fn is_worth_trying(world: &mut World, client: ClientIndex, group: GroupIndex) -> bool {
     world.devices[client].view.refusal(group).is_ok() || world.rng.chance(15)
 }
 
-/// What the entry says of itself.
+/// What the entry says of itself. The order in which members are added is the committer's choice.
 fn check_commit(
     world: &World,
     client: ClientIndex,
     group: GroupIndex,
     entry: &OutboxEntry,
-    effect: &Effect,
+    effect: &mut Effect,
 ) {
     assert_eq!(entry.kind, OutboxKind::Commit);
     assert_eq!(entry.welcome.is_some(), !effect.added.is_empty());
     let members = world.members(client, group);
-    let added = entry
-        .added
-        .iter()
-        .map(|party| world.who(&party.signature_key));
-    let asked = effect.added.iter().map(|(other, _)| *other);
-    assert_eq!(
-        added.collect::<BTreeSet<_>>(),
-        asked.collect::<BTreeSet<_>>()
-    );
+    let added = entry.added.iter().map(|party| world.who(&party.identity));
+    let added: Vec<ClientIndex> = added.collect();
+    let asked: BTreeSet<ClientIndex> = effect.added.iter().map(|(other, _)| *other).collect();
+    assert_eq!(added.iter().copied().collect::<BTreeSet<_>>(), asked);
+    let place = |other: &ClientIndex| added.iter().position(|one| one == other);
+    effect.added.sort_by_key(|(other, _)| place(other));
     let removed = entry.removed.iter();
-    let removed: BTreeSet<_> = removed
-        .map(|party| world.who(&party.signature_key))
-        .collect();
+    let removed: BTreeSet<_> = removed.map(|party| world.who(&party.identity)).collect();
     let asked: BTreeSet<_> = effect.removed.iter().map(|leaf| members[leaf]).collect();
     assert_eq!(removed, asked);
 }
 
 /// Notes a proposal or commit that went into the outbox.
-fn hold(world: &mut World, client: ClientIndex, group: GroupIndex, entry: OutboxEntry, what: What) {
+pub fn hold(
+    world: &mut World,
+    client: ClientIndex,
+    group: GroupIndex,
+    entry: OutboxEntry,
+    what: What,
+) {
     let view = world.devices[client].view.groups.get_mut(&group).unwrap();
     assert_eq!(entry.epoch, view.epoch);
-    let private = view.sends_private();
+    let bytes = entry.bytes.clone().expect("handshakes have bytes");
+    // The wire format (RFC 9420 §6): 1 is a PublicMessage, 2 a PrivateMessage. SelfRemove proposals
+    // are always public.
+    let private = bytes[3] == 2;
+    assert!(private == view.sends_private() || what == What::Proposal(Proposed::Leave));
     let sent = Rc::new(Sent {
         id: entry.id.clone(),
         group,
@@ -197,7 +222,7 @@ fn hold(world: &mut World, client: ClientIndex, group: GroupIndex, entry: Outbox
         epoch: view.epoch,
         private,
         generation: view.handshake_generation,
-        bytes: entry.bytes.clone().expect("handshakes have bytes"),
+        bytes,
         what,
     });
     view.handshake_generation += u32::from(private);
@@ -208,34 +233,6 @@ fn hold(world: &mut World, client: ClientIndex, group: GroupIndex, entry: Outbox
         group,
         sent: Some(sent),
     });
-}
-
-pub fn leave(world: &mut World, client: ClientIndex) -> bool {
-    let Some(group) = world.any_group(client) else {
-        return false;
-    };
-    if world.view(client, group).active && world.members(client, group).len() == 1 {
-        return false; // nobody would be left to commit it
-    }
-    if !is_worth_trying(world, client, group) {
-        return false;
-    }
-    let id = world.groups[group].id.clone();
-    let entry_id = world.some_id();
-    let expected = world.devices[client].view.refusal(group);
-    let done = world.attempt(client, expected, |mls| {
-        mls.leave_group(&id, entry_id.as_deref())
-    });
-    let Some(entry) = done else { return true };
-    assert_eq!(entry.kind, OutboxKind::Proposal);
-    let view = world.devices[client].view.groups.get_mut(&group).unwrap();
-    view.waiting.push(Waiting {
-        id: entry.id.clone(),
-        leaf: view.own_leaf,
-        what: Proposed::Leave,
-    });
-    hold(world, client, group, entry, What::Proposal(Proposed::Leave));
-    true
 }
 
 /// The service said that another commit was first.
@@ -283,5 +280,6 @@ pub fn merge(world: &mut World, client: ClientIndex) -> bool {
     } = world;
     let sent = held.sent.unwrap();
     devices[client].view.accept_own(&groups[held.group], &sent);
+    inbound::early(world, client, held.group);
     true
 }

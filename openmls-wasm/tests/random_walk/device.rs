@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use openmls_wasm::{storage::Batch, ClientError, MlsClient};
+use openmls_wasm::{client::AppCapabilities, storage::Batch, ClientError, MlsClient};
 
 use super::{
     rng::Rng,
@@ -11,6 +11,20 @@ use super::{
 };
 use crate::common::Database;
 use std::rc::Rc;
+
+/// Pre-shared keys that everybody has.
+pub const SHARED_PSKS: [u8; 2] = [100, 101];
+/// A type of proposals that the app has made up, and an extension.
+pub const APP_PROPOSAL: u16 = 0xf042;
+
+fn new_client() -> MlsClient {
+    let mut client = MlsClient::new();
+    client.set_app_capabilities(AppCapabilities {
+        proposals: vec![APP_PROPOSAL],
+        ..AppCapabilities::default()
+    });
+    client
+}
 
 /// Something an operation returned that may only leave the device when it is stored (G1).
 #[derive(Clone)]
@@ -45,7 +59,7 @@ pub struct Read {
 
 pub struct Device {
     pub client: MlsClient,
-    pub signature_key: Vec<u8>,
+    pub name: Vec<u8>,
     pub database: Database,
     /// What it must look like now, and what its database must lead to.
     pub view: View,
@@ -65,8 +79,6 @@ pub struct Device {
 pub enum Expected {
     Ok,
     Code(&'static str),
-    /// It depends on what the model does not know.
-    OkOr(&'static str),
 }
 
 impl From<Result<(), &'static str>> for Expected {
@@ -77,14 +89,20 @@ impl From<Result<(), &'static str>> for Expected {
 
 impl Device {
     pub fn new(client: ClientIndex, suite: u16) -> Self {
-        let mut mls = MlsClient::new();
-        let name = format!("client {client}");
-        let identity = mls.create_identity(name.as_bytes(), suite).unwrap();
+        let mut mls = new_client();
+        let name = format!("client {client}").into_bytes();
+        mls.create_identity(&name, suite).unwrap();
+        for psk in SHARED_PSKS {
+            mls.store_external_psk(&[psk], &[psk; 32]).unwrap();
+        }
         let mut device = Self {
             client: mls,
-            signature_key: identity.signature_public_key,
+            name,
             database: Database::default(),
-            view: View::default(),
+            view: View {
+                psks: SHARED_PSKS.map(|psk| vec![psk]).into(),
+                ..View::default()
+            },
             saved: View::default(),
             unreleased: vec![],
             in_flight: None,
@@ -104,8 +122,8 @@ impl Device {
     ) -> Option<T> {
         let before = Database::of(&self.client);
         match (operation(&mut self.client), expected) {
-            (Ok(value), Expected::Ok | Expected::OkOr(_)) => Some(value),
-            (Err(error), Expected::Code(code) | Expected::OkOr(code)) if error.code() == code => {
+            (Ok(value), Expected::Ok) => Some(value),
+            (Err(error), Expected::Code(code)) if error.code() == code => {
                 let unchanged = Database::of(&self.client) == before;
                 assert!(unchanged, "{code} changed records");
                 None
@@ -224,7 +242,7 @@ impl Device {
         self.unreleased.clear();
         self.refused.clear();
         self.view = self.saved.clone();
-        let mut client = MlsClient::new();
+        let mut client = new_client();
         client.hydrate(self.database.records()).unwrap();
         assert!(!client.storage().has_unconfirmed().unwrap());
         self.client = client;

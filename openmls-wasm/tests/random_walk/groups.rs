@@ -31,7 +31,7 @@ pub fn create(world: &mut World, client: ClientIndex) -> bool {
     let wire = world
         .rng
         .one_of(&[Wire::Ciphertext, Wire::Plaintext, Wire::Mixed]);
-    let past = world.rng.one_of(&[0, 0, 1, 2]) * super::KEEPS_PAST_EPOCHS;
+    let past = world.rng.one_of(&[0, 0, 1, 2]);
     let strict = world.rng.chance(60);
     let settings = world.settings(wire, past, strict);
     // Ids of which one is the beginning of the other must not share records.
@@ -48,10 +48,11 @@ pub fn create(world: &mut World, client: ClientIndex) -> bool {
         wire,
         past,
         strict,
+        rotated: false,
         log: vec![],
         epochs: vec![Epoch {
             members: [(0, client)].into(),
-            authenticator: None,
+            said: None,
         }],
     });
     let view = GroupView {
@@ -63,6 +64,8 @@ pub fn create(world: &mut World, client: ClientIndex) -> bool {
         cursor: Some(0),
         next: 1,
         waiting: vec![],
+        early: vec![],
+        rotated: false,
         ratchets: Default::default(),
         generation: 0,
         handshake_generation: 0,
@@ -209,6 +212,8 @@ fn joined(world: &mut World, client: ClientIndex, welcome: &Rc<Welcome>, cursor:
         cursor,
         next: welcome.position + 1,
         waiting: vec![],
+        early: vec![],
+        rotated: false,
         ratchets: Default::default(),
         generation: 0,
         handshake_generation: 0,

@@ -71,10 +71,11 @@ fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: 
         position: Some(position),
         ..Default::default()
     };
-    handed_over(world, client, group, delivered, said);
+    world.view_mut(client).forget_early(group, &sent);
     let view = world.devices[client].view.groups.get_mut(&group).unwrap();
     view.cursor = Some(position);
     view.next = position + 1;
+    handed_over(world, client, group, delivered, said);
     if was_active {
         world.view_mut(client).note_position(group, position);
     }
@@ -123,6 +124,7 @@ fn handed_over(
         view.inbox.push(item);
         view.has_sequence = true;
     }
+    early(world, client, group);
 }
 
 /// The service repeats itself: nothing may happen.
@@ -204,10 +206,35 @@ pub fn process_next(world: &mut World, client: ClientIndex) -> bool {
     if sent.sender == client || matches!(sent.what, What::Message { .. }) {
         return false;
     }
-    if !sent.private && matches!(sent.what, What::Proposal(_)) && !super::TELLS_KNOWN_PROPOSALS {
-        return false;
-    }
     process(world, client, &sent);
+    true
+}
+
+/// Something from far up the log comes in beside it, before its epoch.
+pub fn receive_ahead(world: &mut World, client: ClientIndex) -> bool {
+    let group = world.active_group(client);
+    let Some(group) = group.filter(|group| !world.groups[*group].strict) else {
+        return false;
+    };
+    let next = world.view(client, group).next;
+    let ahead = world.groups[group].log.get(next as usize - 1..);
+    let others = ahead.unwrap_or_default().iter();
+    // A commit without the proposals that it refers to is of no use.
+    let log = &world.groups[group].log;
+    let is_bare = |sent: &Sent| {
+        let mut proposals = log
+            .iter()
+            .filter(|other| matches!(other.what, What::Proposal(_)));
+        !matches!(sent.what, What::Commit(_)) || proposals.all(|other| other.epoch != sent.epoch)
+    };
+    let others: Vec<Rc<Sent>> = others
+        .filter(|sent| sent.sender != client && is_bare(sent))
+        .cloned()
+        .collect();
+    let Some(sent) = world.rng.pick(&others) else {
+        return false;
+    };
+    receive_without_position(world, client, &sent);
     true
 }
 
@@ -224,6 +251,7 @@ fn process(world: &mut World, client: ClientIndex, sent: &Rc<Sent>) {
         assert_eq!(world.index_of(&processed.group_id), sent.group);
         assert_eq!(Ok(world.said(&processed.content)), predicted);
         world.devices[client].view = view;
+        early(world, client, sent.group);
     }
 }
 
@@ -240,23 +268,71 @@ fn receive_without_position(world: &mut World, client: ClientIndex, sent: &Rc<Se
     } = world;
     let mut view = devices[client].view.clone();
     let said = match view.process(&groups[sent.group], sent) {
-        // Not for ever: fetch what lies between and try again.
         Err(code @ "group-not-found") => {
             let expected = Expected::Code(code);
             world.attempt(client, expected, |mls| mls.receive_message(delivered));
             return;
         }
-        // It would be kept, see early.rs.
-        Err(code @ "future-epoch") => {
-            let expected = Expected::Code(code);
-            world.attempt(client, expected, |mls| mls.process_message(&sent.bytes));
-            return;
+        // It is kept until its epoch is there.
+        Err("future-epoch") => {
+            devices[client].view.keep_early(sent, id.clone());
+            None
         }
         Err(code) => Some(Said::Failed { code: code.into() }),
         Ok(said) => {
             devices[client].view = view;
-            Some(said)
+            (said != Said::OwnMessage).then_some(said)
         }
     };
     handed_over(world, client, sent.group, delivered, said);
+}
+
+/// What has come too early is processed by whatever reaches its epoch.
+pub fn early(world: &mut World, client: ClientIndex, group: GroupIndex) {
+    let items = world.devices[client].client.take_early_items();
+    let mut items = items
+        .iter()
+        .map(|item| world.item(item))
+        .collect::<Vec<_>>()
+        .into_iter();
+    let mut tried: Vec<u64> = vec![];
+    loop {
+        let World {
+            devices, groups, ..
+        } = world;
+        let view = &mut devices[client].view;
+        let Some(early) = view.next_early(group, &tried) else {
+            break;
+        };
+        tried.push(early.order);
+        let own = view
+            .outbox
+            .iter()
+            .any(|held| held.entry.bytes.as_ref() == Some(&early.sent.bytes));
+        assert!(!own, "own messages do not travel beside the log");
+        let said = match view.process(&groups[group], &early.sent) {
+            Err(code) => Said::Failed { code: code.into() },
+            Ok(said) => said,
+        };
+        view.forget_early(group, &early.sent);
+        if said == Said::OwnMessage {
+            continue;
+        }
+        let item = items.next();
+        let shown = item.as_ref().map(|item| item.id.clone());
+        let free = early
+            .id
+            .filter(|id| view.inbox.iter().all(|item| item.id != *id));
+        let expected = Item {
+            id: free.or(shown).unwrap_or_default(),
+            group: Some(group),
+            position: None,
+            said,
+        };
+        assert_eq!(item.as_ref(), Some(&expected), "what came early");
+        assert!(view.inbox.iter().all(|other| other.id != expected.id));
+        view.inbox.push(expected);
+        world.tally("  an early message was processed".into());
+    }
+    assert_eq!(items.next(), None, "more was early than should be");
 }

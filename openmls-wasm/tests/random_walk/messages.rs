@@ -21,6 +21,7 @@ pub fn send(world: &mut World, client: ClientIndex) -> bool {
     let id = world.groups[group].id.clone();
     let entry_id = world.some_id();
     let plaintext = format!("message {}", world.number()).into_bytes();
+    let data = world.some_data();
     let view = world.view(client, group);
     let expected = match (view.active, view.is_leaving()) {
         (false, _) => Expected::Code("group-inactive"),
@@ -31,11 +32,12 @@ pub fn send(world: &mut World, client: ClientIndex) -> bool {
         return false;
     }
     let sent = world.attempt(client, expected, |mls| {
-        mls.send_message(&id, &plaintext, entry_id.as_deref())
+        mls.send_message_with(&id, &plaintext, &data, entry_id.as_deref())
     });
     let Some(entry) = sent else { return true };
     assert_eq!(entry.kind, OutboxKind::Message);
     assert_eq!(entry.plaintext.as_ref(), Some(&plaintext));
+    assert_eq!(entry.authenticated_data, data);
     let held = encrypted(world, client, group, entry);
     let said = Said::Sent {
         epoch: held.entry.epoch,
@@ -88,6 +90,7 @@ fn encrypted(
             bytes,
             what: What::Message {
                 plaintext: entry.plaintext.clone().unwrap(),
+                data: entry.authenticated_data.clone(),
             },
         })
     });
@@ -103,13 +106,16 @@ pub fn encrypt(world: &mut World, client: ClientIndex) -> bool {
     let id = world.groups[group].id.clone();
     let number = world.number();
     let plaintext = format!("aside {number}").into_bytes();
+    let data = world.some_data();
     let view = world.view(client, group);
     let expected = match (view.active, view.waiting.is_empty()) {
         (false, _) => Expected::Code("group-inactive"),
         (_, false) => Expected::Code("pending-proposals"),
         _ => Expected::Ok,
     };
-    let encrypted = world.attempt(client, expected, |mls| mls.encrypt_message(&id, &plaintext));
+    let encrypted = world.attempt(client, expected, |mls| {
+        mls.encrypt_message_with(&id, &plaintext, &data)
+    });
     let Some(bytes) = encrypted else { return true };
     let device = &mut world.devices[client];
     let view = device.view.groups.get_mut(&group).unwrap();
@@ -122,7 +128,7 @@ pub fn encrypt(world: &mut World, client: ClientIndex) -> bool {
         private: true,
         generation: view.generation,
         bytes,
-        what: What::Message { plaintext },
+        what: What::Message { plaintext, data },
     };
     view.generation += 1;
     device.unreleased.push(Release::Aside(Rc::new(sent)));
@@ -142,6 +148,7 @@ pub fn upload(world: &mut World, client: ClientIndex) -> bool {
         .outbox
         .iter()
         .filter(|held| !world.groups[held.group].strict || is_first(held))
+        .filter(|held| !is_overtaking(world, client, held))
         .filter(|held| held.sent.is_some() && world.is_durable(client, &held.entry))
         .filter(|held| !device.refused.contains(&held.entry.id))
         .cloned()
@@ -165,10 +172,21 @@ pub fn upload(world: &mut World, client: ClientIndex) -> bool {
         if entry.kind == OutboxKind::Proposal {
             acknowledge(world, client, &held);
         }
-    } else if world.rng.chance(70) && (sent.private || super::TELLS_KNOWN_PROPOSALS) {
+    } else if world.rng.chance(70) {
         acknowledge(world, client, &held);
     }
     true
+}
+
+/// A commit refers to proposals: what was proposed or committed before it in the group goes first.
+fn is_overtaking(world: &World, client: ClientIndex, held: &Held) -> bool {
+    let outbox = world.devices[client].view.outbox.iter();
+    let before = outbox.take_while(|other| other.entry.id != held.entry.id);
+    let log = &world.groups[held.group].log;
+    let is_new = |id: &str| log.iter().all(|sent| sent.id != id);
+    let mut handshakes =
+        before.filter(|other| other.group == held.group && other.entry.kind != OutboxKind::Message);
+    held.entry.kind != OutboxKind::Message && handshakes.any(|other| is_new(&other.entry.id))
 }
 
 fn post_welcomes(world: &mut World, held: &Held) {

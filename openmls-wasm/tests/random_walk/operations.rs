@@ -2,7 +2,8 @@
 //! returns false if there was nothing of the kind to do.
 
 use super::{
-    commits, groups, inbound, messages, misuse, packages, service::ClientIndex, world::World,
+    commits, groups, inbound, messages, misuse, packages, proposals, service::ClientIndex,
+    world::World,
 };
 
 pub type Operation = (&'static str, usize, fn(&mut World, ClientIndex) -> bool);
@@ -12,6 +13,7 @@ pub const OPERATIONS: &[Operation] = &[
     ("receive a log entry twice", 2, inbound::receive_again),
     ("receive out of turn", 2, inbound::receive_with_gap),
     ("receive a message aside", 10, inbound::receive_aside),
+    ("receive ahead of the log", 3, inbound::receive_ahead),
     (
         "process the next commit or proposal aside",
         2,
@@ -29,6 +31,9 @@ pub const OPERATIONS: &[Operation] = &[
     ("delete a group", 1, groups::delete),
     ("generate key packages", 3, packages::generate_key_packages),
     ("delete key packages", 1, packages::delete_key_packages),
+    ("commit several things", 6, commits::commit_inline),
+    ("propose", 6, proposals::propose),
+    ("take a proposal back", 2, proposals::take_back),
     ("replenish key packages", 2, packages::replenish),
     ("mark a key package given out", 2, packages::mark_given_out),
     (
@@ -39,7 +44,7 @@ pub const OPERATIONS: &[Operation] = &[
     ("add members", 8, commits::add),
     ("remove members", 3, commits::remove),
     ("update the own leaf", 4, commits::self_update),
-    ("leave", 2, commits::leave),
+    ("leave", 2, proposals::leave),
     ("commit what is pending", 5, commits::commit_pending),
     ("reject a commit", 8, commits::reject),
     ("merge an accepted commit", 4, commits::merge),

@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use openmls_wasm::storage::Category;
 
-use super::{service::ClientIndex, world::World};
+use super::{
+    service::{ClientIndex, GroupIndex, Proposed, What},
+    view::{GroupView, View},
+    world::World,
+};
 use crate::common::Database;
 
 fn hex(bytes: &[u8]) -> String {
@@ -22,6 +26,7 @@ enum Must {
 /// Nothing left behind, nothing missing.
 pub fn check(world: &World, client: ClientIndex) {
     let device = &world.devices[client];
+    let view = &device.view;
     let records = device.client.storage().records().unwrap();
     for category in Category::ALL {
         let of = |record: &&openmls_wasm::storage::Record| record.category == *category;
@@ -30,7 +35,7 @@ pub fn check(world: &World, client: ClientIndex) {
             .filter(of)
             .map(|record| record.key.clone())
             .collect();
-        let whose = format!("{} of client {client}", category.name());
+        let whose = format!("{} of client {client}, {}", category.name(), told(view));
         match must(world, client, *category) {
             Must::Be(expected) => {
                 let keys: BTreeSet<String> = keys.into_iter().collect();
@@ -61,14 +66,30 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
     let key = |group: &usize| hex(&world.groups[*group].id);
     let one_if = |present: bool| Must::Count(usize::from(present));
     match category {
-        Category::Identity | Category::SignatureKeyPair => Must::Count(1),
+        Category::Identity => Must::Count(1),
         Category::KeyPackage => {
             let packages = view.packages.iter();
             Must::Be(packages.map(|own| hex(&own.reference)).collect())
         }
         Category::KeyPackageState => Must::Be(view.notes.keys().map(|key| hex(key)).collect()),
-        // Nobody proposes an update of its own leaf yet.
-        Category::EncryptionKeyPair | Category::OwnLeafNode => Must::Count(0),
+        Category::EncryptionKeyPair => {
+            let updates = view.groups.values().map(own_updates);
+            Must::Count(updates.sum())
+        }
+        Category::OwnLeafNode => {
+            let groups = view.groups.iter();
+            let updates = groups.map(|(group, view)| (key(group), own_updates(view)));
+            Must::List(updates.collect())
+        }
+        Category::OwnSignatureKey => {
+            let groups = view.groups.keys();
+            let keys = groups.map(|group| (key(group), own_keys(view, *group)));
+            Must::List(keys.collect())
+        }
+        Category::SignatureKeyPair => {
+            let groups = view.groups.keys().map(|group| own_keys(view, *group));
+            Must::Count(1 + groups.sum::<usize>())
+        }
         Category::Psk => Must::Count(view.psks.len()),
         Category::Inbox => {
             let items = view.inbox.iter();
@@ -94,12 +115,19 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
                     .collect(),
             )
         }
+        Category::EarlyMessage => {
+            let groups = view.groups.iter();
+            let early = groups.map(|(group, view)| (key(group), view.early.len()));
+            Must::List(early.collect())
+        }
         Category::EpochKeyPairs => {
             let groups = view.groups.iter();
-            let pairs = groups.map(|(group, view)| {
-                // A member that was removed cannot decrypt the commit that removed it.
-                let epoch = view.epoch - u64::from(!view.active);
-                format!("{}/{epoch:016x}/{:016x}", key(group), view.own_leaf)
+            // A member that was removed opens no commit any more.
+            let pairs = groups.filter(|(_, view)| view.active).map(|(group, view)| {
+                let GroupView {
+                    epoch, own_leaf, ..
+                } = view;
+                format!("{}/{epoch:016x}/{own_leaf:016x}", key(group))
             });
             Must::Be(pairs.collect())
         }
@@ -117,4 +145,40 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
         // Nothing that the walk does leads to these.
         _ => Must::Count(0),
     }
+}
+
+/// Own update proposals that wait: each has an HPKE key pair that may yet be needed.
+fn own_updates(view: &GroupView) -> usize {
+    let is_update = |what: &&Proposed| matches!(what, Proposed::Update { .. });
+    view.own_waiting().filter(is_update).count()
+}
+
+/// Signature key pairs of a group: of the leaf, of what may replace it.
+fn own_keys(view: &View, group: GroupIndex) -> usize {
+    let of_group = &view.groups[&group];
+    if !of_group.active {
+        return 0;
+    }
+    let is_new = |what: &&Proposed| matches!(what, Proposed::Update { new_key: true });
+    let proposed = of_group.own_waiting().filter(is_new).count();
+    let committed = view.pending_commit(group).is_some_and(|held| {
+        let sent = held.sent.as_ref();
+        sent.is_some_and(|sent| matches!(&sent.what, What::Commit(effect) if effect.new_key))
+    });
+    usize::from(of_group.rotated) + proposed + usize::from(committed)
+}
+
+/// What a failure should say of the client's groups.
+fn told(view: &View) -> String {
+    let groups = view.groups.iter().map(|(group, view)| {
+        let GroupView {
+            active,
+            epoch,
+            waiting,
+            rotated,
+            ..
+        } = view;
+        format!("group {group}: {active} {epoch} {rotated} {waiting:?}")
+    });
+    groups.collect::<Vec<_>>().join("; ")
 }

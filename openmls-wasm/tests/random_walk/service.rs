@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use openmls_wasm::client::{OutboxEntry, OutboxKind};
+use openmls_wasm::client::{Member, OutboxEntry, OutboxKind};
 
 /// A client, by its place in the world.
 pub type ClientIndex = usize;
@@ -23,6 +23,23 @@ pub enum Wire {
     Mixed,
 }
 
+/// What a proposal asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Proposed {
+    /// Whom, and with which key package (its reference).
+    Add(ClientIndex, Vec<u8>),
+    Remove(u32),
+    /// The sender's own removal, by a Remove or a SelfRemove proposal.
+    Leave,
+    /// The sender's leaf; with a new signature key or not.
+    Update {
+        new_key: bool,
+    },
+    ExternalPsk(Vec<u8>),
+    Extensions(bool),
+    AppDefined(Vec<u8>),
+}
+
 /// What a commit does.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effect {
@@ -30,17 +47,89 @@ pub struct Effect {
     pub added: Vec<(ClientIndex, Vec<u8>)>,
     /// The leaves that become blank.
     pub removed: BTreeSet<u32>,
+    /// The leaves that are replaced by a proposal of their owners; with a new signature key or not.
+    pub updated: BTreeMap<u32, bool>,
+    /// Whether the committer's leaf gets a new signature key.
+    pub new_key: bool,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-pub enum Proposed {
-    /// The sender's own removal.
-    Leave,
+impl Effect {
+    /// What a commit of the member at `own` does that asks for `asked` and may contain what
+    /// `waiting` members have proposed: all of it if that is valid, or else (RFC 9420 §12.4 leaves
+    /// the choice) one after the other. `None` if it cannot do what is asked for.
+    pub fn of(
+        members: &Members,
+        own: u32,
+        asked: &[Proposed],
+        waiting: &[(u32, Proposed)],
+        new_key: bool,
+    ) -> Option<Self> {
+        // What is asked for twice is the same proposal, but for pre-shared keys: each has its nonce.
+        let mut once: Vec<(u32, Proposed)> = vec![];
+        for one in asked.iter().map(|one| (own, one.clone())) {
+            if !once.contains(&one) {
+                once.push(one);
+            }
+        }
+        let asked = once;
+        let mut all = [waiting, &asked].concat();
+        if !is_valid(members, own, &all) {
+            all = asked;
+            if !is_valid(members, own, &all) {
+                return None;
+            }
+            for one in waiting {
+                all.push(one.clone());
+                if !is_valid(members, own, &all) {
+                    all.pop();
+                }
+            }
+        }
+        let mut effect = Self {
+            new_key,
+            ..Self::default()
+        };
+        for (sender, proposed) in all {
+            match proposed {
+                Proposed::Add(client, reference) => effect.added.push((client, reference)),
+                Proposed::Remove(leaf) => drop(effect.removed.insert(leaf)),
+                Proposed::Leave => drop(effect.removed.insert(sender)),
+                // A committer's own update gives way to the path of its commit.
+                Proposed::Update { new_key } if sender != own => {
+                    effect.updated.insert(sender, new_key);
+                }
+                _ => {}
+            }
+        }
+        let Self {
+            updated, removed, ..
+        } = &mut effect;
+        updated.retain(|leaf, _| !removed.contains(leaf));
+        Some(effect)
+    }
+}
+
+/// RFC 9420 §12.2, as far as the walk goes.
+fn is_valid(members: &Members, own: u32, proposals: &[(u32, Proposed)]) -> bool {
+    let mut added = BTreeSet::new();
+    let mut extensions = 0;
+    proposals.iter().all(|(sender, proposed)| match proposed {
+        Proposed::Add(client, _) => {
+            added.insert(*client) && members.values().all(|member| member != client)
+        }
+        Proposed::Remove(leaf) => *leaf != own,
+        Proposed::Leave => *sender != own,
+        Proposed::Extensions(_) => {
+            extensions += 1;
+            extensions == 1
+        }
+        _ => true,
+    })
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
-    Message { plaintext: Vec<u8> },
+    Message { plaintext: Vec<u8>, data: Vec<u8> },
     Proposal(Proposed),
     Commit(Effect),
 }
@@ -73,8 +162,15 @@ impl Sent {
 /// One epoch of a group.
 pub struct Epoch {
     pub members: Members,
-    /// Of the first client that got there; all others must have the same.
-    pub authenticator: Option<Vec<u8>>,
+    /// What the first client said that got there; all others must say the same.
+    pub said: Option<EpochSaid>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochSaid {
+    pub authenticator: Vec<u8>,
+    pub members: Vec<Member>,
+    pub exported: Vec<u8>,
 }
 
 pub struct Group {
@@ -84,6 +180,8 @@ pub struct Group {
     pub past: u64,
     /// Everything goes through the log, in order: then nobody may miss a message.
     pub strict: bool,
+    /// Some member's leaf has another signature key than its key packages.
+    pub rotated: bool,
     pub log: Vec<Rc<Sent>>,
     pub epochs: Vec<Epoch>,
 }
@@ -126,7 +224,7 @@ impl Group {
             let members = after(&self.epochs[entry.epoch as usize].members, effect);
             self.epochs.push(Epoch {
                 members,
-                authenticator: None,
+                said: None,
             });
         }
         true

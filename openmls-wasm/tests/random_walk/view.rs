@@ -21,6 +21,7 @@ pub enum Said {
         leaf: u32,
         epoch: u64,
         plaintext: Vec<u8>,
+        data: Vec<u8>,
     },
     Sent {
         epoch: u64,
@@ -86,6 +87,15 @@ pub struct Waiting {
     pub id: String,
     pub leaf: u32,
     pub what: Proposed,
+    pub data: Vec<u8>,
+}
+
+/// A message that came before its epoch.
+#[derive(Clone)]
+pub struct Early {
+    pub order: u64,
+    pub id: Option<String>,
+    pub sent: Rc<Sent>,
 }
 
 /// The window of generations of one sender that can still be opened (RFC 9420 §9.1 and OpenMLS's
@@ -146,6 +156,10 @@ pub struct GroupView {
     pub cursor: Option<u64>,
     pub next: u64,
     pub waiting: Vec<Waiting>,
+    /// What came before its epoch.
+    pub early: Vec<Early>,
+    /// The own leaf has a signature key of its own.
+    pub rotated: bool,
     pub ratchets: BTreeMap<(u64, u32, bool), Ratchet>,
     /// The next own generation of this epoch, for messages and for handshakes.
     pub generation: u32,
@@ -162,18 +176,30 @@ impl GroupView {
     }
 
     pub fn is_leaving(&self) -> bool {
-        let own = |waiting: &Waiting| waiting.leaf == self.own_leaf;
-        self.waiting.iter().any(own)
+        self.own_waiting().any(|what| *what == Proposed::Leave)
     }
 
-    fn advance(&mut self, removed: bool) {
+    /// What this client has proposed itself.
+    pub fn own_waiting(&self) -> impl Iterator<Item = &Proposed> {
+        let own = self.waiting.iter();
+        let own = own.filter(|waiting| waiting.leaf == self.own_leaf);
+        own.map(|waiting| &waiting.what)
+    }
+
+    fn advance(&mut self, effect: &Effect, own: bool) {
+        let removed = effect.removed.contains(&self.own_leaf);
+        self.rotated |= match own {
+            true => effect.new_key,
+            false => effect.updated.get(&self.own_leaf) == Some(&true),
+        };
         self.epoch += 1;
         self.generation = 0;
         self.handshake_generation = 0;
         self.active = !removed;
-        if !removed {
-            self.waiting.clear();
+        if removed {
+            self.early.clear();
         }
+        self.waiting.clear();
         let oldest = self
             .epoch
             .saturating_sub(self.settings.max_past_epochs as u64);
@@ -253,22 +279,24 @@ impl View {
         }
         let from = sent.sender;
         Ok(match &sent.what {
-            What::Message { plaintext } => Said::Message {
+            What::Message { plaintext, data } => Said::Message {
                 from,
                 leaf: sent.leaf,
                 epoch: sent.epoch,
                 plaintext: plaintext.clone(),
+                data: data.clone(),
             },
             What::Proposal(what) => {
                 let waiting = Waiting {
                     id: sent.id.clone(),
                     leaf: sent.leaf,
                     what: what.clone(),
+                    data: vec![],
                 };
                 if sent.leaf == view.own_leaf {
                     return Ok(Said::OwnMessage);
                 }
-                if view.waiting.contains(&waiting) {
+                if view.waiting.iter().any(|known| known.id == waiting.id) {
                     return Err("duplicate-message");
                 }
                 view.waiting.push(waiting);
@@ -281,13 +309,49 @@ impl View {
                 let self_removed = effect.removed.contains(&view.own_leaf);
                 let members = &group.epochs[view.epoch as usize].members;
                 let said = committed(false, sent, members, effect, self_removed, superseded);
-                view.advance(self_removed);
+                view.advance(effect, false);
                 self.outbox.retain(|held| {
                     held.entry.kind != OutboxKind::Commit || held.group != sent.group
                 });
                 said
             }
         })
+    }
+
+    /// Keeps a message until its epoch is there, once.
+    pub fn keep_early(&mut self, sent: &Rc<Sent>, id: Option<String>) {
+        self.has_sequence = true;
+        let early = &mut self.groups.get_mut(&sent.group).unwrap().early;
+        if early.iter().all(|early| early.sent.bytes != sent.bytes) {
+            let order = early.iter().map(|early| early.order + 1).max();
+            early.push(Early {
+                order: order.unwrap_or(0),
+                id,
+                sent: sent.clone(),
+            });
+        }
+    }
+
+    pub fn forget_early(&mut self, group: GroupIndex, sent: &Sent) {
+        if let Some(view) = self.groups.get_mut(&group) {
+            view.early.retain(|early| early.sent.bytes != sent.bytes);
+        }
+    }
+
+    /// The next of those whose epoch is there: by epoch, commits last, in the order they came in.
+    pub fn next_early(&self, group: GroupIndex, tried: &[u64]) -> Option<Early> {
+        let view = self.groups.get(&group)?;
+        let due = view
+            .early
+            .iter()
+            .filter(|early| early.sent.epoch <= view.epoch && !tried.contains(&early.order));
+        let kind = |sent: &Sent| match sent.kind() {
+            OutboxKind::Message => 0,
+            OutboxKind::Proposal => 1,
+            OutboxKind::Commit => 2,
+        };
+        due.min_by_key(|early| (early.sent.epoch, kind(&early.sent), early.order))
+            .cloned()
     }
 
     /// What the echo of an own outbox entry must give.
@@ -299,7 +363,7 @@ impl View {
         let view = self.groups.get_mut(&sent.group).unwrap();
         let members = &group.epochs[view.epoch as usize].members;
         let said = committed(true, sent, members, effect, false, None);
-        view.advance(false);
+        view.advance(effect, true);
         Some(said)
     }
 

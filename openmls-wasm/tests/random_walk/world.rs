@@ -128,9 +128,15 @@ impl World {
         self.rng.chance(50).then(|| format!("id {number}"))
     }
 
-    pub fn who(&self, signature_key: &[u8]) -> ClientIndex {
-        let known = |device: &Device| device.signature_key == signature_key;
-        self.devices.iter().position(known).expect("a known key")
+    /// Authenticated data, often none.
+    pub fn some_data(&mut self) -> Vec<u8> {
+        let length = self.rng.one_of(&[0, 0, 3]);
+        vec![7; length]
+    }
+
+    pub fn who(&self, name: &[u8]) -> ClientIndex {
+        let known = |device: &Device| device.name == name;
+        self.devices.iter().position(known).expect("a known name")
     }
 
     pub fn index_of(&self, group_id: &[u8]) -> GroupIndex {
@@ -174,7 +180,7 @@ impl World {
             padding_size: rng.one_of(&[0, 0, 32]),
             maximum_forward_distance: rng.one_of(&[100, 1000]),
             out_of_order_tolerance: rng.one_of(if strict { &[5, 20] } else { &[0, 1, 5, 20] }),
-            max_past_epochs: past as usize + rng.below(3) * super::KEEPS_PAST_EPOCHS as usize,
+            max_past_epochs: past as usize + rng.below(3),
             number_of_resumption_psks: rng.below(3),
             use_ratchet_tree_extension: true,
         }

@@ -1,0 +1,225 @@
+//! Proposals: drawn for a commit to contain, or sent by themselves for others to commit.
+
+use std::collections::BTreeSet;
+
+use openmls_wasm::client::{Extension, LeafUpdate, OutboxKind, ProposalRequest};
+
+use super::{
+    commits::{hold, is_worth_trying},
+    device::{Expected, Published, APP_PROPOSAL, SHARED_PSKS},
+    service::{ClientIndex, GroupIndex, Proposed, What},
+    view::Waiting,
+    world::World,
+};
+
+/// Somebody to be added, with a key package of theirs: mostly one who is not in the group yet.
+pub fn draw_package(
+    world: &mut World,
+    client: ClientIndex,
+    group: GroupIndex,
+) -> Option<(ClientIndex, Published)> {
+    let members: BTreeSet<ClientIndex> = world.members(client, group).values().copied().collect();
+    // With another signature key a member could be added a second time, as somebody else.
+    let members_too = !world.groups[group].rotated && world.rng.chance(5);
+    let others = (0..world.devices.len()).filter(|other| {
+        let wanted = members_too || !members.contains(other);
+        *other != client && wanted && !world.packages[*other].is_empty()
+    });
+    let others: Vec<ClientIndex> = others.collect();
+    let other = world.rng.pick(&others)?;
+    let index = world.rng.below(world.packages[other].len());
+    let packages = &mut world.packages[other];
+    let package = match packages[index].last_resort {
+        true => packages[index].clone(),
+        false => packages.remove(index),
+    };
+    Some((other, package))
+}
+
+/// Something that a commit can contain inline.
+pub fn draw(
+    world: &mut World,
+    client: ClientIndex,
+    group: GroupIndex,
+) -> Option<(ProposalRequest, Proposed)> {
+    let number = world.number();
+    Some(match world.rng.below(5) {
+        0 => {
+            let (other, package) = draw_package(world, client, group)?;
+            let request = ProposalRequest::Add {
+                key_package: package.bytes,
+            };
+            (request, Proposed::Add(other, package.reference))
+        }
+        1 => {
+            let own = world.view(client, group).own_leaf;
+            let members = world.members(client, group).keys().copied();
+            let others: Vec<u32> = members.filter(|leaf| *leaf != own).collect();
+            let leaf_index = world.rng.pick(&others)?;
+            (
+                ProposalRequest::Remove { leaf_index },
+                Proposed::Remove(leaf_index),
+            )
+        }
+        2 => {
+            let psk_id = vec![world.rng.one_of(&SHARED_PSKS)];
+            let request = ProposalRequest::ExternalPsk {
+                psk_id: psk_id.clone(),
+            };
+            (request, Proposed::ExternalPsk(psk_id))
+        }
+        3 => {
+            let some = world.rng.chance(50);
+            let required = Extension::RequiredCapabilities {
+                extension_types: vec![],
+                proposal_types: vec![APP_PROPOSAL],
+                credential_types: vec![1],
+            };
+            let extensions = if some { vec![required] } else { vec![] };
+            (
+                ProposalRequest::GroupContextExtensions { extensions },
+                Proposed::Extensions(some),
+            )
+        }
+        _ => {
+            let payload = number.to_be_bytes().to_vec();
+            let request = ProposalRequest::AppDefined {
+                proposal_type: APP_PROPOSAL,
+                payload: payload.clone(),
+            };
+            (request, Proposed::AppDefined(payload))
+        }
+    })
+}
+
+/// Proposes, for somebody to commit.
+pub fn propose(world: &mut World, client: ClientIndex) -> bool {
+    let Some(group) = world.active_group(client) else {
+        return false;
+    };
+    let has_update = {
+        let mut own = world.view(client, group).own_waiting();
+        own.any(|what| matches!(what, Proposed::Update { .. }))
+    };
+    let drawn = if !has_update && world.rng.chance(40) {
+        let new_key = world.rng.chance(30);
+        world.groups[group].rotated |= new_key;
+        let update = LeafUpdate {
+            new_signature_key: new_key,
+            ..LeafUpdate::default()
+        };
+        Some((
+            ProposalRequest::Update(update),
+            Proposed::Update { new_key },
+        ))
+    } else {
+        draw(world, client, group)
+    };
+    let Some((request, proposed)) = drawn else {
+        return false;
+    };
+    send(world, client, group, &request, proposed)
+}
+
+pub fn leave(world: &mut World, client: ClientIndex) -> bool {
+    let Some(group) = world.any_group(client) else {
+        return false;
+    };
+    if world.view(client, group).active && world.members(client, group).len() == 1 {
+        return false; // nobody would be left to commit it
+    }
+    let by_self_remove = world.rng.chance(50);
+    let view = world.view(client, group);
+    let request = if !view.sends_private() && by_self_remove {
+        ProposalRequest::SelfRemove
+    } else {
+        let leaf_index = view.own_leaf;
+        ProposalRequest::Remove { leaf_index }
+    };
+    send(world, client, group, &request, Proposed::Leave)
+}
+
+fn send(
+    world: &mut World,
+    client: ClientIndex,
+    group: GroupIndex,
+    request: &ProposalRequest,
+    proposed: Proposed,
+) -> bool {
+    if !is_worth_trying(world, client, group) {
+        return false;
+    }
+    let id = world.groups[group].id.clone();
+    let entry_id = world.some_id();
+    let data = world.some_data();
+    let possible = world.devices[client].view.refusal(group);
+    // A member that is in the group already cannot be added.
+    let possible = possible.and(match &proposed {
+        Proposed::Add(other, _) => {
+            let members = world.groups[group].epochs[world.view(client, group).epoch as usize]
+                .members
+                .values();
+            let is_member = members.into_iter().any(|member| member == other);
+            (!is_member).then_some(()).ok_or("proposal-rejected")
+        }
+        _ => Ok(()),
+    });
+    // The same again, in the same words, is the same proposal. What is random makes a difference.
+    let is_same = |waiting: &Waiting| waiting.what == proposed && waiting.data == data;
+    let is_random = matches!(
+        proposed,
+        Proposed::Update { .. } | Proposed::ExternalPsk(_) | Proposed::AppDefined(_)
+    );
+    let view = world.view(client, group);
+    let mut own = view.waiting.iter().filter(|one| one.leaf == view.own_leaf);
+    let possible = match !is_random && own.any(is_same) {
+        true => possible.and(Err("proposal-rejected")),
+        false => possible,
+    };
+    let done = world.attempt(client, possible, |mls| {
+        mls.propose(&id, request, &data, entry_id.as_deref())
+    });
+    let Some(entry) = done else { return true };
+    assert_eq!(entry.kind, OutboxKind::Proposal);
+    assert_eq!(entry.authenticated_data, data);
+    let view = world.devices[client].view.groups.get_mut(&group).unwrap();
+    view.waiting.push(Waiting {
+        id: entry.id.clone(),
+        leaf: view.own_leaf,
+        what: proposed.clone(),
+        data,
+    });
+    hold(world, client, group, entry, What::Proposal(proposed));
+    true
+}
+
+/// Takes back what was proposed and not uploaded yet.
+pub fn take_back(world: &mut World, client: ClientIndex) -> bool {
+    let view = &world.devices[client].view;
+    let own = view.outbox.iter().find(|held| {
+        let group = view.groups.get(&held.group);
+        let log = &world.groups[held.group].log;
+        held.entry.kind == OutboxKind::Proposal
+            && log.iter().all(|sent| sent.id != held.entry.id)
+            && group.is_some_and(|group| group.active && group.epoch == held.entry.epoch)
+    });
+    let Some(held) = own.cloned() else {
+        return false;
+    };
+    let id = world.groups[held.group].id.clone();
+    let reference = held.entry.proposal_reference.unwrap();
+    let expected = match view.pending_commit(held.group) {
+        Some(_) => Expected::Code("pending-commit"),
+        None => Expected::Ok,
+    };
+    let done = world.attempt(client, expected, |mls| {
+        mls.remove_pending_proposal(&id, &reference)
+    });
+    if done.is_some() {
+        let view = world.view_mut(client);
+        view.outbox.retain(|other| other.entry.id != held.entry.id);
+        let group = view.groups.get_mut(&held.group).unwrap();
+        group.waiting.retain(|waiting| waiting.id != held.entry.id);
+    }
+    true
+}

@@ -49,6 +49,7 @@ pub struct Subject {
 
 /// What an attempt came to, if it was no error.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // one at a time, in a test
 pub enum Done {
     /// A message became this item, or none.
     Item(Option<InboxItem>),

@@ -80,9 +80,13 @@ impl Person {
     /// The references of the key packages whose private keys are still here.
     pub fn key_package_references(&self) -> TestResult<Vec<Vec<u8>>> {
         let list: Array = self.engine.key_packages()?.unchecked_into();
-        list.iter()
-            .map(|info| Ok(crate::package::bytes(&info, "reference")?.to_vec()))
-            .collect()
+        let mut references = Vec::new();
+        for info in list.iter() {
+            if crate::package::property(&info, "hasPrivateKeys")? == JsValue::TRUE {
+                references.push(crate::package::bytes(&info, "reference")?.to_vec());
+            }
+        }
+        Ok(references)
     }
 }
 

@@ -5,7 +5,8 @@
 
 #![cfg(target_arch = "wasm32")]
 
-#[path = "../../openmls-wasm/tests/common/mod.rs"]
+#[path = "../../openmls-wasm/tests/common/database.rs"]
+#[allow(dead_code)] // the driver uses a part of it
 mod common;
 #[path = "../../openmls-wasm/tests/passive_client/driver.rs"]
 mod driver;

@@ -4,58 +4,19 @@
 #![allow(dead_code)] // each test file uses its own part
 
 pub mod bare;
+mod database;
 pub mod x509;
 
-use std::{cell::Cell, collections::BTreeMap, rc::Rc, sync::Arc};
+use std::{cell::Cell, rc::Rc};
 
 use openmls_wasm::{
     client::{
         Delivered, DeliveredWelcome, GroupInfo, InboxContent, InboxItem, OutboxEntry, OutboxKind,
     },
-    storage::{Batch, Category, Record},
     ClientError, MlsClient,
 };
-use zeroize::Zeroizing;
 
-/// What is stored: changes only by whole batches.
-#[derive(Clone, Default, PartialEq, Debug)]
-pub struct Database(BTreeMap<(Category, String), Vec<u8>>);
-
-impl Database {
-    pub fn write(&mut self, batch: &Batch) {
-        for event in &batch.events {
-            let id = (event.category, event.key.clone());
-            match &event.value {
-                Some(value) => self.0.insert(id, value.to_vec()),
-                None => self.0.remove(&id),
-            };
-        }
-    }
-
-    pub fn records(&self) -> Vec<Record> {
-        let record = |((category, key), value): (&(Category, String), &Vec<u8>)| Record {
-            category: *category,
-            key: key.clone(),
-            value: Arc::new(Zeroizing::new(value.clone())),
-        };
-        self.0.iter().map(record).collect()
-    }
-
-    pub fn count(&self, category: Category) -> usize {
-        self.0.keys().filter(|(of, _)| *of == category).count()
-    }
-
-    pub fn remove_all(&mut self, category: Category) {
-        self.0.retain(|(of, _), _| *of != category);
-    }
-
-    /// The records of a client's memory, for comparison.
-    pub fn of(client: &MlsClient) -> Self {
-        let records = client.storage().records().unwrap();
-        let entry = |record: Record| ((record.category, record.key), record.value.to_vec());
-        Self(records.into_iter().map(entry).collect())
-    }
-}
+pub use database::Database;
 
 /// A delivery service: one log per group; a commit is stored only if it is the first of its epoch.
 #[derive(Default, Clone)]

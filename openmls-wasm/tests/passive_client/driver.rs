@@ -1,5 +1,5 @@
 //! What the passive-client tests do, natively (`../passive_client.rs`) and in a browser
-//! (`wasm-tests/tests/passive_client.rs`): both include this file, and `common` beside it.
+//! (`wasm-tests/tests/passive_client.rs`): both include this file and `common/database.rs`.
 
 use crate::common::Database;
 use openmls::prelude::{KeyPackage, KeyPackageIn, MlsMessageBodyIn, MlsMessageIn};

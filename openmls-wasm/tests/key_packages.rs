@@ -178,7 +178,7 @@ fn a_welcome_says_what_became_of_its_key_package() {
     );
     assert_eq!(
         bob.client.purge_expired_key_packages().unwrap(),
-        [expired.clone()]
+        std::slice::from_ref(&expired)
     );
     bob.save();
     bob.crash();

@@ -4,7 +4,12 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{assert_in_step, pair, Crash, Database, Device, Plan, Service, Upload};
+use common::{assert_in_step, bare::Bare, pair, Crash, Database, Device, Plan, Service, Upload};
+use openmls::prelude::{
+    BasicCredential, CredentialWithKey, GroupId, Lifetime, MlsGroup, SignatureScheme,
+};
+use openmls_basic_credential::SignatureKeyPair;
+use openmls_traits::OpenMlsProvider as _;
 use openmls_wasm::{
     client::{
         AppCapabilities, CommitRequest, Delivered, Extension, ExternalJoin, GroupOptions,
@@ -136,6 +141,13 @@ fn a_newcomer_joins_by_itself_with_the_tree_inside_or_beside_the_group_info() {
             Some(InboxContent::Joined {
                 epoch: entry.epoch + 1
             })
+        );
+        carol.crash();
+        let item = carol.client.inbox().unwrap().remove(0);
+        assert_eq!(
+            (item.id.as_str(), &item.group_id, item.position),
+            ("join", &group, Some(position as u64)),
+            "it is handed over until it is acknowledged"
         );
         assert_eq!(
             carol.client.delivery_cursor(&group),
@@ -919,4 +931,31 @@ fn whoever_joins_supports_what_the_group_requires_and_keeps_how_it_treats_its_me
         bob.client.reject_commit("update").unwrap();
     }
     assert_eq!(alice.info(&group).members.len(), 2);
+}
+
+#[test]
+fn a_member_whose_key_package_has_expired_keeps_nobody_out() {
+    let (mut alice, mut bob) = (Device::new("alice"), Device::new("bob"));
+    let identity = alice.client.identity().unwrap().unwrap();
+    let key = identity.signature_public_key;
+    let group = b"old".to_vec();
+    {
+        let provider = Bare(Default::default(), alice.client.storage());
+        let scheme = SignatureScheme::ED25519;
+        let signer = SignatureKeyPair::read(provider.storage(), &key, scheme).unwrap();
+        let credential = CredentialWithKey {
+            credential: BasicCredential::new(b"alice".to_vec()).into(),
+            signature_key: key.into(),
+        };
+        MlsGroup::builder()
+            .with_group_id(GroupId::from_slice(&group))
+            .lifetime(Lifetime::init(0, 1))
+            .build(&provider, &signer, credential)
+            .unwrap();
+    }
+    let info = alice.client.export_group_info(&group, true).unwrap();
+    let entry = join(&mut bob, &info);
+    bob.client.accept_external_join(&entry.id).unwrap();
+    alice.client.process_message(&entry.bytes.unwrap()).unwrap();
+    assert_in_step(&mut alice, &mut bob, &group);
 }

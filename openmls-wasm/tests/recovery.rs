@@ -244,6 +244,43 @@ fn whoever_is_on_the_other_branch_can_come_over_alone() {
 }
 
 #[test]
+fn whoever_came_over_remembers_the_epochs_of_the_other_branch() {
+    let mut fork = Fork::new();
+    let group = fork.group.clone();
+    for _ in 0..3 {
+        let entry = fork.carol.client.self_update(&group, None).unwrap();
+        merge(&mut fork.carol, &entry, &mut []);
+    }
+    assert_eq!(fork.carol.info(&group).epoch, 6);
+    let info = fork.alice.client.export_group_info(&group, true).unwrap();
+    let entry = fork
+        .carol
+        .client
+        .join_by_external_commit(&info, &ExternalJoin::default(), Some("join"))
+        .unwrap();
+    fork.carol.client.accept_external_join("join").unwrap();
+    fork.carol.save();
+    let bytes = entry.bytes.unwrap();
+    fork.alice.client.process_message(&bytes).unwrap();
+    assert_eq!(fork.carol.info(&group).epoch, 3);
+    // She leaves this branch too, and is added again: to an epoch of a number that she has been in.
+    fork.carol.client.delete_group(&group).unwrap();
+    fork.carol.save();
+    let package = key_package(&mut fork.carol);
+    let entry = fork
+        .alice
+        .client
+        .recover_fork_by_readding(&group, &[0, 1], &[package], None)
+        .unwrap();
+    let welcome = entry.welcome.unwrap();
+    assert_eq!(entry.epoch + 1, 4);
+    assert_eq!(
+        refused(&mut fork.carol, |client| client.join_group(&welcome)),
+        "stale-welcome"
+    );
+}
+
+#[test]
 fn a_recovery_that_cannot_be_is_refused_by_name() {
     let mut fork = Fork::new();
     let group = fork.group.clone();

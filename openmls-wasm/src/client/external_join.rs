@@ -95,9 +95,7 @@ impl MlsClient {
         let info = group_info::parse(group_info)?;
         let group_id = info.group_id().to_vec();
         let epoch = info.epoch().as_u64();
-        if outbox::pending_commit(self.storage(), &group_id)?.is_some()
-            || has_pending_commit(&self.provider, &group_id)?
-        {
+        if outbox::pending_commit(self.storage(), &group_id)?.is_some() {
             return Err(ClientError::PendingCommit);
         }
         let made = self.make_external_commit(info, join)?;
@@ -266,10 +264,6 @@ fn stored(provider: &Provider, group_id: &[u8]) -> Result<Option<MlsGroup>> {
 fn active_epoch(provider: &Provider, group_id: &[u8]) -> Result<Option<u64>> {
     let group = stored(provider, group_id)?.filter(MlsGroup::is_active);
     Ok(group.map(|group| group.epoch().as_u64()))
-}
-
-fn has_pending_commit(provider: &Provider, group_id: &[u8]) -> Result<bool> {
-    Ok(stored(provider, group_id)?.is_some_and(|group| group.pending_commit().is_some()))
 }
 
 /// Whether the group is to look at the entry at `position`: not before, and nothing left out.

@@ -9,7 +9,10 @@ mod common;
 use common::{bare::key_package_of, pair, Database, Device};
 use openmls::prelude::Lifetime;
 use openmls_wasm::{
-    client::{Delivered, DeliveredWelcome, KeyPackageOptions},
+    client::{
+        CommitRequest, Delivered, DeliveredWelcome, GroupSettings, KeyPackageOptions, LeafUpdate,
+        ProposalRequest,
+    },
     storage::StorageEvent,
     ClientError, MlsClient,
 };
@@ -262,6 +265,97 @@ fn merging_and_clearing() {
     });
     in_a_pair("clear", prepare, |client, group, _| {
         client.clear_pending_commit(group)
+    });
+}
+
+fn new_signature_key() -> LeafUpdate {
+    LeafUpdate {
+        new_signature_key: true,
+        ..LeafUpdate::default()
+    }
+}
+
+fn external_psk() -> ProposalRequest {
+    ProposalRequest::ExternalPsk {
+        psk_id: b"psk".to_vec(),
+    }
+}
+
+/// Alice and Bob have a pre-shared key, and Bob has proposed it; Alice has proposed new keys twice.
+fn with_proposals(alice: &mut Device, bob: &mut Device, group: &[u8]) -> Vec<u8> {
+    for device in [&mut *alice, &mut *bob] {
+        let stored = device.client.store_external_psk(b"psk", b"secret");
+        stored.unwrap();
+    }
+    let entry = bob.client.propose(group, &external_psk(), b"", None);
+    let message = entry.unwrap().bytes.unwrap();
+    alice.client.process_message(&message).unwrap();
+    for _ in 0..2 {
+        let update = ProposalRequest::Update(new_signature_key());
+        let entry = alice.client.propose(group, &update, b"", None).unwrap();
+        alice.client.acknowledge_outbox(&entry.id).unwrap();
+    }
+    let pending = alice.client.pending_proposals(group).unwrap();
+    pending[1].reference.clone()
+}
+
+#[test]
+fn proposals_and_what_becomes_of_them() {
+    in_a_pair("propose new keys", with_proposals, |client, group, _| {
+        let update = ProposalRequest::Update(new_signature_key());
+        client.propose(group, &update, b"", None).map(drop)
+    });
+    in_a_pair("propose a psk", with_proposals, |client, group, _| {
+        client.propose(group, &external_psk(), b"", None).map(drop)
+    });
+    // With the proposals in the queue taken out and put back.
+    in_a_pair(
+        "commit new keys and psks",
+        with_proposals,
+        |client, group, _| {
+            let request = CommitRequest {
+                proposals: vec![external_psk()],
+                leaf: new_signature_key(),
+                ..CommitRequest::default()
+            };
+            client.commit(group, &request, None).map(drop)
+        },
+    );
+    in_a_pair("drop one", with_proposals, |client, group, reference| {
+        client.remove_pending_proposal(group, reference)
+    });
+    in_a_pair("drop all", with_proposals, |client, group, _| {
+        client.clear_pending_proposals(group)
+    });
+    // What an epoch leaves behind is collected in the same batch.
+    let losing_it = |alice: &mut Device, bob: &mut Device, group: &[u8]| {
+        with_proposals(alice, bob, group);
+        let entry = bob.client.self_update(group, None).unwrap();
+        entry.bytes.unwrap()
+    };
+    in_a_pair("lose the epoch", losing_it, |client, _, commit| {
+        client.process_message(commit).map(drop)
+    });
+}
+
+#[test]
+fn settings_of_a_group() {
+    let keeping = |max_past_epochs| GroupSettings {
+        max_past_epochs,
+        ..GroupSettings::default()
+    };
+    let prepare = |alice: &mut Device, bob: &mut Device, group: &[u8]| {
+        alice.client.configure_group(group, &keeping(3)).unwrap();
+        let entry = bob.client.self_update(group, None).unwrap();
+        let commit = entry.bytes.unwrap();
+        alice.client.process_message(&commit).unwrap();
+        vec![]
+    };
+    in_a_pair("configure", prepare, |client, group, _| {
+        client.configure_group(group, &keeping(1))
+    });
+    in_a_pair("delete past epochs", prepare, |client, group, _| {
+        client.delete_past_epoch_secrets(group, None, None)
     });
 }
 

@@ -11,12 +11,12 @@ use openmls_wasm::{
     MlsClient,
 };
 
-/// Those that RustCrypto implements. X-Wing of draft 6 (0x004D) is not among them; the suites of its
-/// successor, ML-KEM-768 + X25519, are 0x004E and 0x004F.
+/// Those that RustCrypto implements. The KEM of 0x004E, 0x004F and 0x0052 is X-Wing (ML-KEM-768 + X25519);
+/// 0x004D, which had it before the draft numbered them, is the only one it does not offer.
 const SUITES: [u16; 9] = [
     0x0042, 0x004e, 0x004f, 0x0050, 0x0051, 0x0052, 0x0906, 0x0907, 0xf042,
 ];
-/// ML-KEM-768 + X25519 with Ed25519.
+/// X-Wing with Ed25519.
 const HYBRID: u16 = 0x004f;
 
 fn device(name: &str, suite: u16) -> Device {

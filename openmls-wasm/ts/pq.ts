@@ -1,7 +1,7 @@
 /**
  * `openmls-wasm/pq`: all of `openmls-wasm` over a build of the wasm that also has the post-quantum ciphersuites of
- * draft-ietf-mls-pq-ciphersuites (hybrids of ML-KEM-768 and X25519, ML-KEM, ML-DSA). Their numbers are provisional, as the
- * draft is. Import everything from here, not from `openmls-wasm` too: the classes of the same names are others.
+ * draft-ietf-mls-pq-ciphersuites (X-Wing, which is ML-KEM-768 with X25519; ML-KEM; ML-DSA). Their numbers are provisional,
+ * as the draft is. Import everything from here, not from `openmls-wasm` too: the classes of the same names are others.
  */
 
 import { createGlue } from '../pkg-pq/openmls_wasm.js';

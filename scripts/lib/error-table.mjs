@@ -38,7 +38,11 @@ function rowOf(comment) {
   return { meaning, state: part('State'), next: part('Next') }
 }
 
-/** Test files, but not the fakes that only pretend to fail: which of them names which code. @returns {Map<string, string[]>} */
+/**
+ * Which test files name which code: not the fakes that only pretend to fail, and not the tests with random input, which
+ * list codes that may come of it.
+ * @returns {Map<string, string[]>}
+ */
 export function testsByCode(codes = errorCodes()) {
   const variants = new Map(
     [...readFileSync(rustSource, 'utf8').matchAll(/Self::(\w+)[^=]*=> "([a-z-]+)"/g)].map(([, variant, code]) => [code, variant]),
@@ -46,7 +50,7 @@ export function testsByCode(codes = errorCodes()) {
   const folders = ['openmls-wasm/tests', 'openmls-wasm/ts-tests', 'wasm-tests', 'tests']
   const files = folders
     .flatMap((folder) => findTests(join(root, folder), /\.(rs|ts|mjs)$/))
-    .filter((path) => !/fake|\bdist\b|codes\.test|screenshots/.test(path))
+    .filter((path) => !/fake|\bdist\b|codes\.test|screenshots|byte_flips|random_walk/.test(path))
     .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8').replace(/^\s*\/\/.*$/gm, '') }))
   return new Map(codes.map(({ code }) => {
     const named = new RegExp(`["'\`]${code}["'\`]|ClientError::${variants.get(code)}\\b`)

@@ -1,7 +1,7 @@
 /** What a client is opened with. */
 
 import type { EngineHost, WasmSource } from './engine.js';
-import type { GroupSettings, KeyPackageCapabilities, StorageBatch } from './mls-types.js';
+import type { CredentialValidator, GroupSettings, KeyPackageCapabilities, StorageBatch } from './mls-types.js';
 import type { Persister } from './persister.js';
 import type { RetryPolicy } from './retry.js';
 import type { RequestWriter } from './writer-lock.js';
@@ -25,6 +25,17 @@ export interface CoreCryptoOptions {
   readonly groupSettings?: Partial<GroupSettings> | undefined;
   /** The app's own types of extensions and proposals that key packages made and groups created from now on list. */
   readonly capabilities?: KeyPackageCapabilities | undefined;
+  /**
+   * Asked about every credential before it enters a group (RFC 9420 §5.3.1): by what is received, also by what waited in
+   * the durable queue, and by what this client adds or joins. A refusal leaves no trace: what was received is an item
+   * `failed` of code `credential-rejected`, every other call rejects with that code.
+   *
+   * Calls that may ask wait for those before them that concern the same group, not for those of others; calls that
+   * cannot ask do not wait. Default: every credential that MLS finds valid may enter.
+   */
+  readonly validateCredential?: CredentialValidator | undefined;
+  /** How many messages of epochs that were not reached yet are kept for a group. Default 1000. */
+  readonly maxEarlyMessages?: number | undefined;
   /** Where records are kept. Default: an `IndexedDbPersister` over `name`. */
   readonly persister?: Persister | undefined;
   /** How the writer's role is obtained. Default: an exclusive Web Lock per `name`. */

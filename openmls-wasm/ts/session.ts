@@ -6,6 +6,7 @@
  * it was, and every call made meanwhile rejects with the same error (promise G6).
  */
 
+import * as check from './arguments.js';
 import type { Engine, EngineHost, WasmSource } from './engine.js';
 import { CoreCryptoError, isMlsError, messageOf } from './errors.js';
 import { Emitter, type CoreCryptoEvents } from './events.js';
@@ -29,6 +30,8 @@ export type MakeEngineHost = (source: WasmSource | PromiseLike<WasmSource> | und
 /** See the module's documentation. */
 export class Session {
   readonly events = new Emitter<CoreCryptoEvents>();
+  /** Fulfilled with the reason when the session ends, or begins to: nobody is waited for any more. */
+  readonly ended: Promise<CoreCryptoError>;
   readonly #options: CoreCryptoOptions;
   readonly #host: EngineHost;
   readonly #persister: Persister;
@@ -39,12 +42,16 @@ export class Session {
   #connected: Promise<Engine> | undefined;
   #opening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
+  #announceEnd: (reason: CoreCryptoError) => void = () => undefined;
   #lock: WriterLock | undefined;
   #loop: WriteBehind | undefined;
   #gate: { readonly pass: (loop: WriteBehind) => void; readonly reject: (error: CoreCryptoError) => void }[] = [];
 
   constructor(options: CoreCryptoOptions, makeHost: MakeEngineHost) {
     this.#options = options;
+    this.ended = new Promise((resolve) => {
+      this.#announceEnd = resolve;
+    });
     this.#host = options.engine ?? makeHost(options.wasm);
     this.#persister =
       options.persister ?? new IndexedDbPersister({ name: options.name, durability: options.durability });
@@ -157,7 +164,12 @@ export class Session {
 
   /** An engine is told what it is to do with groups before it sees any, the first one and every one after a panic. */
   #configure(engine: Engine): void {
-    const { groupSettings, capabilities } = this.#options;
+    const { groupSettings, capabilities, validateCredential, maxEarlyMessages } = this.#options;
+    if (validateCredential !== undefined || maxEarlyMessages !== undefined) {
+      const max = check.optionalInteger('maxEarlyMessages', maxEarlyMessages, 0xffffffff);
+      // Whom a proposal or commit brings in, the app is asked when its epoch is there.
+      engine.client.setEarlyMessageSettings(max, validateCredential !== undefined);
+    }
     if (groupSettings !== undefined) {
       engine.client.setGroupSettings(checkGroup.settings('groupSettings', groupSettings));
     }
@@ -237,6 +249,7 @@ export class Session {
   /** Gives back lock, connection and engine; calls at the gate and to come reject with `reason`. */
   async #end(state: 'failed' | 'closed', reason: CoreCryptoError): Promise<void> {
     this.#failure ??= reason;
+    this.#announceEnd(this.#failure);
     this.#state = state;
     for (const call of this.#gate.splice(0)) {
       call.reject(this.#failure);
@@ -259,6 +272,7 @@ export class Session {
   }
 
   async #close(): Promise<void> {
+    this.#announceEnd(this.#closedError());
     // Opening may itself wait for the outcome of a write.
     this.#loop?.endWaiting();
     await this.#opening?.catch(() => undefined);

@@ -172,6 +172,13 @@ impl JsMlsClient {
         to_js(&views)
     }
 
+    /// The first message that is kept although its epoch has been reached, or `undefined`.
+    #[wasm_bindgen(js_name = nextEarlyMessage)]
+    pub fn next_early_message(&mut self, group_id: &[u8]) -> JsResult<JsValue> {
+        let next = self.0.next_early_message(group_id).map_err(thrown)?;
+        to_js(&next.as_ref().map(EarlyMessageView::from))
+    }
+
     /// How messages are treated whose epoch was not reached yet.
     #[wasm_bindgen(js_name = setEarlyMessageSettings)]
     pub fn set_early_message_settings(

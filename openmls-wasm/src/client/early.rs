@@ -197,6 +197,21 @@ impl MlsClient {
         }
     }
 
+    /// The first message that is kept although its epoch has been reached: a proposal or commit
+    /// that is held, or one that failed for a reason that may go away. Hand it in again.
+    pub fn next_early_message(&mut self, group_id: &[u8]) -> Result<Option<EarlyMessage>> {
+        let kept = self.early_messages(group_id)?;
+        if kept.is_empty() {
+            return Ok(None);
+        }
+        let epoch = match self.with_group(group_id, |_, _, group| Ok(group.epoch().as_u64())) {
+            // It is about to be joined.
+            Err(ClientError::GroupNotFound(_)) => return Ok(None),
+            epoch => epoch?,
+        };
+        Ok(kept.into_iter().find(|message| message.epoch <= epoch))
+    }
+
     fn next_early(
         &mut self,
         group_id: &[u8],

@@ -20,6 +20,8 @@ export const PANIC = 0xff;
 export const REMOVAL = 0xfd;
 /** First byte of a message that is refused until the one at the position before it was processed. */
 export const IN_ORDER = 0xfc;
+/** First byte of a message that brings a credential into the group: the byte behind it is the identity. */
+export const ENTRANT = 0xfb;
 /** First byte of a record that cannot be read. */
 export const DAMAGED = 0xee;
 
@@ -38,6 +40,31 @@ class FakeMlsError extends Error {
 }
 
 type Records = Map<string, Uint8Array>;
+
+interface FakeDelivered {
+  readonly bytes: Uint8Array;
+  readonly id?: string;
+  readonly position?: number;
+  readonly inspectedEpoch?: bigint;
+}
+
+/** What begins a framed message of a group whose id has four bytes (RFC 9420 §6.3). */
+export const HEADER: readonly number[] = [0, 1, 0, 2, 4];
+
+/** A message without the header, which it may have. */
+function unframed(bytes: Uint8Array): Uint8Array {
+  return HEADER.every((byte, index) => bytes[index] === byte) ? bytes.subarray(HEADER.length) : bytes;
+}
+
+function inEpoch(inspected: bigint | undefined, epoch: number): void {
+  if (inspected !== undefined && inspected !== BigInt(epoch)) {
+    throw new FakeMlsError('epoch-changed', 'inspect it again');
+  }
+}
+
+function credential(bytes: Uint8Array, at: number): { identity: Uint8Array; certificates: []; signatureKey: Uint8Array; reason: string } {
+  return { identity: bytes.slice(at, at + 1), certificates: [], signatureKey: Uint8Array.of(1), reason: 'added' };
+}
 
 /** The part of `MlsClient` that the tests call. */
 export class FakeClient {
@@ -132,11 +159,12 @@ export class FakeClient {
     return Uint8Array.of(next >> 8, next & 0xff);
   }
 
-  /** The message's first four bytes are the group id. */
-  receiveMessage(message: { bytes: Uint8Array; id?: string; position?: number }): InboxItem | undefined {
+  /** The message's first four bytes are the group id. The epoch of a group is its number. */
+  receiveMessage(delivered: FakeDelivered): InboxItem | undefined {
     this.#alive();
+    const message = { ...delivered, bytes: unframed(delivered.bytes) };
     const groupId = message.bytes.slice(0, 4);
-    this.#count(groupId);
+    const epoch = this.#count(groupId);
     const cursor = this.deliveryCursor(groupId);
     if (message.position !== undefined && cursor !== undefined && message.position <= cursor) {
       return undefined;
@@ -144,9 +172,8 @@ export class FakeClient {
     if (message.bytes[4] === IN_ORDER && message.position !== (cursor ?? 0) + 1) {
       throw new FakeMlsError('position-gap', 'fetch what lies between');
     }
-    if (message.position !== undefined) {
-      this.#put(`cursor/${hex(groupId)}`, Uint8Array.of(message.position));
-    }
+    inEpoch(message.inspectedEpoch, epoch);
+    this.#moveCursor(groupId, message.position);
     if (message.bytes[4] === PANIC) {
       this.#poisoned = true;
       throw new WebAssembly.RuntimeError('unreachable');
@@ -155,13 +182,68 @@ export class FakeClient {
       this.#delete(`counter/${hex(groupId)}`);
       return this.#item('commit', groupId, message.id ?? 'none');
     }
+    if (message.bytes[4] === ENTRANT) {
+      this.#put(`counter/${hex(groupId)}`, Uint8Array.of((epoch + 1) >> 8, (epoch + 1) & 0xff));
+    }
     return this.#item('message', groupId, message.id ?? 'none');
   }
 
-  /** A Welcome is the group id. */
-  receiveWelcome(welcome: { bytes: Uint8Array; id?: string }): InboxItem | undefined {
-    this.createGroup(welcome.bytes);
-    return this.#item('joined', welcome.bytes, welcome.id ?? 'none');
+  rejectMessage(message: FakeDelivered): InboxItem | undefined {
+    const groupId = unframed(message.bytes).slice(0, 4);
+    inEpoch(message.inspectedEpoch, this.#count(groupId));
+    this.#moveCursor(groupId, message.position);
+    return this.#item('failed', groupId, message.id ?? 'none');
+  }
+
+  inspectMessage(message: Uint8Array): object {
+    const bytes = unframed(message);
+    const groupId = bytes.slice(0, 4);
+    return { groupId, groupEpoch: BigInt(this.#count(groupId)), credentials: bytes[4] === ENTRANT ? [credential(bytes, 5)] : [] };
+  }
+
+  processMessage(message: Uint8Array, inspectedEpoch?: bigint): object {
+    const bytes = unframed(message);
+    inEpoch(inspectedEpoch, this.#count(bytes.slice(0, 4)));
+    this.receiveMessage({ bytes });
+    return { groupId: bytes.slice(0, 4), kind: 'message' };
+  }
+
+  /** A Welcome is the group id and, where that is to be asked about, the identity of a member. */
+  receiveWelcome(welcome: FakeDelivered): InboxItem | undefined {
+    const groupId = welcome.bytes.slice(0, 4);
+    this.createGroup(groupId);
+    return this.#item('joined', groupId, welcome.id ?? 'none');
+  }
+
+  rejectWelcome(welcome: FakeDelivered): InboxItem | undefined {
+    return this.#item('failed', welcome.bytes.slice(0, 4), welcome.id ?? 'none');
+  }
+
+  inspectWelcome(welcome: Uint8Array): object {
+    const groupId = welcome.slice(0, 4);
+    if (this.#records.has(`counter/${hex(groupId)}`)) {
+      throw new FakeMlsError('group-exists', 'there is a group of that id');
+    }
+    return { groupId, epoch: 0n, credentials: welcome.length > 4 ? [credential(welcome, 4)] : [] };
+  }
+
+  /** A key package is the identity of its owner. */
+  inspectKeyPackage(keyPackage: Uint8Array): object {
+    const { identity, signatureKey } = credential(keyPackage, 0);
+    return { credential: { kind: 'basic', identity }, signatureKey };
+  }
+
+  addMembers(groupId: Uint8Array, keyPackages: readonly Uint8Array[], id = 'none'): object {
+    this.encryptMessage(groupId, Uint8Array.of(0));
+    return { id, groupId, kind: 'commit', added: keyPackages };
+  }
+
+  setEarlyMessageSettings(): void {
+    // Nothing is early here.
+  }
+
+  nextEarlyMessage(): undefined {
+    return undefined;
   }
 
   takeEarlyItems(): InboxItem[] {
@@ -183,7 +265,13 @@ export class FakeClient {
     return { epoch: BigInt(this.#count(groupId)) };
   }
 
-  #item(kind: 'message' | 'commit' | 'joined', groupId: Uint8Array, id: string): InboxItem {
+  #moveCursor(groupId: Uint8Array, position: number | undefined): void {
+    if (position !== undefined) {
+      this.#put(`cursor/${hex(groupId)}`, Uint8Array.of(position));
+    }
+  }
+
+  #item(kind: 'message' | 'commit' | 'joined' | 'failed', groupId: Uint8Array, id: string): InboxItem {
     const sequence = [...this.#records.keys()].filter((name) => name.startsWith('inbox/')).length + 1;
     const item = { kind, id, sequence } as unknown as InboxItem;
     const name = `inbox/${sequence.toString(16).padStart(16, '0')}`;

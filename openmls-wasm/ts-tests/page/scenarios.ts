@@ -8,6 +8,7 @@ import { opening } from './opening.js';
 import { outage } from './outage.js';
 import { panic } from './panic.js';
 import * as support from './support.js';
+import { validation } from './validation.js';
 
 export const scenarios: Record<string, Record<string, support.Scenario>> = {
   loop,
@@ -15,6 +16,7 @@ export const scenarios: Record<string, Record<string, support.Scenario>> = {
   panic,
   opening,
   incoming,
+  validation,
   'IndexedDbPersister (strict)': suite('strict'),
   'IndexedDbPersister (relaxed)': suite('relaxed'),
 };

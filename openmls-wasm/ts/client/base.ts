@@ -1,7 +1,10 @@
 /** What all methods of `CoreCryptoClient` rest on: the session, and the ways a call runs. */
 
+import { CoreCryptoError } from '../errors.js';
 import type { CoreCryptoEvents } from '../events.js';
+import { Guard, questionOfKeyPackages, receivingMessage, receivingWelcome, type Run, type Steps } from '../guard.js';
 import type { ProcessEntry } from '../incoming-queue.js';
+import { laneOfGroup } from '../lanes.js';
 import type { InboxItem, MlsClientApi, OutboxEntry } from '../mls-types.js';
 import type { CoreCryptoOptions } from '../options.js';
 import type { DatabaseOrigin } from '../persister.js';
@@ -12,10 +15,14 @@ import type { WriteBehind } from '../write-behind.js';
 export abstract class ClientBase {
   /** Not part of the API. */
   protected readonly session: Session;
+  /** Undefined if the app does not want to be asked. */
+  readonly #guard: Guard | undefined;
 
   /** @internal */
   constructor(options: CoreCryptoOptions, makeHost: MakeEngineHost) {
     this.session = new Session(options, makeHost);
+    const { validateCredential } = options;
+    this.#guard = validateCredential === undefined ? undefined : new Guard(validateCredential, this.session.ended);
   }
 
   /** Opens this client; see `CoreCryptoClient.open`. Calling it again returns the same promise. */
@@ -87,16 +94,126 @@ export abstract class ClientBase {
     return this.#announced(await this.change(withEarlyItems(operation)));
   }
 
-  /** Runs an operation that may reach an epoch of which messages were kept, and announces their items. */
-  protected async advance<T>(operation: (client: MlsClientApi) => T): Promise<T> {
+  /** Processes an entry of a group's log or a Welcome, if the app accepts whoever enters by it, and announces its item. */
+  protected handIn(steps: Steps<InboxItem | undefined>, lane: Lane): Promise<InboxItem | undefined> {
+    const guard = this.#guard;
+    return guard === undefined
+      ? this.receive((client) => steps.accept(client, undefined))
+      : guard.lanes.run(lane, () => this.#handIn(guard, steps, this.#run, this.#run));
+  }
+
+  /**
+   * Runs an operation that may reach an epoch of which messages were kept, and announces their items.
+   * @param groupOf the group, from its result
+   */
+  protected async advance<T>(
+    operation: (client: MlsClientApi) => T,
+    groupOf: (value: T) => Uint8Array,
+  ): Promise<T> {
     const { value, early } = await this.change(withEarlyItems(operation));
     this.announce(early);
+    const guard = this.#guard;
+    if (guard !== undefined) {
+      const groupId = groupOf(value);
+      await guard.lanes.run(() => laneOfGroup(groupId), () => this.#handInEarly(guard, groupId, this.#run));
+    }
     return value;
+  }
+
+  /** As {@link advance}, for an operation by which credentials may enter a group: if the app accepts them. */
+  protected async advanceGuarded<T extends { readonly groupId: Uint8Array }>(lane: Lane, steps: Steps<T>): Promise<T> {
+    const guard = this.#guard;
+    if (guard === undefined) {
+      return this.advance(
+        (client) => steps.accept(client, undefined),
+        (value) => value.groupId,
+      );
+    }
+    return guard.lanes.run(lane, async () => {
+      const { value, early } = await guard.decide(this.#run, stepsWithEarlyItems(steps));
+      this.announce(early);
+      await this.#handInEarly(guard, value.groupId, this.#run);
+      return value;
+    });
+  }
+
+  /** The lane of a Welcome is known only when it is opened; undefined for one that cannot be opened now. */
+  protected async laneOfWelcome(welcome: Uint8Array, ratchetTree: Uint8Array | undefined): Promise<string | undefined> {
+    try {
+      const { groupId } = await this.read((client) => client.inspectWelcome(welcome, ratchetTree));
+      return laneOfGroup(groupId);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Runs an operation by which credentials may enter a group, if the app accepts them. */
+  protected guarded<T>(lane: Lane, steps: Steps<T>): Promise<T> {
+    const guard = this.#guard;
+    return guard === undefined
+      ? this.change((client) => steps.accept(client, undefined))
+      : guard.lanes.run(lane, () => guard.decide(this.#run, steps));
+  }
+
+  /** {@link send}, of something that adds the owners of key packages to a group, if the app accepts them. */
+  protected sendAdding(
+    groupId: Uint8Array,
+    keyPackages: readonly Uint8Array[],
+    operation: (client: MlsClientApi) => OutboxEntry,
+  ): Promise<OutboxEntry> {
+    return keyPackages.length === 0
+      ? this.send(operation)
+      : this.sendGuarded(() => laneOfGroup(groupId), {
+          inspect: (client) => questionOfKeyPackages(client, groupId, keyPackages),
+          accept: operation,
+        });
+  }
+
+  /** {@link send}, of something by which credentials may enter a group, if the app accepts them. */
+  protected async sendGuarded(lane: Lane, steps: Steps<OutboxEntry>): Promise<OutboxEntry> {
+    const entry = await this.guarded(lane, steps);
+    this.session.events.emit('outbox', { entries: [entry] });
+    return entry;
   }
 
   protected announce(items: readonly InboxItem[]): void {
     if (items.length > 0) {
       this.session.events.emit('inbox', { items });
+    }
+  }
+
+  readonly #run: Run = (operation) => this.change(operation);
+
+  async #handIn(
+    guard: Guard,
+    steps: Steps<InboxItem | undefined>,
+    run: Run,
+    runEarly: Run,
+  ): Promise<InboxItem | undefined> {
+    const item = this.#announced(await guard.decide(run, stepsWithEarlyItems(steps)));
+    if (item !== undefined) {
+      await this.#handInEarly(guard, item.groupId, runEarly);
+    }
+    return item;
+  }
+
+  /** What was kept for the epoch that a group has reached, and brings in somebody. */
+  async #handInEarly(guard: Guard, groupId: Uint8Array, run: Run): Promise<void> {
+    try {
+      for (;;) {
+        const next = await run((client) => client.nextEarlyMessage(groupId));
+        if (next === undefined) {
+          return;
+        }
+        const { bytes, id } = next;
+        const steps = receivingMessage(id === undefined ? { bytes } : { bytes, id });
+        this.#announced(await guard.decide(run, stepsWithEarlyItems(steps)));
+      }
+    } catch (error) {
+      // It is still kept, and tried again after the next message of its group.
+      if (!(error instanceof CoreCryptoError)) {
+        throw error;
+      }
     }
   }
 
@@ -108,12 +225,17 @@ export abstract class ClientBase {
   /** How an entry of the durable queue is processed: its end is part of the transaction of its effect. */
   #processEntry(loop: WriteBehind): ProcessEntry {
     return async ({ kind, message }, key) => {
-      const receive = (client: MlsClientApi): InboxItem | undefined =>
-        kind === 'message' ? client.receiveMessage(message) : client.receiveWelcome(message);
-      return this.#announced(await loop.run(withEarlyItems(receive), key));
+      const steps = kind === 'message' ? receivingMessage(message) : receivingWelcome(message);
+      const guard = this.#guard;
+      return guard === undefined
+        ? this.#announced(await loop.run(withEarlyItems((client) => steps.accept(client, undefined)), key))
+        : this.#handIn(guard, steps, (operation) => loop.run(operation, key), (operation) => loop.run(operation));
     };
   }
 }
+
+/** Finds out in which order a call takes its turn; see `lanes.ts`. */
+export type Lane = () => string | Promise<string | undefined>;
 
 /** What an operation returned, and the items that it produced out of messages which had been kept for their epoch. */
 interface WithEarlyItems<T> {
@@ -126,4 +248,11 @@ function withEarlyItems<T>(operation: (client: MlsClientApi) => T): (client: Mls
     const value = operation(client);
     return { value, early: client.takeEarlyItems() };
   };
+}
+
+function stepsWithEarlyItems<T>({ inspect, accept, refuse }: Steps<T>): Steps<WithEarlyItems<T>> {
+  const done = { inspect, accept: (client: MlsClientApi, epoch: bigint | undefined) => withEarlyItems(() => accept(client, epoch))(client) };
+  return refuse === undefined
+    ? done
+    : { ...done, refuse: (client, epoch) => withEarlyItems(() => refuse(client, epoch))(client) };
 }

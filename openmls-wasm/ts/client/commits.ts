@@ -12,27 +12,26 @@ export abstract class CommitMethods extends ProposalMethods {
    * leaf; upload its `bytes`. Pending until it comes back. The methods below are short for the most common requests.
    * @throws `nothing-to-commit`, `commit-rejected`, `invalid-key-package`, `invalid-credential`, `unknown-member`,
    * `unknown-psk`, `cannot-remove-self`, `pending-commit`, `leave-pending`, `group-inactive`, `group-not-found`,
-   * `duplicate-id`
+   * `duplicate-id`; `credential-rejected` by `validateCredential`
    */
-  commit(groupId: Uint8Array, request: CommitRequest = {}, id?: string): Promise<OutboxEntry> {
-    return this.send((client) =>
-      client.commit(
-        check.bytes('groupId', groupId),
-        checkGroup.commit('request', request),
-        check.optionalText('id', id),
-      ),
-    );
+  async commit(groupId: Uint8Array, request: CommitRequest = {}, id?: string): Promise<OutboxEntry> {
+    const [group, what, name] = [
+      check.bytes('groupId', groupId),
+      checkGroup.commit('request', request),
+      check.optionalText('id', id),
+    ];
+    const adding = (what.proposals ?? []).flatMap((it) => (it.kind === 'add' ? [it.keyPackage] : []));
+    return this.sendAdding(group, adding, (client) => client.commit(group, what, name));
   }
 
-  /** Commits the addition of the owners of `keyPackages`; pending until it comes back. @throws `pending-commit` */
-  addMembers(groupId: Uint8Array, keyPackages: readonly Uint8Array[], id?: string): Promise<OutboxEntry> {
-    return this.send((client) =>
-      client.addMembers(
-        check.bytes('groupId', groupId),
-        check.listOfBytes('keyPackages', keyPackages),
-        check.optionalText('id', id),
-      ),
-    );
+  /** Commits the addition of the owners of `keyPackages`; pending until it comes back. @throws `pending-commit`, `credential-rejected` */
+  async addMembers(groupId: Uint8Array, keyPackages: readonly Uint8Array[], id?: string): Promise<OutboxEntry> {
+    const [group, adding, name] = [
+      check.bytes('groupId', groupId),
+      check.listOfBytes('keyPackages', keyPackages),
+      check.optionalText('id', id),
+    ];
+    return this.sendAdding(group, adding, (client) => client.addMembers(group, adding, name));
   }
 
   /** Commits the removal of members; pending until it comes back. @throws `pending-commit` */
@@ -74,7 +73,10 @@ export abstract class CommitMethods extends ProposalMethods {
 
   /** Merges the group's pending commit, which the delivery service has ordered. */
   mergePendingCommit(groupId: Uint8Array): Promise<void> {
-    return this.advance((client) => client.mergePendingCommit(check.bytes('groupId', groupId)));
+    return this.advance(
+      (client) => client.mergePendingCommit(check.bytes('groupId', groupId)),
+      () => groupId,
+    );
   }
 
   /** Drops the group's pending commit. Only after an explicit rejection, never after a time-out. */

@@ -2,6 +2,7 @@
 
 import * as check from '../arguments.js';
 import * as checkGroup from '../group-arguments.js';
+import { laneOfGroup } from '../lanes.js';
 import { CommitMethods } from './commits.js';
 import type { ExternalJoin, ExternalJoinInfo, GroupInfoDetails, OutboxEntry } from '../mls-types.js';
 
@@ -37,16 +38,23 @@ export abstract class ExternalMethods extends CommitMethods {
    * {@link receiveMessage}; {@link rejectCommit} ends it if the delivery service has refused it. What the log holds before
    * the commit is passed over unless the group that is stored can read it.
    * @throws `no-identity`, `malformed-message`, `wrong-kind`, `ratchet-tree-missing`, `invalid-group-info`,
-   * `invalid-message`, `unsupported-ciphersuite`, `unknown-psk`, `pending-commit`, `commit-rejected`, `duplicate-id`
+   * `invalid-message`, `unsupported-ciphersuite`, `unknown-psk`, `pending-commit`, `commit-rejected`, `duplicate-id`;
+   * `credential-rejected` by `validateCredential`
    */
-  joinByExternalCommit(groupInfo: Uint8Array, options: ExternalJoin = {}, id?: string): Promise<OutboxEntry> {
-    return this.send((client) =>
-      client.joinByExternalCommit(
-        check.bytes('groupInfo', groupInfo),
-        checkGroup.externalJoin('options', options),
-        check.optionalText('id', id),
-      ),
-    );
+  async joinByExternalCommit(groupInfo: Uint8Array, options: ExternalJoin = {}, id?: string): Promise<OutboxEntry> {
+    const [info, how, name] = [
+      check.bytes('groupInfo', groupInfo),
+      checkGroup.externalJoin('options', options),
+      check.optionalText('id', id),
+    ];
+    const lane = (): Promise<string> => this.read((client) => laneOfGroup(client.inspectGroupInfo(info).groupId));
+    return this.sendGuarded(lane, {
+      inspect: (client) => {
+        const { groupId, epoch, credentials } = client.inspectExternalJoin(info, how);
+        return { context: { groupId, epoch }, credentials };
+      },
+      accept: (client) => client.joinByExternalCommit(info, how, name),
+    });
   }
 
   /**
@@ -65,7 +73,10 @@ export abstract class ExternalMethods extends CommitMethods {
    * @throws `unknown-outbox-entry`; `wrong-kind` for an entry that is no external commit
    */
   acceptExternalJoin(id: string): Promise<Uint8Array> {
-    return this.change((client) => client.acceptExternalJoin(check.text('id', id)));
+    return this.advance(
+      (client) => client.acceptExternalJoin(check.text('id', id)),
+      (groupId) => groupId,
+    );
   }
 
   /**

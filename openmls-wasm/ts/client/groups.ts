@@ -2,6 +2,7 @@
 
 import * as check from '../arguments.js';
 import * as checkGroup from '../group-arguments.js';
+import { questionOfWelcome } from '../guard.js';
 import { KeyPackageMethods } from './key-packages.js';
 import type { GroupInfo, GroupOptions, JoinOptions } from '../mls-types.js';
 
@@ -34,11 +35,14 @@ export abstract class GroupMethods extends KeyPackageMethods {
 
   /**
    * Joins by a framed Welcome (RFC 9420 §12.4.3.1); returns the group id. For chats use {@link receiveWelcome}.
-   * @throws `ratchet-tree-missing`, `group-exists`, `stale-welcome`
+   * @throws `ratchet-tree-missing`, `group-exists`, `stale-welcome`; `credential-rejected` by `validateCredential`
    */
-  joinGroup(welcome: Uint8Array, options: JoinOptions = {}): Promise<Uint8Array> {
-    return this.change((client) =>
-      client.joinGroup(check.bytes('welcome', welcome), checkGroup.joinOptions('options', options)),
-    );
+  async joinGroup(welcome: Uint8Array, options: JoinOptions = {}): Promise<Uint8Array> {
+    const message = check.bytes('welcome', welcome);
+    const checked = checkGroup.joinOptions('options', options);
+    return this.guarded(() => this.laneOfWelcome(message, checked.ratchetTree), {
+      inspect: (client) => questionOfWelcome(client, message, checked.ratchetTree),
+      accept: (client) => client.joinGroup(message, checked),
+    });
   }
 }

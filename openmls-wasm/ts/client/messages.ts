@@ -1,6 +1,8 @@
 /** Messages: encrypt and process, and the outbox (RFC 9420 §6, §15; promise G10). */
 
 import * as check from '../arguments.js';
+import { questionOfMessage } from '../guard.js';
+import { laneOfMessage } from '../lanes.js';
 import { RecoveryMethods } from './recovery.js';
 import type { OutboxEntry, Processed } from '../mls-types.js';
 
@@ -23,15 +25,19 @@ export abstract class MessageMethods extends RecoveryMethods {
   /**
    * Processes a framed MLSMessage and keeps no copy; a commit is merged. For chats use {@link receiveMessage}.
    * @param options `inspectedEpoch`: the `groupEpoch` that inspecting it told
-   * @throws `epoch-changed` if the group is not in `inspectedEpoch` any more: inspect it again
+   * @throws `epoch-changed` if the group is not in `inspectedEpoch` any more: inspect it again; `credential-rejected` by
+   * `validateCredential`
    */
-  processMessage(bytes: Uint8Array, options: { readonly inspectedEpoch?: bigint | undefined } = {}): Promise<Processed> {
-    return this.advance((client) =>
-      client.processMessage(
-        check.bytes('bytes', bytes),
-        check.optionalEpoch('inspectedEpoch', options.inspectedEpoch),
-      ),
-    );
+  async processMessage(
+    bytes: Uint8Array,
+    options: { readonly inspectedEpoch?: bigint | undefined } = {},
+  ): Promise<Processed> {
+    const message = check.bytes('bytes', bytes);
+    const inspected = check.optionalEpoch('inspectedEpoch', options.inspectedEpoch);
+    return this.advanceGuarded(() => laneOfMessage(message), {
+      inspect: (client) => questionOfMessage(client, message, inspected),
+      accept: (client, epoch) => client.processMessage(message, inspected ?? epoch),
+    });
   }
 
   /**

@@ -11,16 +11,14 @@ export abstract class ProposalMethods extends SettingsMethods {
    * Proposes a change of the group (RFC 9420 §12.1); upload its `bytes`. It waits, here as with everyone who receives it,
    * until a member commits it or the epoch is over. What no commit could contain now is refused.
    * @throws `proposal-rejected`, `invalid-key-package`, `invalid-credential`, `unknown-member`, `unknown-psk`,
-   * `pending-commit`, `leave-pending`, `group-inactive`, `group-not-found`, `duplicate-id`
+   * `pending-commit`, `leave-pending`, `group-inactive`, `group-not-found`, `duplicate-id`; `credential-rejected` by `validateCredential`
    */
-  propose(groupId: Uint8Array, proposal: ProposalRequest, options: ProposeOptions = {}): Promise<OutboxEntry> {
-    return this.send((client) =>
-      client.propose(
-        check.bytes('groupId', groupId),
-        checkGroup.proposal('proposal', proposal),
-        ...checkGroup.proposeOptions(options),
-      ),
-    );
+  async propose(groupId: Uint8Array, proposal: ProposalRequest, options: ProposeOptions = {}): Promise<OutboxEntry> {
+    const group = check.bytes('groupId', groupId);
+    const what = checkGroup.proposal('proposal', proposal);
+    const how = checkGroup.proposeOptions(options);
+    const adding = what.kind === 'add' ? [what.keyPackage] : [];
+    return this.sendAdding(group, adding, (client) => client.propose(group, what, ...how));
   }
 
   /** The proposals that wait for a commit, the own ones too, in the order they came in. @throws `group-not-found` */

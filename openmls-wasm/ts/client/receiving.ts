@@ -1,6 +1,8 @@
 /** Receiving from a delivery service, and the inbox (promise G10). */
 
 import * as check from '../arguments.js';
+import { receivingMessage, receivingWelcome } from '../guard.js';
+import { laneOfMessage } from '../lanes.js';
 import { InspectionMethods } from './inspection.js';
 import type { InboxItem, IncomingMessage, IncomingWelcome } from '../mls-types.js';
 
@@ -14,12 +16,13 @@ export abstract class ReceivingMethods extends InspectionMethods {
    * Before the client is open: settles with undefined once the entry is in the durable queue; its item comes with the
    * event `inbox`.
    * @throws `group-not-found`; `position-gap`, `future-epoch`: hand in what lies between, from {@link deliveryCursor}
-   * on; `too-many-early-messages`; `epoch-changed`. An entry that can never be read is an item of kind `failed` instead
+   * on; `too-many-early-messages`; `epoch-changed`. An entry that can never be read, or that
+   * `validateCredential` refuses, is an item of kind `failed` instead
    */
   receiveMessage(message: IncomingMessage): Promise<InboxItem | undefined> {
     return (
       this.session.enqueue(() => ({ kind: 'message', attempts: 0, message: check.incomingMessage(message) })) ??
-      this.receive((client) => client.receiveMessage(check.incomingMessage(message)))
+      this.#receiveMessage(message)
     );
   }
 
@@ -31,7 +34,7 @@ export abstract class ReceivingMethods extends InspectionMethods {
   receiveWelcome(welcome: IncomingWelcome): Promise<InboxItem | undefined> {
     return (
       this.session.enqueue(() => ({ kind: 'welcome', attempts: 0, message: check.incomingWelcome(welcome) })) ??
-      this.receive((client) => client.receiveWelcome(check.incomingWelcome(welcome)))
+      this.#receiveWelcome(welcome)
     );
   }
 
@@ -62,5 +65,15 @@ export abstract class ReceivingMethods extends InspectionMethods {
   /** Position of the last processed Welcome. */
   welcomeCursor(): Promise<number | undefined> {
     return this.change((client) => client.welcomeCursor());
+  }
+
+  async #receiveMessage(message: IncomingMessage): Promise<InboxItem | undefined> {
+    const checked = check.incomingMessage(message);
+    return this.handIn(receivingMessage(checked), () => laneOfMessage(checked.bytes));
+  }
+
+  async #receiveWelcome(welcome: IncomingWelcome): Promise<InboxItem | undefined> {
+    const checked = check.incomingWelcome(welcome);
+    return this.handIn(receivingWelcome(checked), () => this.laneOfWelcome(checked.bytes, checked.ratchetTree));
   }
 }

@@ -20,20 +20,19 @@ export abstract class RecoveryMethods extends ExternalProposalMethods {
    * @throws `unknown-member`, `cannot-remove-self`, `nothing-to-commit`, `invalid-key-package`, `pending-commit`,
    * `commit-rejected`, `group-inactive`, `group-not-found`, `duplicate-id`
    */
-  recoverForkByReadding(
+  async recoverForkByReadding(
     groupId: Uint8Array,
     ownPartition: readonly number[],
     keyPackages: readonly Uint8Array[],
     id?: string,
   ): Promise<OutboxEntry> {
-    return this.send((client) =>
-      client.recoverForkByReadding(
-        check.bytes('groupId', groupId),
-        check.listOfLeafIndexes('ownPartition', ownPartition),
-        check.listOfBytes('keyPackages', keyPackages),
-        check.optionalText('id', id),
-      ),
-    );
+    const [group, own, adding, name] = [
+      check.bytes('groupId', groupId),
+      check.listOfLeafIndexes('ownPartition', ownPartition),
+      check.listOfBytes('keyPackages', keyPackages),
+      check.optionalText('id', id),
+    ];
+    return this.sendAdding(group, adding, (client) => client.recoverForkByReadding(group, own, adding, name));
   }
 
   /**
@@ -56,9 +55,12 @@ export abstract class RecoveryMethods extends ExternalProposalMethods {
    * @throws `invalid-argument`, `invalid-key-package`, `unsupported-ciphersuite`, `unknown-psk`, `group-exists`,
    * `commit-rejected`, `group-not-found`, `duplicate-id`
    */
-  rebootGroup(groupId: Uint8Array, options: Reboot, id?: string): Promise<OutboxEntry> {
-    return this.send((client) =>
-      client.rebootGroup(check.bytes('groupId', groupId), checkGroup.reboot('options', options), check.optionalText('id', id)),
-    );
+  async rebootGroup(groupId: Uint8Array, options: Reboot, id?: string): Promise<OutboxEntry> {
+    const [group, how, name] = [
+      check.bytes('groupId', groupId),
+      checkGroup.reboot('options', options),
+      check.optionalText('id', id),
+    ];
+    return this.sendAdding(group, how.keyPackages, (client) => client.rebootGroup(group, how, name));
   }
 }

@@ -46,6 +46,23 @@ export async function uses(client: CoreCryptoClient, group: Uint8Array, item: In
   // @ts-expect-error
   void identity.ciphersuite;
 
+  // Every kind of proposal has its own parts.
+  await client.propose(group, { kind: 'remove', leafIndex: 1 });
+  // @ts-expect-error an addition needs a key package
+  await client.propose(group, { kind: 'add', leafIndex: 1 });
+  // @ts-expect-error no commit of OpenMLS contains a ReInit
+  await client.propose(group, { kind: 're-init', groupId: group });
+  for (const { proposal, sender } of await client.pendingProposals(group)) {
+    if (proposal.kind === 'app-defined') same<typeof proposal.payload, Uint8Array>();
+    if (sender.kind === 'external') same<typeof sender.index, number>();
+    // @ts-expect-error an external sender has no leaf
+    if (sender.kind === 'external') void sender.leafIndex;
+  }
+  // A group is configured with all settings, begun with some.
+  await client.createGroup(undefined, { settings: { paddingSize: 32 } });
+  // @ts-expect-error
+  await client.configureGroup(group, { paddingSize: 32 });
+
   // Events and their contents go together.
   client.on('inbox', ({ items }) => same<typeof items, readonly InboxItem[]>());
   // @ts-expect-error

@@ -192,6 +192,57 @@ fn without_a_log_the_app_says_that_the_commit_was_accepted() {
 }
 
 #[test]
+fn an_own_commit_that_comes_back_without_a_log_is_the_join() {
+    // A newcomer, and a member in step: the same bytes would remove its old self.
+    for member in [false, true] {
+        let (mut alice, mut bob, _, group) = pair();
+        let mut carol = Device::new("carol");
+        let joiner = if member { &mut bob } else { &mut carol };
+        let info = alice.client.export_group_info(&group, true).unwrap();
+        let entry = join(joiner, &info);
+        let bytes = entry.bytes.unwrap();
+        let before = Database::of(&joiner.client);
+        let inspected = joiner.client.inspect_message(&bytes).unwrap();
+        assert_eq!(Database::of(&joiner.client), before);
+        let processed = joiner.client.process_message(&bytes).unwrap();
+        assert_eq!(processed, inspected);
+        let epoch = entry.epoch + 1;
+        assert_eq!(processed.content, InboxContent::Joined { epoch });
+        assert_eq!(processed.group_id, group);
+        alice.client.process_message(&bytes).unwrap();
+        assert_in_step(&mut alice, joiner, &group);
+        assert!(joiner.client.outbox().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_welcome_that_is_faster_lets_the_client_in_all_the_same() {
+    let (mut alice, mut bob, mut service, group) = pair();
+    let mut carol = Device::new("carol");
+    let package = carol.client.generate_key_packages(1).unwrap();
+    carol.save();
+    let info = alice.client.export_group_info(&group, true).unwrap();
+    let entry = join(&mut carol, &info);
+    carol.save();
+    alice.client.add_members(&group, &package, None).unwrap();
+    for device in [&mut alice, &mut bob] {
+        device.sync(&mut service, &group);
+    }
+    carol.receive_welcomes(&service);
+    carol.save();
+    assert_in_step(&mut alice, &mut carol, &group);
+    assert_eq!(service.upload(&entry), Upload::PastEpoch);
+    assert_eq!(
+        refused(&mut carol, |client| client.self_update(&group, None)),
+        "pending-commit"
+    );
+    carol.client.reject_commit(&entry.id).unwrap();
+    carol.save();
+    carol.take_over();
+    assert_settled(&mut alice, &mut carol, &mut service, &group);
+}
+
+#[test]
 fn a_refused_commit_leaves_what_was_before() {
     let (mut alice, mut bob, mut service, group) = pair();
     bob.client.send_message(&group, b"before", None).unwrap();

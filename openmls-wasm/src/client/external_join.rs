@@ -38,6 +38,7 @@ use super::{
     external_commit::{ExternalCommit, ExternalJoin, ExternalJoinInfo},
     group_info, groups,
     inbox::{InboxContent, InboxItem},
+    incoming::Processed,
     outbox::{self, OutboxEntry, OutboxKind},
     own_leaf,
     provider::Provider,
@@ -148,7 +149,8 @@ impl MlsClient {
     }
 
     /// The delivery service accepted the external commit with this id: for an app whose delivery
-    /// service has no log. With one that has, [`receive_message`](Self::receive_message) does it.
+    /// service does not give it back. Where it does, [`receive_message`](Self::receive_message) and
+    /// [`process_message`](Self::process_message) do this.
     /// Returns the group id.
     ///
     /// # Errors
@@ -162,6 +164,21 @@ impl MlsClient {
         self.groups.remove(&entry.group_id);
         self.process_early(&entry.group_id);
         Ok(entry.group_id)
+    }
+
+    /// What an own external commit that came back does, if `own` is one.
+    pub(super) fn own_join(&self, own: Option<&OutboxEntry>) -> Result<Option<Processed>> {
+        let Some(entry) = own else {
+            return Ok(None);
+        };
+        Ok(of_entry(self.storage(), entry)?.map(|join| Processed {
+            group_id: entry.group_id.clone(),
+            group_epoch: join.epoch,
+            content: InboxContent::Joined {
+                epoch: join.epoch.saturating_add(1),
+            },
+            credentials: vec![],
+        }))
     }
 
     fn make_external_commit(

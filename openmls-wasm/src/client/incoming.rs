@@ -71,6 +71,10 @@ impl MlsClient {
         let message = parse(bytes)?;
         let group_id = message.group_id().to_vec();
         let own = self.own_entry(bytes, None)?;
+        if let (Some(entry), Some(joined)) = (&own, self.own_join(own.as_ref())?) {
+            self.accept_external_join(&entry.id)?;
+            return Ok(joined);
+        }
         let processed = self.with_group(&group_id, |provider, _, group| {
             check_epoch(group, inspected_epoch)?;
             handle(provider, group, message, own.as_ref())

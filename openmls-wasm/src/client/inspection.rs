@@ -52,6 +52,9 @@ impl MlsClient {
         let message = incoming::parse(bytes)?;
         let group_id = message.group_id().to_vec();
         let own = self.own_entry(bytes, None)?;
+        if let Some(joined) = self.own_join(own.as_ref())? {
+            return Ok(joined);
+        }
         let provider = scratch(self.storage())?;
         copy_group(self.storage(), &provider, &group_id)?;
         let mut group = groups::load(&provider, &group_id)?;

@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{assert_in_step, x509, Database, Device, Service};
+use common::{assert_in_step, bare::Bare, pair, x509, Database, Device, Service};
 use openmls::prelude::{
     tls_codec::Serialize as _, Capabilities, Ciphersuite, Credential as MlsCredential,
-    CredentialType, CredentialWithKey, KeyPackage, MlsMessageOut, SignatureScheme,
+    CredentialType, CredentialWithKey, GroupId, KeyPackage, MlsGroup, MlsMessageOut,
+    SignatureScheme,
 };
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::{OpenMlsRustCrypto, RustCrypto};
@@ -281,6 +282,12 @@ fn a_generated_key_leaves_nothing_behind() {
 
 /// A key package by OpenMLS itself, with any credential.
 fn foreign_key_package(kind: CredentialType, content: &[u8]) -> Vec<u8> {
+    MlsMessageOut::from(foreign(kind, content))
+        .tls_serialize_detached()
+        .unwrap()
+}
+
+fn foreign(kind: CredentialType, content: &[u8]) -> KeyPackage {
     let provider = OpenMlsRustCrypto::default();
     let signer = SignatureKeyPair::new(SignatureScheme::ED25519).unwrap();
     let credential = CredentialWithKey {
@@ -292,9 +299,7 @@ fn foreign_key_package(kind: CredentialType, content: &[u8]) -> Vec<u8> {
         .leaf_node_capabilities(capabilities.build())
         .build(SUITE, &provider, &signer, credential)
         .unwrap();
-    MlsMessageOut::from(bundle.into_key_package())
-        .tls_serialize_detached()
-        .unwrap()
+    bundle.into_key_package()
 }
 
 #[test]
@@ -418,4 +423,33 @@ fn a_fingerprint_is_what_its_description_says() {
         carol.client.safety_number(&group, 1).unwrap(),
         both.concat()
     );
+}
+
+#[test]
+fn nobody_is_taken_for_the_owner_of_a_certificate_without_its_key() {
+    let (mut alice, bob, _, group) = pair();
+    let carols = [&[0x40, CAROL.len() as u8][..], CAROL].concat();
+    // Bob means harm: his client does not look, so nothing keeps him from adding this.
+    for (kind, content) in [
+        (CredentialType::X509, &carols[..]),
+        (CredentialType::X509, b"no chain"),
+    ] {
+        let provider = Bare(RustCrypto::default(), bob.client.storage());
+        let key = bob.client.identity().unwrap().unwrap().signature_public_key;
+        let scheme = SignatureScheme::ED25519;
+        let signer = SignatureKeyPair::read(provider.1, &key, scheme).unwrap();
+        let id = GroupId::from_slice(&group);
+        let mut of_bob = MlsGroup::load(provider.1, &id).unwrap().unwrap();
+        let mallory = foreign(kind, content);
+        let (commit, _, _) = of_bob.add_members(&provider, &signer, &[mallory]).unwrap();
+        of_bob.merge_pending_commit(&provider).unwrap();
+        let commit = commit.tls_serialize_detached().unwrap();
+        alice.client.process_message(&commit).unwrap();
+    }
+    let members = alice.info(&group).members;
+    assert_eq!(members.len(), 4);
+    for mallory in &members[2..] {
+        assert_eq!(mallory.identity, b"");
+        assert!(mallory.certificates.is_empty());
+    }
 }

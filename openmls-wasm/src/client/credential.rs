@@ -135,9 +135,12 @@ impl Credential {
 }
 
 /// The identity and the certificates of a leaf's credential. Both are empty for one that cannot be
-/// read, so that it is never taken for somebody's.
-pub(super) fn parts(credential: &MlsCredential) -> (Vec<u8>, Vec<Vec<u8>>) {
-    Credential::from_mls(credential).map_or_else(|_| Default::default(), Credential::into_parts)
+/// read or whose certificate is for another key, so that it is never taken for somebody's: anyone
+/// can put the certificate of another into its leaf.
+pub(super) fn parts(credential: &MlsCredential, signature_key: &[u8]) -> (Vec<u8>, Vec<Vec<u8>>) {
+    Credential::from_mls(credential)
+        .and_then(|credential| credential.check_key(signature_key).map(|()| credential))
+        .map_or_else(|_| Default::default(), Credential::into_parts)
 }
 
 fn check_chain(certificates: &[Vec<u8>]) -> Result<()> {

@@ -19,7 +19,8 @@ pub struct Member {
     /// The identity of its basic credential. Empty for an X.509 credential.
     pub identity: Vec<u8>,
     /// The chain of its X.509 credential, DER-encoded, its own certificate first. Empty for a basic
-    /// credential. Both are empty for a credential that cannot be read.
+    /// credential. Both are empty for a credential that cannot be read, or whose certificate is for
+    /// another key than `signature_key` (RFC 9420 §5.3 forbids it): it is nobody's.
     #[serde(default)]
     pub certificates: Vec<Vec<u8>>,
     /// Its public signature key.
@@ -130,7 +131,7 @@ pub(super) fn member_at(group: &MlsGroup, index: LeafNodeIndex) -> Option<Member
 
 impl From<openmls::prelude::Member> for Member {
     fn from(member: openmls::prelude::Member) -> Self {
-        let (identity, certificates) = credential::parts(&member.credential);
+        let (identity, certificates) = credential::parts(&member.credential, &member.signature_key);
         Self {
             leaf_index: member.index.u32(),
             identity,

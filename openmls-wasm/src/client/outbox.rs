@@ -65,7 +65,7 @@ pub struct OutboxEntry {
 
 impl Party {
     pub(super) fn new(credential: &openmls::prelude::Credential, signature_key: &[u8]) -> Self {
-        let (identity, certificates) = credential::parts(credential);
+        let (identity, certificates) = credential::parts(credential, signature_key);
         Self {
             identity,
             certificates,

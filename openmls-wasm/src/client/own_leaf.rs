@@ -179,7 +179,7 @@ pub(super) fn identity_in(
     let scheme = ciphersuite.signature_algorithm();
     let signer = SignatureKeyPair::read(provider.storage(), public_key, scheme)
         .ok_or(ClientError::SignatureKeyMissing)?;
-    let (name, certificates) = credential::parts(leaf.credential());
+    let (name, certificates) = credential::parts(leaf.credential(), public_key);
     Ok(Some(LoadedIdentity {
         public: Identity {
             identity: name,

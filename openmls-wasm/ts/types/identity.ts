@@ -37,7 +37,8 @@ export interface MemberIdentity {
   readonly identity: Uint8Array;
   /**
    * The chain of the X.509 credential, its own certificate first, each DER; empty for a basic credential. Both are empty
-   * for a credential that cannot be read: never take such a member for somebody.
+   * for a credential that cannot be read, or whose certificate is for another key than `signatureKey`: never take such a
+   * member for somebody.
    */
   readonly certificates: readonly Uint8Array[];
   /** The public signature key. */

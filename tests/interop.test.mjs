@@ -10,7 +10,7 @@ import { Profile } from './support/browser.mjs'
 const timeout = 120_000
 const steps = [
   'key package, add, join', '200 messages', 'out of order', '20 alternating commits', 'commits with a pre-shared key', 'remove',
-  'external commit', 'leave, by a proposal that another commits',
+  'external commit', 'leave, by a proposal that another commits', 'ask to be added',
 ]
 const outDir = join(root, 'tests', 'dist', 'interop')
 /** What ts-mls has for other ciphersuites than the one used here is not installed, and left out. */

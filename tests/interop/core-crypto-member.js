@@ -87,9 +87,16 @@ export class CoreCryptoMember {
     if (item?.kind !== 'proposal') throw new Error(`${this.name} gets no proposal: ${item?.code ?? item?.kind}`)
   }
 
+  /** A proposal to be added, by somebody who is not in the group. */
+  async askToJoin(groupInfo) {
+    const { groupId, epoch } = await this.client.inspectGroupInfo(groupInfo)
+    const { id, bytes } = await this.client.proposeJoin({ groupId, epoch }, await this.keyPackage())
+    await this.client.acknowledgeOutbox(id)
+    return bytes
+  }
+
   async commitProposals() {
-    const { commit } = await this.#committed(await this.client.commitPendingProposals(this.group))
-    return commit
+    return this.#committed(await this.client.commitPendingProposals(this.group))
   }
 
   /** Processes the commit of another. */

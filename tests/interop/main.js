@@ -40,8 +40,8 @@ class Room {
     for (const other of this.others(member)) await other.follow(commit)
   }
 
-  async propose(member, proposal) {
-    expect(wireFormat(proposal), this.handshakeFormat, 'wire format of a proposal')
+  async propose(member, proposal, format = this.handshakeFormat) {
+    expect(wireFormat(proposal), format, 'wire format of a proposal')
     for (const other of this.others(member)) await other.consider(proposal)
   }
 
@@ -162,11 +162,26 @@ const steps = {
     for (const [leaving, committer] of [[dave, anna], [cleo, ben]]) {
       await room.propose(leaving, await leaving.leave())
       await room.reopen()
-      await room.relay(committer, await committer.commitProposals())
+      const { commit } = await committer.commitProposals()
+      await room.relay(committer, commit)
       expect(await leaving.isMember(), false, `${leaving.name} is still a member`)
       room.members = room.others(leaving)
       await room.agree()
       for (const member of room.members) await room.say(member, `${leaving.name} has left`)
+    }
+  },
+
+  // By a proposal of somebody who is no member, which is always a PublicMessage (RFC 9420 §12.1.8).
+  'ask to be added': async () => {
+    const [anna, ben, cleo, dave] = room.all
+    for (const [asking, committer] of [[dave, anna], [cleo, ben]]) {
+      await room.propose(asking, await asking.askToJoin(await committer.groupInfo()), 1)
+      const { commit, welcome } = await committer.commitProposals()
+      await room.relay(committer, commit)
+      await asking.join(welcome)
+      room.members.push(asking)
+      await room.agree()
+      for (const member of room.members) await room.say(member, `${asking.name} is there`)
     }
   },
 }

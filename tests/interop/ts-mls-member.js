@@ -4,7 +4,7 @@ import {
   createProposal, decodeGroupState, decodeMlsMessage, defaultAuthenticationService, defaultKeyPackageEqualityConfig,
   defaultKeyRetentionConfig, defaultLifetimeConfig, defaultPaddingConfig, emptyPskIndex, encodeGroupState, encodeMlsMessage,
   generateKeyPackage, getCiphersuiteFromName, getCiphersuiteImpl, joinGroup, joinGroupExternal, makePskIndex, mlsExporter,
-  processPrivateMessage, processPublicMessage, zeroOutUint8Array,
+  processPrivateMessage, processPublicMessage, proposeAddExternal, zeroOutUint8Array,
 } from 'ts-mls'
 import { exporter, hex, text, utf8 } from './bytes.js'
 
@@ -141,9 +141,17 @@ export class TsMlsMember {
     if (Object.keys(this.state.unappliedProposals).length !== before + 1) throw new Error(`${this.name} gets no proposal`)
   }
 
+  /** A proposal to be added, by somebody who is not in the group. */
+  async askToJoin(bytes) {
+    const { groupInfo } = unframed(bytes, 'mls_group_info')
+    await this.keyPackage()
+    const { publicPackage, privatePackage } = this.own
+    return framed(await proposeAddExternal(groupInfo, publicPackage, privatePackage, this.suite))
+  }
+
   /** It takes all that are pending into every commit. */
   commitProposals() {
-    return this.commit()
+    return this.#commit([])
   }
 
   /** Processes the commit of another. */

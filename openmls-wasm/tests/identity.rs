@@ -13,7 +13,7 @@ use openmls_rust_crypto::{OpenMlsRustCrypto, RustCrypto};
 use openmls_traits::crypto::OpenMlsCrypto as _;
 use openmls_wasm::{
     client::{Credential, Identity, InboxContent},
-    storage::Category,
+    storage::{key::parse_bytes_key, Category},
     ClientError, MlsClient,
 };
 
@@ -230,6 +230,30 @@ fn a_backup_must_fit_together() {
     );
     assert_eq!(code(restored(&[CAROL], &[1; 32])), "invalid-argument");
     assert_eq!(code(restored(&[CAROL], &[])), "invalid-argument");
+}
+
+#[test]
+fn a_certificate_may_be_for_an_ecdsa_key() {
+    // Made by `openssl`, with the private key that goes with it.
+    let hex = |text: &str| parse_bytes_key(text).unwrap();
+    let private = hex("ed6b5bf1ce99537b200d37f1c09bf34f9a83c19db8694e57391592934a48573c");
+    let public = hex(concat!(
+        "04b5907feb1b9bcfe3138d2d17d49641b99d0a9d074d47d07c31194d32c9ade63e",
+        "a60a99eb131a8c7a6ff50ac608e0350fae676acb13111c7f02d9689c1341ed80",
+    ));
+    let erin = Identity {
+        identity: vec![],
+        certificates: vec![include_bytes!("fixtures/erin-p256.der").to_vec()],
+        signature_public_key: public,
+        ciphersuite: 2,
+    };
+    let mut client = MlsClient::new();
+    client.restore_identity(erin.clone(), &private).unwrap();
+    let group = client.create_group(None).unwrap();
+    let [own] = &client.group_info(&group).unwrap().members[..] else {
+        panic!("one member");
+    };
+    assert_eq!(own.certificates, erin.certificates);
 }
 
 #[test]

@@ -226,18 +226,33 @@ impl MlsClient {
         group_id: &[u8],
         operation: impl FnOnce(&Provider, &LoadedIdentity, &mut MlsGroup) -> Result<T>,
     ) -> Result<T> {
+        let (mut group, in_group) = self.take_group(group_id)?;
+        let identity = in_group.as_ref().or(self.identity.as_ref());
+        let identity = identity.ok_or(ClientError::NoIdentity)?;
+        let savepoint = self.provider.storage().savepoint()?;
+        let value = settled(savepoint, operation(&self.provider, identity, &mut group))?;
+        self.keep_group(group);
+        Ok(value)
+    }
+
+    /// A group, out of the map, and the identity there if it is not the client's. Like
+    /// [`keep_group`](Self::keep_group), [`released`] and [`undone`] a function of its own: one copy of
+    /// it serves every operation, and the wasm is smaller for it.
+    #[inline(never)]
+    fn take_group(&mut self, group_id: &[u8]) -> Result<(MlsGroup, Option<LoadedIdentity>)> {
         self.load_identity()?;
         let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
-        let mut group = match self.groups.remove(group_id) {
+        let group = match self.groups.remove(group_id) {
             Some(group) => group,
             None => groups::load(&self.provider, group_id)?,
         };
         let in_group = own_leaf::identity_in(&self.provider, identity, &group)?;
-        let identity = in_group.as_ref().unwrap_or(identity);
-        let savepoint = self.provider.storage().savepoint()?;
-        let value = settled(savepoint, operation(&self.provider, identity, &mut group))?;
-        self.groups.insert(group_id.to_vec(), group);
-        Ok(value)
+        Ok((group, in_group))
+    }
+
+    #[inline(never)]
+    fn keep_group(&mut self, group: MlsGroup) {
+        self.groups.insert(group.group_id().to_vec(), group);
     }
 
     /// The next sequence of an inbox item or outbox entry: larger than any that was ever stored.
@@ -254,12 +269,20 @@ impl MlsClient {
 /// Ends an operation: its changes stay if it succeeded, and only then. A failure of the store is
 /// reported as that, even where OpenMLS made something else of it.
 fn settled<T>(savepoint: Savepoint<'_>, result: Result<T>) -> Result<T> {
-    if let Some(failure) = savepoint.failure() {
-        return Err(failure.into());
+    match result {
+        Ok(value) => released(savepoint).map(|()| value),
+        Err(error) => Err(undone(savepoint, error)),
     }
-    let value = result?;
-    savepoint.release()?;
-    Ok(value)
+}
+
+#[inline(never)]
+fn released(savepoint: Savepoint<'_>) -> Result<()> {
+    Ok(savepoint.release()?)
+}
+
+#[inline(never)]
+fn undone(savepoint: Savepoint<'_>, error: ClientError) -> ClientError {
+    savepoint.failure().map_or(error, ClientError::from)
 }
 
 /// Fault injection for tests.

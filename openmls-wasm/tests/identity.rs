@@ -47,12 +47,12 @@ fn device(client: MlsClient) -> Device {
     device
 }
 
-/// Carol as her app restores her, with the chain that openssl made.
-fn carol() -> Device {
+/// A client with Carol's key pair, and a credential that claims to be hers.
+fn with_carols_key(identity: &[u8], certificates: &[&[u8]]) -> Device {
     let mut client = MlsClient::new();
     let identity = Identity {
-        identity: vec![],
-        certificates: vec![CAROL.to_vec(), AUTHORITY.to_vec()],
+        identity: identity.to_vec(),
+        certificates: certificates.iter().map(|one| one.to_vec()).collect(),
         signature_public_key: CAROL_PUBLIC_KEY.to_vec(),
         ciphersuite: 1,
     };
@@ -60,6 +60,11 @@ fn carol() -> Device {
         .restore_identity(identity, &CAROL_PRIVATE_KEY)
         .unwrap();
     device(client)
+}
+
+/// Carol as her app restores her, with the chain that openssl made.
+fn carol() -> Device {
+    with_carols_key(b"", &[CAROL, AUTHORITY])
 }
 
 #[test]
@@ -380,29 +385,16 @@ fn both_see_the_same_safety_number_and_nobody_else_does() {
     );
     // Another key under the same name, another name for the same key, another kind of credential.
     let mut impostor = Device::new("alice");
-    let renamed = |identity: &[u8], certificates: Vec<Vec<u8>>| {
-        let mut client = MlsClient::new();
-        let identity = Identity {
-            identity: identity.to_vec(),
-            certificates,
-            signature_public_key: CAROL_PUBLIC_KEY.to_vec(),
-            ciphersuite: 1,
-        };
-        client
-            .restore_identity(identity, &CAROL_PRIVATE_KEY)
-            .unwrap();
-        device(client)
-    };
     let mut numbers = vec![
         of_alice,
         safety_numbers(&mut impostor, &mut carol).0,
-        safety_numbers(&mut alice, &mut renamed(b"carol", vec![])).0,
-        safety_numbers(&mut alice, &mut renamed(b"carol2", vec![])).0,
-        safety_numbers(&mut alice, &mut renamed(b"", vec![CAROL.to_vec()])).0,
+        safety_numbers(&mut alice, &mut with_carols_key(b"carol", &[])).0,
+        safety_numbers(&mut alice, &mut with_carols_key(b"carol2", &[])).0,
+        safety_numbers(&mut alice, &mut with_carols_key(b"", &[CAROL])).0,
         // What the X.509 credential holds, said to be a name.
         safety_numbers(
             &mut alice,
-            &mut renamed(&[CAROL, AUTHORITY].concat(), vec![]),
+            &mut with_carols_key(&[CAROL, AUTHORITY].concat(), &[]),
         )
         .0,
     ];

@@ -1,58 +1,19 @@
 //! Key packages: what others need to add this client to a group (RFC 9420 §10).
 
-use openmls::prelude::{
-    Ciphersuite, Extensions, KeyPackage, KeyPackageBuilder, KeyPackageBundle, Lifetime,
-    MlsMessageOut,
-};
+use openmls::prelude::{KeyPackage, KeyPackageBundle, MlsMessageOut};
 use openmls_traits::OpenMlsProvider;
 use tls_codec::Serialize as _;
 
 use super::{
-    capabilities, extensions,
-    identity::{self, LoadedIdentity},
-    key_package_state::{self, Event, Note, MAX_LIFETIME_SECONDS},
+    identity::LoadedIdentity,
+    key_package_state::{self, Event, Note},
     provider::Provider,
-    settled, AppCapabilities, ClientError, Extension, MlsClient, Result,
+    settled, AppCapabilities, ClientError, KeyPackageOptions, MlsClient, Result,
 };
 use crate::storage::{key, Category};
 
 /// How many key packages can be made at once.
 const MAX_COUNT: u32 = 1000;
-
-/// What key packages are made with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPackageOptions {
-    /// How many, 1 to 1000.
-    pub count: u32,
-    /// Whether they may be used more than once, when no other is left (RFC 9420 §16.8).
-    pub last_resort: bool,
-    /// For how many seconds from now others may use them: 1 to twelve weeks, which is the default.
-    /// They are valid from an hour ago, for clocks that are late.
-    pub lifetime: Option<u64>,
-    /// The ciphersuite of the groups they are for (RFC 9420 §17.1), with the signature scheme of the
-    /// identity's, which is the default.
-    pub ciphersuite: Option<u16>,
-    /// Extensions of the key package. Their types are added to the capabilities.
-    pub extensions: Vec<Extension>,
-    /// Extensions of its leaf. Their types are added to the capabilities.
-    pub leaf_extensions: Vec<Extension>,
-    /// What the app supports beside what this library does; by default what the client was told.
-    pub capabilities: Option<AppCapabilities>,
-}
-
-impl Default for KeyPackageOptions {
-    fn default() -> Self {
-        Self {
-            count: 1,
-            last_resort: false,
-            lifetime: None,
-            ciphersuite: None,
-            extensions: vec![],
-            leaf_extensions: vec![],
-            capabilities: None,
-        }
-    }
-}
 
 /// How an own key package stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,8 +248,8 @@ fn build(
     options: &KeyPackageOptions,
 ) -> Result<Vec<Vec<u8>>> {
     key_package_state::forget_old(provider.storage(), key_package_state::now())?;
-    let ciphersuite = ciphersuite(provider, identity, options.ciphersuite)?;
-    let builder = builder(provider, app, options)?;
+    let ciphersuite = options.suite(provider, identity)?;
+    let builder = options.builder(provider, app)?;
     (0..options.count)
         .map(|_| {
             let bundle = builder
@@ -313,7 +274,7 @@ fn replenish(
     options: &KeyPackageOptions,
 ) -> Result<Vec<Vec<u8>>> {
     let now = key_package_state::now();
-    let wanted = ciphersuite(provider, identity, options.ciphersuite)?;
+    let wanted = options.suite(provider, identity)?;
     let mut unused = held(provider)?;
     unused.retain(|(key_package, note)| {
         key_package.ciphersuite() == wanted && !note.last_resort && note.not_after > now
@@ -331,52 +292,6 @@ fn replenish(
     };
     to_publish.extend(build(provider, identity, app, &options)?);
     Ok(to_publish)
-}
-
-fn ciphersuite(
-    provider: &Provider,
-    identity: &LoadedIdentity,
-    number: Option<u16>,
-) -> Result<Ciphersuite> {
-    let Some(number) = number else {
-        return Ok(identity.ciphersuite);
-    };
-    let suite = identity::supported(provider, number)?;
-    if suite.signature_algorithm() != identity.ciphersuite.signature_algorithm() {
-        return Err(ClientError::InvalidArgument(
-            "the ciphersuite has another signature scheme than the identity",
-        ));
-    }
-    Ok(suite)
-}
-
-fn builder(
-    provider: &Provider,
-    app: &AppCapabilities,
-    options: &KeyPackageOptions,
-) -> Result<KeyPackageBuilder> {
-    let lifetime = options.lifetime.unwrap_or(MAX_LIFETIME_SECONDS);
-    if !(1..=MAX_LIFETIME_SECONDS).contains(&lifetime) {
-        return Err(ClientError::InvalidArgument(
-            "a key package lives from one second to twelve weeks",
-        ));
-    }
-    // A key package may only carry extensions that its leaf says it supports (RFC 9420 §10.1).
-    let mut app = options.capabilities.as_ref().unwrap_or(app).clone();
-    let used = options.extensions.iter().chain(&options.leaf_extensions);
-    app.extensions
-        .extend(used.map(|extension| u16::from(extension.extension_type())));
-    let extensions: Extensions<KeyPackage> = extensions::list_to_mls(&options.extensions)?;
-    let builder = KeyPackage::builder()
-        .key_package_lifetime(Lifetime::new(lifetime))
-        .leaf_node_capabilities(capabilities::own(provider, &app))
-        .key_package_extensions(extensions)
-        .leaf_node_extensions(extensions::list_to_mls(&options.leaf_extensions)?);
-    Ok(if options.last_resort {
-        builder.mark_as_last_resort()
-    } else {
-        builder
-    })
 }
 
 fn encoded(key_package: KeyPackage) -> Result<Vec<u8>> {

@@ -7,6 +7,7 @@
 //! | [`identity`] | §5 | who this client is, and proof of possession of its signature key |
 //! | `signature_key` | – | a key for which a certificate is made first; export of the private key |
 //! | `key_packages` | §10 | generate, list, replenish, purge and delete key packages |
+//! | `key_package_options` | §10 | what they are made with |
 //! | `key_package_inspection` | §10.1 | what the key package of another says, verified |
 //! | `key_package_state` | – | what became of a key package whose keys are gone |
 //! | `create` | §11 | create a group with everything that can be chosen |
@@ -59,6 +60,7 @@ pub mod inbox;
 mod incoming;
 mod inspection;
 mod key_package_inspection;
+mod key_package_options;
 mod key_package_state;
 mod key_packages;
 mod messages;
@@ -100,7 +102,8 @@ pub use inbox::{InboxContent, InboxItem};
 pub use incoming::{Processed, ProcessedContent};
 pub use inspection::WelcomeInfo;
 pub use key_package_inspection::{KeyPackageDetails, LifetimeStatus};
-pub use key_packages::{KeyPackageInfo, KeyPackageOptions, KeyPackageState};
+pub use key_package_options::KeyPackageOptions;
+pub use key_packages::{KeyPackageInfo, KeyPackageState};
 pub use outbox::{OutboxEntry, OutboxKind, Party};
 pub use own_leaf::LeafUpdate;
 pub use proposals::{PendingProposal, ProposalInfo, ProposalRequest, ProposalSender, PskUsage};

@@ -9,8 +9,9 @@ import { Profile } from './support/browser.mjs'
 
 const timeout = 120_000
 const steps = [
-  'key package, add, join', '200 messages', 'out of order', '20 alternating commits', 'commits with a pre-shared key', 'remove',
-  'external commit', 'leave, by a proposal that another commits', 'ask to be added',
+  'key package, add, join', '200 messages', 'out of order', '20 alternating commits',
+  'messages overtaken by a commit, and before it', 'commits with a pre-shared key', 'remove', 'external commit',
+  'leave, by a proposal that another commits', 'ask to be added',
 ]
 const outDir = join(root, 'tests', 'dist', 'interop')
 /** What ts-mls has for other ciphersuites than the one used here is not installed, and left out. */

@@ -8,7 +8,8 @@ export class CoreCryptoMember {
     member.name = name
     member.options = {
       name: `interop ${name} ${crypto.randomUUID()}`,
-      groupSettings: { wireFormatPolicy: handshakes === 'public' ? 'pure-plaintext' : 'pure-ciphertext' },
+      // ts-mls keeps the keys of four past epochs by default, we of none.
+      groupSettings: { wireFormatPolicy: handshakes === 'public' ? 'pure-plaintext' : 'pure-ciphertext', maxPastEpochs: 1 },
     }
     member.client = await CoreCryptoClient.open(member.options)
     await member.client.createIdentity(utf8(name))
@@ -43,14 +44,18 @@ export class CoreCryptoMember {
   async say(words) {
     const entry = await this.client.sendMessage(this.group, utf8(words), undefined, utf8(`data of ${this.name}`))
     await this.client.acknowledgeOutbox(entry.id)
+    await this.#emptyInbox()
     return entry.bytes
   }
 
   /** What it says, and what else is known of it; undefined for a message that cannot be read (again). */
   async hear(message) {
-    const item = await this.#received(this.client.receiveMessage({ bytes: message }))
-    if (item?.kind !== 'message') return undefined
-    return { words: text(item.plaintext), sender: text(item.sender.identity), data: text(item.authenticatedData) }
+    return said(await this.#received(this.client.receiveMessage({ bytes: message })))
+  }
+
+  /** What came before its epoch, and was kept until that was there. */
+  async heardEarly() {
+    return (await this.#emptyInbox()).map(said)
   }
 
   async commit() {
@@ -139,9 +144,20 @@ export class CoreCryptoMember {
     return { commit: bytes, welcome }
   }
 
+  async #emptyInbox() {
+    const items = await this.client.inbox()
+    await this.client.acknowledgeInbox(items.map(({ id }) => id))
+    return items
+  }
+
   async #received(receiving) {
     const item = await receiving
     if (item !== undefined) await this.client.acknowledgeInbox([item.id])
     return item
   }
+}
+
+function said(item) {
+  if (item?.kind !== 'message') return undefined
+  return { words: text(item.plaintext), sender: text(item.sender.identity), data: text(item.authenticatedData) }
 }

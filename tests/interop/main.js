@@ -66,7 +66,10 @@ class Room {
   }
 
   async hears(other, message, member, words) {
-    const heard = await other.hear(message)
+    this.expectHeard(other, await other.hear(message), member, words)
+  }
+
+  expectHeard(other, heard, member, words) {
     expect(heard?.words, words, `${other.name} hears ${member.name}`)
     // ts-mls tells neither.
     if (other instanceof TsMlsMember) return
@@ -122,6 +125,27 @@ const steps = {
       await room.relay(member, await member.commit())
       await room.agree()
       await room.say(room.members[(number + 1) % room.members.length], `after commit ${number}`)
+    }
+  },
+
+  'messages overtaken by a commit, and before it': async () => {
+    for (const [at, speaker] of room.members.entries()) {
+      const committer = room.members[(at + 1) % room.members.length]
+      const late = await speaker.say('late')
+      const commit = await committer.commit()
+      const early = await committer.say('early')
+      for (const other of room.others(committer)) {
+        // ts-mls cannot keep what it cannot decrypt yet.
+        const keeps = other instanceof CoreCryptoMember
+        if (keeps) expect(await other.hear(early), undefined, `${other.name} hears early`)
+        await other.reopen()
+        await other.follow(commit)
+        const heard = keeps ? await other.heardEarly() : [await other.hear(early)]
+        expect(heard.length, 1, `messages that ${other.name} hears with the commit`)
+        room.expectHeard(other, heard[0], committer, 'early')
+      }
+      for (const other of room.others(speaker)) await room.hears(other, late, speaker, 'late')
+      await room.agree()
     }
   },
 

@@ -189,3 +189,25 @@ fn a_component_secret_of_the_epoch_to_come_is_used_up_with_it() {
     assert_eq!(bob.client.safe_export_secret(&group, 7), Ok(secret));
     bob.save();
 }
+
+#[test]
+fn a_component_secret_whose_write_failed_is_still_there() {
+    let (mut alice, mut bob, _, group) = pair();
+    alice.client.self_update(&group, None).unwrap();
+    alice.save();
+    let fail = |device: &Device| device.client.storage().fail_after(Some(0)).unwrap();
+    fail(&alice);
+    assert_eq!(
+        refused(&mut alice, |client| client.safe_export_secret(&group, 7)),
+        "storage"
+    );
+    fail(&alice);
+    assert_eq!(
+        refused(&mut alice, |client| client
+            .safe_export_pending_secret(&group, 7)),
+        "storage"
+    );
+    let secret = bob.client.safe_export_secret(&group, 7).unwrap();
+    assert_eq!(alice.client.safe_export_secret(&group, 7), Ok(secret));
+    assert!(alice.client.safe_export_pending_secret(&group, 7).is_ok());
+}

@@ -12,9 +12,9 @@ use openmls_traits::OpenMlsProvider;
 use tls_codec::Serialize as _;
 
 use super::{
-    external_join, groups,
+    groups,
     outbox::{self, OutboxEntry, OutboxKind, Party},
-    own_leaf,
+    own_leaf, pending_join,
     provider::Provider,
     staging::{self, Plan},
     ClientError, LeafUpdate, Member, MlsClient, ProposalRequest, Result,
@@ -197,7 +197,7 @@ impl MlsClient {
         if entry.kind != OutboxKind::Commit {
             return Err(ClientError::WrongKind("the outbox entry is no commit"));
         }
-        if self.atomically(|provider| external_join::discard(provider, &entry))? {
+        if self.atomically(|provider| pending_join::discard(provider, &entry))? {
             return Ok(());
         }
         self.clear_pending_commit(&entry.group_id)
@@ -260,7 +260,7 @@ pub(super) fn remove_commit_entry(
     let Some(entry) = entry.filter(|entry| entry.epoch <= epoch) else {
         return Ok(None);
     };
-    if !external_join::discard(provider, &entry)? {
+    if !pending_join::discard(provider, &entry)? {
         outbox::remove(provider.storage(), &entry.id)?;
     }
     Ok(Some(entry.id))
@@ -284,8 +284,7 @@ pub(super) fn check_can_commit(provider: &Provider, group: &MlsGroup) -> Result<
         return Err(ClientError::GroupInactive);
     }
     let group_id = group.group_id().as_slice();
-    if group.pending_commit().is_some() || external_join::is_pending(provider.storage(), group_id)?
-    {
+    if group.pending_commit().is_some() || pending_join::is_pending(provider.storage(), group_id)? {
         return Err(ClientError::PendingCommit);
     }
     if is_leaving(group) {

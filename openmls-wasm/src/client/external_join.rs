@@ -21,55 +21,26 @@
 //! A stored group that has reached the epoch of the commit must have read everything before it; one
 //! that is behind is given up, and a gap in what it has read does not matter any more.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::ops::ControlFlow;
 
-use openmls::group::MlsGroup;
 use openmls::messages::group_info::VerifiableGroupInfo;
-use openmls::prelude::{GroupId, ProtocolMessage};
+use openmls::prelude::{MlsGroup, ProtocolMessage};
 use openmls_traits::OpenMlsProvider;
-use serde::{Deserialize, Serialize};
 use tls_codec::Serialize as _;
-use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     capabilities,
     delivery::{self, Delivered},
-    early,
     external_commit::{ExternalCommit, ExternalJoin, ExternalJoinInfo},
-    group_info, groups,
+    group_info,
     inbox::{InboxContent, InboxItem},
     incoming::Processed,
     outbox::{self, OutboxEntry, OutboxKind},
     own_leaf,
+    pending_join::{self, PendingJoin},
     provider::Provider,
     ClientError, MlsClient, Result,
 };
-use crate::storage::{key, Category, GranularStorage, Scope, StorageError};
-
-/// A group as it will be if the commit is accepted.
-#[derive(Serialize, Deserialize)]
-pub(super) struct PendingJoin {
-    /// The outbox entry of the commit.
-    entry_id: String,
-    /// The epoch that the commit ends.
-    epoch: u64,
-    /// The signature key of the leaf that it adds.
-    signature_key: Vec<u8>,
-    records: Vec<PendingRecord>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct PendingRecord {
-    category: String,
-    key: String,
-    value: Vec<u8>,
-}
-
-impl Drop for PendingRecord {
-    fn drop(&mut self) {
-        self.value.zeroize();
-    }
-}
 
 impl MlsClient {
     /// Makes the commit by which this client joins the group of `group_info` (an MLSMessage), or
@@ -77,7 +48,8 @@ impl MlsClient {
     /// the outbox entry is all that there is of it, and a group of that id stays as it is.
     ///
     /// The entry names nobody as added or removed: it adds its sender, and removes at most its
-    /// sender's old leaf and those who asked for it.
+    /// sender's old leaf and those who asked for it. (The old leaf is known by its signature key. One
+    /// with a key that is not here any more stays: remove it afterwards.)
     ///
     /// # Errors
     /// `no-identity`, `malformed-message`, `wrong-kind`; `ratchet-tree-missing` if nobody brings the
@@ -119,17 +91,10 @@ impl MlsClient {
             authenticated_data: join.authenticated_data.clone(),
             proposal_reference: None,
         };
-        let pending = PendingJoin {
-            entry_id: id,
-            epoch,
-            signature_key: made.signature_key.clone(),
-            records: records(&made)?,
-        };
+        let pending = PendingJoin::new(&entry, &made)?;
         self.atomically(|provider| {
-            let storage = provider.storage();
-            outbox::add(storage, &entry)?;
-            let key = key::bytes_key(&group_id);
-            Ok(storage.put(Category::PendingExternalJoin, &key, &pending)?)
+            outbox::add(provider.storage(), &entry)?;
+            pending.put(provider.storage(), &group_id)
         })?;
         Ok(entry)
     }
@@ -157,10 +122,10 @@ impl MlsClient {
     /// `unknown-outbox-entry`; `wrong-kind` for an entry that is no external commit.
     pub fn accept_external_join(&mut self, id: &str) -> Result<Vec<u8>> {
         let entry = self.outbox_entry(id)?;
-        let join = of_entry(self.storage(), &entry)?.ok_or(ClientError::WrongKind(
-            "the outbox entry is no external commit",
-        ))?;
-        self.atomically(|provider| accept(provider, &entry.group_id, &join))?;
+        let join = pending_join::of_entry(self.storage(), &entry)?.ok_or(
+            ClientError::WrongKind("the outbox entry is no external commit"),
+        )?;
+        self.atomically(|provider| pending_join::accept(provider, &entry.group_id, &join))?;
         self.groups.remove(&entry.group_id);
         self.process_early(&entry.group_id);
         Ok(entry.group_id)
@@ -171,14 +136,16 @@ impl MlsClient {
         let Some(entry) = own else {
             return Ok(None);
         };
-        Ok(of_entry(self.storage(), entry)?.map(|join| Processed {
-            group_id: entry.group_id.clone(),
-            group_epoch: join.epoch,
-            content: InboxContent::Joined {
-                epoch: join.epoch.saturating_add(1),
-            },
-            credentials: vec![],
-        }))
+        Ok(
+            pending_join::of_entry(self.storage(), entry)?.map(|join| Processed {
+                group_id: entry.group_id.clone(),
+                group_epoch: join.epoch,
+                content: InboxContent::Joined {
+                    epoch: join.epoch.saturating_add(1),
+                },
+                credentials: vec![],
+            }),
+        )
     }
 
     fn make_external_commit(
@@ -188,7 +155,7 @@ impl MlsClient {
     ) -> Result<ExternalCommit> {
         self.load_identity()?;
         let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
-        let old = stored(&self.provider, info.group_id().as_slice())?;
+        let old = pending_join::stored(&self.provider, info.group_id().as_slice())?;
         // Whoever is in the group joins it anew as what its leaf says: by the signature key of the
         // leaf it is known which one the commit removes.
         let in_group = match &old {
@@ -218,7 +185,7 @@ impl MlsClient {
         message: &ProtocolMessage,
     ) -> Result<ControlFlow<Option<InboxItem>>> {
         let group_id = message.group_id().as_slice();
-        let Some(join) = pending(self.storage(), group_id)? else {
+        let Some(join) = pending_join::get(self.storage(), group_id)? else {
             return Ok(ControlFlow::Continue(()));
         };
         let own = self.own_entry(delivered.bytes, delivered.id)?;
@@ -264,7 +231,7 @@ impl MlsClient {
             epoch: join.epoch.saturating_add(1),
         };
         let received = self.atomically(|provider| {
-            accept(provider, group_id, join)?;
+            pending_join::accept(provider, group_id, join)?;
             arrival.hand_over(provider, content)
         })?;
         self.groups.remove(group_id);
@@ -272,14 +239,9 @@ impl MlsClient {
     }
 }
 
-fn stored(provider: &Provider, group_id: &[u8]) -> Result<Option<MlsGroup>> {
-    let group_id = GroupId::from_slice(group_id);
-    Ok(MlsGroup::load(provider.storage(), &group_id)?)
-}
-
 /// The epoch of a group that is stored and that this client is in, as far as it knows.
 fn active_epoch(provider: &Provider, group_id: &[u8]) -> Result<Option<u64>> {
-    let group = stored(provider, group_id)?.filter(MlsGroup::is_active);
+    let group = pending_join::stored(provider, group_id)?.filter(MlsGroup::is_active);
     Ok(group.map(|group| group.epoch().as_u64()))
 }
 
@@ -289,71 +251,4 @@ fn follows(cursor: Option<u64>, position: Option<u64>) -> bool {
         (Some(cursor), Some(position)) => position == cursor.saturating_add(1),
         _ => true,
     }
-}
-
-fn pending(storage: &GranularStorage, group_id: &[u8]) -> Result<Option<PendingJoin>> {
-    Ok(storage.get(Category::PendingExternalJoin, &key::bytes_key(group_id))?)
-}
-
-fn of_entry(storage: &GranularStorage, entry: &OutboxEntry) -> Result<Option<PendingJoin>> {
-    Ok(pending(storage, &entry.group_id)?.filter(|join| join.entry_id == entry.id))
-}
-
-/// Whether this client waits to join the group anew: its old self must not commit meanwhile.
-pub(super) fn is_pending(storage: &GranularStorage, group_id: &[u8]) -> Result<bool> {
-    Ok(storage.contains(Category::PendingExternalJoin, &key::bytes_key(group_id))?)
-}
-
-/// The signature key of the leaf that a pending external commit adds.
-pub(super) fn signature_key(storage: &GranularStorage, group_id: &[u8]) -> Result<Option<Vec<u8>>> {
-    Ok(pending(storage, group_id)?.map(|join| join.signature_key.clone()))
-}
-
-/// Drops the pending join of this entry, if it is one, with the entry. To be called inside a
-/// savepoint. Returns whether it was one.
-pub(super) fn discard(provider: &Provider, entry: &OutboxEntry) -> Result<bool> {
-    let storage = provider.storage();
-    if of_entry(storage, entry)?.is_none() {
-        return Ok(false);
-    }
-    let key = key::bytes_key(&entry.group_id);
-    storage.delete(Category::PendingExternalJoin, &key)?;
-    if stored(provider, &entry.group_id)?.is_none() {
-        early::forget_all(provider, &entry.group_id)?;
-    }
-    outbox::remove(storage, &entry.id)?;
-    Ok(true)
-}
-
-/// Puts the group that the commit made in the place of what there was of it; to be called inside a
-/// savepoint.
-fn accept(provider: &Provider, group_id: &[u8], join: &PendingJoin) -> Result<()> {
-    let storage = provider.storage();
-    if let Some(old) = stored(provider, group_id)? {
-        let epoch = old.epoch().as_u64();
-        groups::forget(provider, &old, epoch, Some(&join.signature_key))?;
-    }
-    for record in &join.records {
-        let category = Category::from_name(&record.category)
-            .ok_or_else(|| StorageError::UnknownCategory(record.category.clone()))?;
-        let value = Arc::new(Zeroizing::new(record.value.clone()));
-        storage.put_encoded(category, &record.key, value)?;
-    }
-    storage.delete(Category::PendingExternalJoin, &key::bytes_key(group_id))?;
-    early::forget_before(provider, group_id, join.epoch.saturating_add(1))?;
-    outbox::remove(storage, &join.entry_id)
-}
-
-/// What the group that the commit makes is, as records.
-fn records(commit: &ExternalCommit) -> Result<Vec<PendingRecord>> {
-    let records = commit.provider.storage().records()?;
-    Ok(records
-        .into_iter()
-        .filter(|record| record.category.scope() == Scope::Group)
-        .map(|record| PendingRecord {
-            category: record.category.name().into(),
-            key: record.key,
-            value: record.value.to_vec(),
-        })
-        .collect())
 }

@@ -201,7 +201,7 @@ impl MlsClient {
             forget(provider, group, last_epoch, None)?;
             super::early::forget_all(provider, group_id)?;
             for entry in outbox.iter().filter(|entry| entry.group_id == group_id) {
-                if !super::external_join::discard(provider, entry)? {
+                if !super::pending_join::discard(provider, entry)? {
                     super::outbox::remove(provider.storage(), &entry.id)?;
                 }
             }

@@ -25,7 +25,7 @@
 //! | `welcome` | §12.4.3.1 | join by Welcome |
 //! | `fingerprint` | §5.3 | what two people compare to know whose keys these are |
 //! | `group_info` | §12.4.3 | export and read group infos and ratchet trees |
-//! | `external_join`, `external_commit` | §12.4.3.2 | join by external commit |
+//! | `external_join`, `external_commit`, `pending_join` | §12.4.3.2 | join by external commit |
 //! | `external_proposals` | §12.1.8 | propose from outside |
 //! | `exporter` | §8.5 | secrets for the app |
 //! | `safe_exporter` | draft | secrets for components of the app, each once |
@@ -66,6 +66,7 @@ mod key_packages;
 mod messages;
 pub mod outbox;
 mod own_leaf;
+mod pending_join;
 pub mod proposals;
 mod propose;
 mod provider;

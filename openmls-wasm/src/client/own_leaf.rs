@@ -14,8 +14,9 @@ use openmls_traits::{storage::StorageProvider as _, OpenMlsProvider};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    capabilities, credential, extensions, external_join, groups,
+    capabilities, credential, extensions, groups,
     identity::{Identity, LoadedIdentity},
+    pending_join,
     provider::Provider,
     signature_key, AppCapabilities, ClientError, Credential, Extension, Result,
 };
@@ -257,7 +258,7 @@ pub(super) fn collect_signature_keys(storage: &GranularStorage, group: &MlsGroup
     let committed = group
         .pending_commit()
         .and_then(|commit| commit.update_path_leaf_node());
-    let joining = external_join::signature_key(storage, group.group_id().as_slice())?;
+    let joining = pending_join::signature_key(storage, group.group_id().as_slice())?;
     let needed: Vec<&[u8]> = group
         .own_leaf_node()
         .into_iter()

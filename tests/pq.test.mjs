@@ -39,6 +39,13 @@ describe('openmls-wasm/pq', { skip: !built && 'pkg-pq is not built' }, () => {
     await service?.stop()
   })
 
+  test('the ordinary build opens what it can read, and leaves the rest as it is', { timeout: 60_000 }, async () => {
+    const opened = (...suites) => page.evaluate((suites) => window.openWithTheOrdinaryBuild(...suites), suites)
+    assert.deepEqual(await opened(1, 1), { opened: '1 key package', kept: true })
+    assert.deepEqual(await opened(1, 0x004f), { opened: 'damaged-record', kept: true })
+    assert.deepEqual(await opened(0x004f, 0x004f), { opened: 'damaged-record', kept: true })
+  })
+
   for (const [suite, name] of suites) {
     test(`a group of three in suite 0x${suite.toString(16).padStart(4, '0')} (${name})`, { timeout: 120_000 }, async (t) => {
       const { texts, active, authenticators, sizes } = await page.evaluate((suite) => window.groupOfThree(suite), suite)

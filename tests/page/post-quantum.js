@@ -1,4 +1,5 @@
 // A group of three over `openmls-wasm/pq`, with all clients closed and opened again after every step.
+import { CoreCryptoClient as OrdinaryClient } from 'openmls-wasm'
 import { CoreCryptoClient } from 'openmls-wasm/pq'
 
 const bytes = (text) => new TextEncoder().encode(text)
@@ -44,4 +45,25 @@ window.groupOfThree = async (suite) => {
     authenticators: infos.slice(0, 2).map(({ epochAuthenticator }) => epochAuthenticator.join()),
     sizes: [first.length, add.bytes.length, add.welcome.length, remove.bytes.length],
   }
+}
+
+/** Opens with the ordinary build what the other has made. @returns what comes of it, and whether all is still there */
+window.openWithTheOrdinaryBuild = async (identitySuite, suite) => {
+  const name = `other-build-${identitySuite}-${suite}`
+  const client = await CoreCryptoClient.open({ name })
+  const { signaturePublicKey } = await client.createIdentity(bytes('alice'), identitySuite)
+  await client.generateKeyPackagesWith({ ciphersuite: suite })
+  await client.close()
+  const opened = await OrdinaryClient.open({ name }).then(
+    async (ordinary) => {
+      const code = await ordinary.keyPackages().then(({ length }) => `${length} key package`, (error) => error.code)
+      await ordinary.close()
+      return code
+    },
+    (error) => error.code,
+  )
+  const again = await CoreCryptoClient.open({ name })
+  const kept = (await again.identity()).signaturePublicKey.join() === signaturePublicKey.join() && (await again.keyPackages()).length === 1
+  await again.close()
+  return { opened, kept }
 }

@@ -112,6 +112,9 @@ pub fn receive_welcome(world: &mut World, client: ClientIndex) -> bool {
         group_position: Some(welcome.position),
         ..Default::default()
     };
+    if world.rng.chance(30) {
+        inspect(world, client, &welcome);
+    }
     if again {
         let item = world.attempt(client, Expected::Ok, |mls| mls.receive_welcome(delivered));
         assert_eq!(item, Some(None), "received twice");
@@ -176,6 +179,23 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
         joined(world, client, &welcome, None);
     }
     true
+}
+
+/// Says where a Welcome leads, and that looking does nothing.
+fn inspect(world: &mut World, client: ClientIndex, welcome: &Welcome) {
+    let predicted = world.devices[client].view.joining(welcome);
+    let bytes = &welcome.bytes;
+    let info = world.look(client, predicted, |mls| mls.inspect_welcome(bytes, None));
+    let Some(info) = info else { return };
+    let group = &world.groups[welcome.group];
+    assert_eq!(
+        (info.group_id, info.epoch),
+        (group.id.clone(), welcome.epoch)
+    );
+    let members = info.members.iter();
+    let members = members.map(|one| (one.leaf_index, world.who(&one.identity)));
+    let members: super::service::Members = members.collect();
+    assert_eq!(members, group.epochs[welcome.epoch as usize].members);
 }
 
 fn prepare_settings(world: &mut World, client: ClientIndex, welcome: &Welcome) {

@@ -46,6 +46,9 @@ pub fn receive_log(world: &mut World, client: ClientIndex) -> bool {
 fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: u64) {
     let sent = world.groups[group].log[position as usize - 1].clone();
     let was_active = world.view(client, group).active;
+    if sent.sender != client && world.rng.chance(15) {
+        inspect(world, client, &sent);
+    }
     let with_id = world.rng.chance(80);
     let World {
         devices, groups, ..
@@ -238,7 +241,25 @@ pub fn receive_ahead(world: &mut World, client: ClientIndex) -> bool {
     true
 }
 
+/// Says what a message of others would do, and that looking does nothing.
+fn inspect(world: &mut World, client: ClientIndex, sent: &Sent) {
+    let mut view = world.devices[client].view.clone();
+    let predicted = view.process(&world.groups[sent.group], sent);
+    let outcome = predicted.clone().map(|_| ());
+    let inspected = world.look(client, outcome, |mls| mls.inspect_message(&sent.bytes));
+    if let Some(inspected) = inspected {
+        assert_eq!(Ok(world.said(&inspected.content)), predicted);
+        let epoch = world.view(client, sent.group).epoch;
+        assert_eq!(inspected.group_epoch, epoch);
+        world.tally("  inspected before".into());
+    }
+}
+
 fn process(world: &mut World, client: ClientIndex, sent: &Rc<Sent>) {
+    let is_inspected = world.rng.chance(40);
+    if is_inspected {
+        inspect(world, client, sent);
+    }
     let World {
         devices, groups, ..
     } = world;
@@ -246,7 +267,18 @@ fn process(world: &mut World, client: ClientIndex, sent: &Rc<Sent>) {
     let predicted = view.process(&groups[sent.group], sent);
     let outcome = predicted.clone().map(|_| ());
     let bytes = &sent.bytes;
-    let processed = world.attempt(client, outcome, |mls| mls.process_message(bytes));
+    let epoch = devices[client].view.groups.get(&sent.group);
+    let inspected = epoch.map(|view| view.epoch).filter(|_| is_inspected);
+    if let Some(epoch) = inspected {
+        let code = Expected::Code("epoch-changed");
+        world.attempt(client, code, |mls| {
+            mls.process_message_in_epoch(bytes, epoch + 1)
+        });
+    }
+    let processed = world.attempt(client, outcome, |mls| match inspected {
+        Some(epoch) => mls.process_message_in_epoch(bytes, epoch),
+        None => mls.process_message(bytes),
+    });
     if let Some(processed) = processed {
         assert_eq!(world.index_of(&processed.group_id), sent.group);
         assert_eq!(Ok(world.said(&processed.content)), predicted);

@@ -13,7 +13,7 @@ pub const OPERATIONS: &[Operation] = &[
     ("receive a log entry twice", 2, inbound::receive_again),
     ("receive out of turn", 2, inbound::receive_with_gap),
     ("receive a message aside", 10, inbound::receive_aside),
-    ("receive ahead of the log", 3, inbound::receive_ahead),
+    ("receive ahead of the log", 8, inbound::receive_ahead),
     (
         "process the next commit or proposal aside",
         2,

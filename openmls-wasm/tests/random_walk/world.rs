@@ -11,6 +11,7 @@ use super::{
     service::{ClientIndex, Group, GroupIndex, Members, Sent, Welcome, Wire},
     view::{GroupView, View},
 };
+use crate::common::Database;
 
 /// A message on its way from client to client.
 #[derive(Clone)]
@@ -194,6 +195,20 @@ impl World {
         operation: impl FnOnce(&mut openmls_wasm::MlsClient) -> Result<T, openmls_wasm::ClientError>,
     ) -> Option<T> {
         self.devices[client].attempt(expected.into(), operation)
+    }
+
+    /// Does what must change nothing, whatever it comes to.
+    pub fn look<T: std::fmt::Debug>(
+        &mut self,
+        client: ClientIndex,
+        expected: impl Into<Expected>,
+        operation: impl FnOnce(&mut openmls_wasm::MlsClient) -> Result<T, openmls_wasm::ClientError>,
+    ) -> Option<T> {
+        let device = &mut self.devices[client];
+        let (before, dirty) = (Database::of(&device.client), device.is_saved());
+        let seen = device.attempt(expected.into(), operation);
+        assert!(Database::of(&device.client) == before && device.is_saved() == dirty);
+        seen
     }
 
     /// Whether the entry, with these bytes, is in the database: then it may be uploaded.

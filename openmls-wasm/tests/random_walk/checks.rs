@@ -43,7 +43,8 @@ impl World {
         let id = self.groups[group].id.clone();
         let info = self.devices[client].client.group_info(&id).unwrap();
         let cursor = self.devices[client].client.delivery_cursor(&id).unwrap();
-        let pending = self.devices[client].view.pending_commit(group).is_some();
+        let pending = self.devices[client].view.pending_commit(group);
+        let pending = pending.is_some_and(|held| held.joins.is_none());
         let view = self.view(client, group);
         assert_eq!(info.is_active, view.active, "is client {client} a member?");
         assert_eq!(info.epoch, view.epoch, "epoch of client {client}");

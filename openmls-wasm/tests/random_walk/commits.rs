@@ -232,6 +232,7 @@ pub fn hold(
         entry,
         group,
         sent: Some(sent),
+        joins: None,
     });
 }
 
@@ -241,11 +242,12 @@ pub fn reject(world: &mut World, client: ClientIndex) -> bool {
     let refused = device.view.outbox.iter().find(|held| {
         held.entry.kind == OutboxKind::Commit && device.refused.contains(&held.entry.id)
     });
-    let Some((id, group)) = refused.map(|held| (held.entry.id.clone(), held.group)) else {
+    let Some(held) = refused.cloned() else {
         return false;
     };
-    let group_id = world.groups[group].id.clone();
-    let by_id = world.rng.chance(50);
+    let id = held.entry.id;
+    let group_id = world.groups[held.group].id.clone();
+    let by_id = held.joins.is_some() || world.rng.chance(50);
     world.attempt(client, Expected::Ok, |mls| match by_id {
         true => mls.reject_commit(&id),
         false => mls.clear_pending_commit(&group_id),
@@ -264,6 +266,7 @@ pub fn merge(world: &mut World, client: ClientIndex) -> bool {
         let next = view.groups.get(&held.group).map(|group| group.next);
         let log = &world.groups[held.group].log;
         held.entry.kind == OutboxKind::Commit
+            && held.joins.is_none()
             && !world.groups[held.group].strict
             && next.is_some_and(|next| {
                 log.get(next as usize - 1)

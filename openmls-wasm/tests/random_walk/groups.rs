@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use openmls_wasm::client::DeliveredWelcome;
+use openmls_wasm::client::{DeliveredWelcome, GroupSettings};
 
 use super::{
     device::Expected,
-    service::{ClientIndex, Epoch, Group, Welcome, Wire},
+    service::{ClientIndex, Epoch, Group, GroupIndex, Welcome, Wire},
     view::{GroupView, Item, Note, Said, Session},
     world::World,
 };
@@ -63,6 +63,7 @@ pub fn create(world: &mut World, client: ClientIndex) -> bool {
         settings,
         cursor: Some(0),
         next: 1,
+        joined_from: None,
         waiting: vec![],
         early: vec![],
         rotated: false,
@@ -104,6 +105,10 @@ pub fn receive_welcome(world: &mut World, client: ClientIndex) -> bool {
     let Some(welcome) = world.welcomes[client].get(position as usize - 1).cloned() else {
         return false;
     };
+    let joining = world.devices[client].view.joining_by_commit(welcome.group);
+    if joining.is_some() {
+        return false;
+    }
     let id = world.some_id();
     let delivered = DeliveredWelcome {
         bytes: &welcome.bytes,
@@ -169,6 +174,9 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
         return false;
     };
     let view = &world.devices[client].view;
+    if view.joining_by_commit(welcome.group).is_some() {
+        return false;
+    }
     let predicted = view.joining(&welcome);
     if predicted.is_ok() {
         prepare_settings(world, client, &welcome);
@@ -199,12 +207,19 @@ fn inspect(world: &mut World, client: ClientIndex, welcome: &Welcome) {
 }
 
 fn prepare_settings(world: &mut World, client: ClientIndex, welcome: &Welcome) {
+    let settings = draw_settings(world, client, welcome.group);
+    world.view_mut(client).next_settings = settings;
+}
+
+/// Gives the client settings for what it joins next.
+pub fn draw_settings(world: &mut World, client: ClientIndex, group: GroupIndex) -> GroupSettings {
     let Group {
         wire, past, strict, ..
-    } = world.groups[welcome.group];
+    } = world.groups[group];
     let settings = world.settings(wire, past, strict);
-    world.view_mut(client).next_settings = settings.clone();
-    world.devices[client].client.set_group_settings(settings);
+    let mls = &mut world.devices[client].client;
+    mls.set_group_settings(settings.clone());
+    settings
 }
 
 fn joined(world: &mut World, client: ClientIndex, welcome: &Rc<Welcome>, cursor: Option<u64>) {
@@ -231,6 +246,7 @@ fn joined(world: &mut World, client: ClientIndex, welcome: &Rc<Welcome>, cursor:
         settings: view.next_settings.clone(),
         cursor,
         next: welcome.position + 1,
+        joined_from: None,
         waiting: vec![],
         early: vec![],
         rotated: false,

@@ -6,6 +6,7 @@ use openmls_wasm::client::Delivered;
 
 use super::{
     device::Expected,
+    external,
     service::{ClientIndex, GroupIndex, Sent, What},
     view::{Item, Said},
     world::World,
@@ -15,10 +16,14 @@ use super::{
 pub fn receive_log(world: &mut World, client: ClientIndex) -> bool {
     // Now and then the service hands out an entry after the removal.
     let even_after_removal = world.rng.chance(3);
-    let groups = &world.devices[client].view.groups;
+    let device = &world.devices[client];
+    let groups = &device.view.groups;
     let unread: Vec<(GroupIndex, u64, u64)> = groups
         .iter()
-        .filter(|(_, view)| view.active || even_after_removal)
+        .filter(|(group, view)| {
+            let joining = device.view.joining_by_commit(**group).is_some();
+            view.active || even_after_removal && !joining
+        })
         .map(|(group, view)| {
             let left = world.groups[*group].log.len() as u64 + 1 - view.next;
             (*group, view.next, left)
@@ -54,6 +59,13 @@ fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: 
         devices, groups, ..
     } = world;
     let view = &mut devices[client].view;
+    if view
+        .joining_by_commit(group)
+        .is_some_and(|held| held.entry.id == sent.id)
+    {
+        external::receive_own(world, client, group, position);
+        return;
+    }
     let own = view.outbox.iter().find(|held| {
         held.sent
             .as_ref()
@@ -162,7 +174,8 @@ pub fn receive_with_gap(world: &mut World, client: ClientIndex) -> bool {
     let Some(sent) = log.get(next as usize).cloned() else {
         return false;
     };
-    if cursor.is_none() {
+    let joining = world.devices[client].view.joining_by_commit(group);
+    if cursor.is_none() || joining.is_some() {
         return false; // nothing to compare with
     }
     let delivered = Delivered {
@@ -183,6 +196,14 @@ pub fn receive_aside(world: &mut World, client: ClientIndex) -> bool {
         return false;
     }
     let index = world.rng.below(world.asides[client].len());
+    let group = world.asides[client][index].sent.group;
+    if world.devices[client]
+        .view
+        .joining_by_commit(group)
+        .is_some()
+    {
+        return false;
+    }
     let sent = if world.rng.chance(20) {
         world.asides[client][index].sent.clone()
     } else {
@@ -198,8 +219,11 @@ pub fn receive_aside(world: &mut World, client: ClientIndex) -> bool {
 
 /// The next entry of the log is a commit or a proposal and comes in beside the log before.
 pub fn process_next(world: &mut World, client: ClientIndex) -> bool {
-    let group = world.active_group(client);
-    let Some(group) = group.filter(|group| !world.groups[*group].strict) else {
+    let group = world.active_group(client).filter(|group| {
+        let joining = world.devices[client].view.joining_by_commit(*group);
+        !world.groups[*group].strict && joining.is_none()
+    });
+    let Some(group) = group else {
         return false;
     };
     let next = world.view(client, group).next;
@@ -215,8 +239,11 @@ pub fn process_next(world: &mut World, client: ClientIndex) -> bool {
 
 /// Something from far up the log comes in beside it, before its epoch.
 pub fn receive_ahead(world: &mut World, client: ClientIndex) -> bool {
-    let group = world.active_group(client);
-    let Some(group) = group.filter(|group| !world.groups[*group].strict) else {
+    let group = world.active_group(client).filter(|group| {
+        let joining = world.devices[client].view.joining_by_commit(*group);
+        !world.groups[*group].strict && joining.is_none()
+    });
+    let Some(group) = group else {
         return false;
     };
     let next = world.view(client, group).next;
@@ -230,10 +257,15 @@ pub fn receive_ahead(world: &mut World, client: ClientIndex) -> bool {
             .filter(|other| matches!(other.what, What::Proposal(_)));
         !matches!(sent.what, What::Commit(_)) || proposals.all(|other| other.epoch != sent.epoch)
     };
-    let others: Vec<Rc<Sent>> = others
+    let mut others: Vec<Rc<Sent>> = others
         .filter(|sent| sent.sender != client && is_bare(sent))
         .cloned()
         .collect();
+    // Mostly what is of a later epoch, if there is something.
+    let epoch = world.view(client, group).epoch;
+    if world.rng.chance(70) && others.iter().any(|sent| sent.epoch > epoch) {
+        others.retain(|sent| sent.epoch > epoch);
+    }
     let Some(sent) = world.rng.pick(&others) else {
         return false;
     };

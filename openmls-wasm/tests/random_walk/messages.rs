@@ -94,7 +94,12 @@ fn encrypted(
             },
         })
     });
-    Held { entry, group, sent }
+    Held {
+        entry,
+        group,
+        sent,
+        joins: None,
+    }
 }
 
 /// Encrypts a message that travels beside the log.

@@ -6,12 +6,13 @@
 //! | `view` | the model of one client: what it must know, hand over, hold back and refuse |
 //! | `device` | a client with its database: batches that are written, lost, put back, rolled back |
 //! | `world`, `operations` | one step of a walk; the list of all operations with their weights |
-//! | `groups`, `packages`, `proposals`, `commits`, `messages`, `inbound`, `misuse` | the operations |
+//! | `groups`, `external`, `packages`, `proposals`, `commits`, `messages`, `inbound`, `misuse` | the operations |
 //! | `checks`, `records` | the invariants, and which records there must be |
 
 pub mod checks;
 pub mod commits;
 pub mod device;
+pub mod external;
 pub mod groups;
 pub mod inbound;
 pub mod messages;

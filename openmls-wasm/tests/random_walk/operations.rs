@@ -2,8 +2,8 @@
 //! returns false if there was nothing of the kind to do.
 
 use super::{
-    commits, groups, inbound, messages, misuse, packages, proposals, service::ClientIndex,
-    world::World,
+    commits, external, groups, inbound, messages, misuse, packages, proposals,
+    service::ClientIndex, world::World,
 };
 
 pub type Operation = (&'static str, usize, fn(&mut World, ClientIndex) -> bool);
@@ -34,6 +34,8 @@ pub const OPERATIONS: &[Operation] = &[
     ("commit several things", 6, commits::commit_inline),
     ("propose", 6, proposals::propose),
     ("take a proposal back", 2, proposals::take_back),
+    ("join by external commit", 5, external::join),
+    ("take an external commit for accepted", 8, external::accept),
     ("replenish key packages", 2, packages::replenish),
     ("mark a key package given out", 2, packages::mark_given_out),
     (

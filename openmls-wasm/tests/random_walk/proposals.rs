@@ -202,6 +202,7 @@ pub fn take_back(world: &mut World, client: ClientIndex) -> bool {
         held.entry.kind == OutboxKind::Proposal
             && log.iter().all(|sent| sent.id != held.entry.id)
             && group.is_some_and(|group| group.active && group.epoch == held.entry.epoch)
+            && view.joining_by_commit(held.group).is_none()
     });
     let Some(held) = own.cloned() else {
         return false;

@@ -115,6 +115,10 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
                     .collect(),
             )
         }
+        Category::PendingExternalJoin => {
+            let joining = view.outbox.iter().filter(|held| held.joins.is_some());
+            Must::Be(joining.map(|held| key(&held.group)).collect())
+        }
         Category::EarlyMessage => {
             let groups = view.groups.iter();
             let early = groups.map(|(group, view)| (key(group), view.early.len()));

@@ -64,6 +64,8 @@ pub struct Held {
     pub entry: OutboxEntry,
     pub group: GroupIndex,
     pub sent: Option<Rc<Sent>>,
+    /// An external commit, and the settings of the group that it makes.
+    pub joins: Option<GroupSettings>,
 }
 
 /// An own key package.
@@ -152,6 +154,8 @@ pub struct GroupView {
     pub joined: u64,
     pub own_leaf: u32,
     pub settings: GroupSettings,
+    /// The epoch that the own external commit ended: OpenMLS takes it for one that it has secrets of.
+    pub joined_from: Option<u64>,
     /// The stored cursor, and the next position as the app knows it.
     pub cursor: Option<u64>,
     pub next: u64,
@@ -232,6 +236,12 @@ impl View {
         self.outbox.iter().find(commit)
     }
 
+    /// The external commit by which this client is about to join.
+    pub fn joining_by_commit(&self, group: GroupIndex) -> Option<&Held> {
+        let held = self.pending_commit(group);
+        held.filter(|held| held.joins.is_some())
+    }
+
     /// Why a commit or a leave proposal is refused, if it is.
     pub fn refusal(&self, group: GroupIndex) -> Result<(), &'static str> {
         let view = self.groups.get(&group).ok_or("group-not-found")?;
@@ -249,8 +259,10 @@ impl View {
 
     /// What processing a message must give. On `Err` nothing has changed.
     pub fn process(&mut self, group: &Group, sent: &Sent) -> Result<Said, &'static str> {
+        // An external commit may be for an epoch that is still to come.
         let superseded = self
             .pending_commit(sent.group)
+            .filter(|held| held.entry.epoch <= sent.epoch)
             .map(|held| held.entry.id.clone());
         let view = self.groups.get_mut(&sent.group).ok_or("group-not-found")?;
         if !view.active {
@@ -262,6 +274,10 @@ impl View {
         let behind = view.epoch - sent.epoch;
         let is_message = sent.kind() == OutboxKind::Message;
         let is_kept = behind <= view.settings.max_past_epochs as u64 && sent.epoch >= view.joined;
+        let is_recent = behind <= view.settings.max_past_epochs as u64;
+        if is_message && is_recent && Some(sent.epoch) == view.joined_from {
+            return Err("undecryptable");
+        }
         if behind > 0 && !(is_message && is_kept) {
             return Err("past-epoch");
         }
@@ -308,11 +324,10 @@ impl View {
             What::Commit(effect) => {
                 let self_removed = effect.removed.contains(&view.own_leaf);
                 let members = &group.epochs[view.epoch as usize].members;
+                self.outbox
+                    .retain(|held| superseded.as_ref() != Some(&held.entry.id));
                 let said = committed(false, sent, members, effect, self_removed, superseded);
                 view.advance(effect, false);
-                self.outbox.retain(|held| {
-                    held.entry.kind != OutboxKind::Commit || held.group != sent.group
-                });
                 said
             }
         })

@@ -1,0 +1,210 @@
+//! Joining by external commit (RFC 9420 §12.4.3.2): whoever is not in the group, or out of step with
+//! it, comes in by itself.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use openmls_wasm::client::{Delivered, ExternalJoin, OutboxKind};
+
+use super::{
+    device::Expected,
+    inbound,
+    service::{ClientIndex, Effect, GroupIndex, Sent, What},
+    view::{GroupView, Held, Item, Said, Session},
+    world::World,
+};
+
+pub fn join(world: &mut World, client: ClientIndex) -> bool {
+    // Somebody who is up to date says what the group is.
+    let groups: Vec<GroupIndex> = (0..world.groups.len()).collect();
+    let Some(group) = world.rng.pick(&groups) else {
+        return false;
+    };
+    let epoch = world.groups[group].epoch();
+    let members = world.groups[group].epochs[epoch as usize].members.clone();
+    let is_informed = |other: &&ClientIndex| {
+        let view = world.devices[**other].view.groups.get(&group);
+        view.is_some_and(|view| view.active && view.epoch == epoch)
+    };
+    let informed: Vec<ClientIndex> = members.values().filter(is_informed).copied().collect();
+    let is_member = members.values().any(|member| *member == client);
+    // By the signature key of its old leaf it is known which one the commit removes: a client that
+    // has forgotten that key would be in the group twice.
+    if is_member && (world.groups[group].rotated || world.rng.chance(60)) {
+        return false;
+    }
+    let Some(informant) = world.rng.pick(&informed) else {
+        return false;
+    };
+    let id = world.groups[group].id.clone();
+    let info = world.look(informant, Expected::Ok, |mls| {
+        mls.export_group_info(&id, true)
+    });
+    let info = info.unwrap();
+    let drawn = super::groups::draw_settings(world, client, group);
+    // A group that is stored is joined anew with the settings that it has.
+    let stored = world.devices[client].view.groups.get(&group);
+    let settings = stored.map_or(drawn, |view| view.settings.clone());
+    let entry_id = world.some_id();
+    let join = ExternalJoin {
+        authenticated_data: world.some_data(),
+        ..ExternalJoin::default()
+    };
+    let old: BTreeSet<u32> = members
+        .iter()
+        .filter(|(_, member)| **member == client)
+        .map(|(leaf, _)| *leaf)
+        .collect();
+    let effect = Effect {
+        added: vec![(client, vec![])],
+        removed: old,
+        ..Effect::default()
+    };
+    let expected = match world.devices[client].view.pending_commit(group) {
+        Some(_) => Expected::Code("pending-commit"),
+        None => Expected::Ok,
+    };
+    if expected == Expected::Ok {
+        let after = super::service::after(&members, &effect);
+        let shown = world.look(client, Expected::Ok, |mls| {
+            mls.inspect_external_join(&info, &join)
+        });
+        let shown = format!("{:?}", shown.unwrap());
+        assert!(after.values().all(|member| {
+            let name = format!("{:?}", world.devices[*member].name);
+            shown.contains(&name)
+        }));
+    }
+    let made = world.attempt(client, expected, |mls| {
+        mls.join_by_external_commit(&info, &join, entry_id.as_deref())
+    });
+    let Some(entry) = made else { return true };
+    assert_eq!(
+        (entry.kind, entry.epoch, &entry.welcome),
+        (OutboxKind::Commit, epoch, &None)
+    );
+    assert_eq!(entry.authenticated_data, join.authenticated_data);
+    let after = super::service::after(&members, &effect);
+    let leaf = leaf_of(&after, client);
+    let sent = Rc::new(Sent {
+        id: entry.id.clone(),
+        group,
+        sender: client,
+        leaf,
+        epoch,
+        private: false,
+        generation: 0,
+        bytes: entry.bytes.clone().unwrap(),
+        what: What::Commit(effect),
+    });
+    let view = world.view_mut(client);
+    view.has_sequence = true;
+    view.outbox.push(Held {
+        entry,
+        group,
+        sent: Some(sent),
+        joins: Some(settings),
+    });
+    true
+}
+
+fn leaf_of(members: &super::service::Members, client: ClientIndex) -> u32 {
+    let own = members.iter().find(|(_, member)| **member == client);
+    *own.unwrap().0
+}
+
+/// The service took the commit of a client that is in no such group: the client is told of nothing
+/// before it in the log.
+pub fn accept(world: &mut World, client: ClientIndex) -> bool {
+    let view = &world.devices[client].view;
+    let mut joining = view.outbox.iter().filter(|held| held.joins.is_some());
+    let accepted = joining.find_map(|held| {
+        let active = view.groups.get(&held.group).is_some_and(|view| view.active);
+        let log = &world.groups[held.group].log;
+        let position = log.iter().position(|sent| sent.id == held.entry.id)?;
+        (!active).then_some((held.group, position as u64 + 1, held.entry.id.clone()))
+    });
+    let Some((group, position, id)) = accepted else {
+        return false;
+    };
+    if world.rng.chance(70) {
+        receive_own(world, client, group, position);
+        return true;
+    }
+    let joined = world.attempt(client, Expected::Ok, |mls| mls.accept_external_join(&id));
+    assert_eq!(joined.as_ref(), Some(&world.groups[group].id));
+    joined_at(world, client, group, position, None);
+    inbound::early(world, client, group);
+    true
+}
+
+/// The own external commit comes back in the log: now the client is in.
+pub fn receive_own(world: &mut World, client: ClientIndex, group: GroupIndex, position: u64) {
+    let sent = world.groups[group].log[position as usize - 1].clone();
+    let delivered = Delivered {
+        bytes: &sent.bytes,
+        id: Some(&sent.id),
+        position: Some(position),
+        ..Delivered::default()
+    };
+    let item = world.attempt(client, Expected::Ok, |mls| mls.receive_message(delivered));
+    let item = world.item(&item.unwrap().expect("an item"));
+    let expected = Item {
+        id: sent.id.clone(),
+        group: Some(group),
+        position: Some(position),
+        said: Said::Joined {
+            epoch: sent.epoch + 1,
+        },
+    };
+    assert_eq!(item, expected);
+    joined_at(world, client, group, position, Some(position));
+    world.view_mut(client).inbox.push(item);
+    inbound::early(world, client, group);
+}
+
+fn joined_at(
+    world: &mut World,
+    client: ClientIndex,
+    group: GroupIndex,
+    position: u64,
+    cursor: Option<u64>,
+) {
+    world.tally("  joined by external commit".into());
+    let World {
+        devices, groups, ..
+    } = world;
+    let view = &mut devices[client].view;
+    let held = view.joining_by_commit(group).unwrap().clone();
+    view.outbox.retain(|other| other.entry.id != held.entry.id);
+    let epoch = held.entry.epoch + 1;
+    let rotated = view
+        .groups
+        .get(&group)
+        .is_some_and(|old| old.active && old.rotated);
+    if view.groups.contains_key(&group) {
+        view.forget(group);
+    }
+    let joined = GroupView {
+        active: true,
+        epoch,
+        joined: epoch,
+        own_leaf: leaf_of(&groups[group].epochs[epoch as usize].members, client),
+        settings: held.joins.unwrap(),
+        cursor,
+        next: position + 1,
+        joined_from: Some(epoch - 1),
+        waiting: vec![],
+        early: vec![],
+        rotated,
+        ratchets: Default::default(),
+        generation: 0,
+        handshake_generation: 0,
+    };
+    view.groups.insert(group, joined);
+    view.sessions.push(Session {
+        group,
+        joined: epoch,
+        from: position,
+        to: position,
+    });
+}

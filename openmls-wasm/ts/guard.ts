@@ -49,12 +49,16 @@ export class Guard {
   /** Calls that may have to wait for the app. */
   readonly lanes = new Lanes();
   readonly #validate: CredentialValidator;
-  readonly #ended: Promise<CoreCryptoError>;
+  readonly #waiting = new Set<(reason: CoreCryptoError) => void>();
+  #ended: CoreCryptoError | undefined;
 
   /** @param ended fulfilled when nobody is to be waited for any more */
   constructor(validate: CredentialValidator, ended: Promise<CoreCryptoError>) {
     this.#validate = validate;
-    this.#ended = ended;
+    void ended.then((reason) => {
+      this.#ended = reason;
+      this.#waiting.forEach((end) => end(reason));
+    });
   }
 
   /** Does something, if the app accepts whoever enters by it. @throws `credential-rejected` */
@@ -92,7 +96,7 @@ export class Guard {
   /** Undefined if the app accepts all of them. */
   async #ask({ credentials, context }: Question): Promise<CoreCryptoError | undefined> {
     for (const credential of credentials) {
-      const verdict = await Promise.race([this.#verdict(credential, context), this.#ended]);
+      const verdict = await this.#unlessEnded(this.#verdict(credential, context));
       if (verdict instanceof CoreCryptoError) {
         if (verdict.code !== 'credential-rejected') {
           throw verdict;
@@ -101,6 +105,23 @@ export class Guard {
       }
     }
     return undefined;
+  }
+
+  /** Waits no longer than the session lasts; keeps nothing of the promise behind. */
+  async #unlessEnded<T>(promise: Promise<T>): Promise<T | CoreCryptoError> {
+    if (this.#ended !== undefined) {
+      return this.#ended;
+    }
+    let end: (reason: CoreCryptoError) => void = () => undefined;
+    const ended = new Promise<CoreCryptoError>((resolve) => {
+      end = resolve;
+    });
+    this.#waiting.add(end);
+    try {
+      return await Promise.race([promise, ended]);
+    } finally {
+      this.#waiting.delete(end);
+    }
   }
 
   async #verdict(credential: CredentialToValidate, context: CredentialContext): Promise<true | CoreCryptoError> {

@@ -238,6 +238,17 @@ export class FakeClient {
     return { id, groupId, kind: 'commit', added: keyPackages };
   }
 
+  /** What it was told to do with groups. */
+  readonly told: unknown[] = [];
+
+  setGroupSettings(settings: unknown): void {
+    this.told.push(settings);
+  }
+
+  setAppCapabilities(capabilities: unknown): void {
+    this.told.push(capabilities);
+  }
+
   setEarlyMessageSettings(): void {
     // Nothing is early here.
   }

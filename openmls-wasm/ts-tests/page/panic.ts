@@ -21,6 +21,18 @@ export const panic: Record<string, Scenario> = {
     equal(host.discarded, 2, 'engines discarded after close');
   },
 
+  'an engine after a panic is told what the first one was told': async () => {
+    const { client, host } = await open({ groupSettings: { maxPastEpochs: 3 }, capabilities: { proposals: [0xf001] } });
+    const first = host.client;
+    equal(await codeOf(client.encryptMessage(GROUP, Uint8Array.of(PANIC))), 'engine-panicked', 'the code');
+    equal(await encrypt(client), 1, 'the number after');
+    equal(host.client === first, false, 'the engine is the first one');
+    const told = (host.client?.told ?? []) as { maxPastEpochs?: number; proposals?: number[] }[];
+    equal(told.map(({ maxPastEpochs, proposals }) => maxPastEpochs ?? proposals), [3, [0xf001]], 'what it was told');
+    equal(first?.told, host.client?.told, 'what both were told');
+    await client.close();
+  },
+
   'calls of the transaction in flight are released, those after it reject': async () => {
     const { name, persister } = steered();
     const { client } = await open({ name, persister });

@@ -180,53 +180,64 @@ impl MlsClient {
     pub(super) fn process_early(&mut self, group_id: &[u8]) {
         self.early_items.clear();
         let mut tried = HashSet::new();
-        while let Ok(Some(message)) = self.next_early(group_id, &tried) {
-            tried.insert(message.sequence);
-            let delivered = Delivered {
-                bytes: &message.bytes,
-                id: message.id.as_deref(),
-                ..Delivered::default()
-            };
-            let received = incoming::parse(&message.bytes).and_then(|parsed| {
-                let header = Header::of(&parsed);
-                self.receive_one(&delivered, parsed, &header)
-            });
-            if let Ok(Some(item)) = received {
-                self.early_items.push(item);
+        loop {
+            let mut ready = self.ready_early(group_id).unwrap_or_default();
+            ready.retain(|message| !tried.contains(&message.sequence));
+            if ready.is_empty() {
+                return;
+            }
+            for message in ready {
+                tried.insert(message.sequence);
+                self.receive_early(&message);
+                if message.kind == Kind::Commit {
+                    // Another epoch may have been reached.
+                    break;
+                }
             }
         }
+    }
+
+    fn receive_early(&mut self, message: &EarlyMessage) {
+        let delivered = Delivered {
+            bytes: &message.bytes,
+            id: message.id.as_deref(),
+            ..Delivered::default()
+        };
+        let received = incoming::parse(&message.bytes).and_then(|parsed| {
+            let header = Header::of(&parsed);
+            self.receive_one(&delivered, parsed, &header)
+        });
+        if let Ok(Some(item)) = received {
+            self.early_items.push(item);
+        }
+    }
+
+    /// What is kept although its epoch has been reached, and not held.
+    fn ready_early(&mut self, group_id: &[u8]) -> Result<Vec<EarlyMessage>> {
+        let hold = self.early_settings.hold_handshakes;
+        let mut ready = self.due_early(group_id)?;
+        ready.retain(|message| !hold || message.kind == Kind::Application);
+        Ok(ready)
+    }
+
+    /// What is kept although its epoch has been reached.
+    fn due_early(&mut self, group_id: &[u8]) -> Result<Vec<EarlyMessage>> {
+        let mut kept = self.early_messages(group_id)?;
+        if kept.is_empty() {
+            return Ok(kept);
+        }
+        let epoch = match self.with_group(group_id, |_, _, group| Ok(group.epoch().as_u64())) {
+            // It is about to be joined.
+            Err(ClientError::GroupNotFound(_)) => return Ok(vec![]),
+            epoch => epoch?,
+        };
+        kept.retain(|message| message.epoch <= epoch);
+        Ok(kept)
     }
 
     /// The first message that is kept although its epoch has been reached: a proposal or commit
     /// that is held, or one that failed for a reason that may go away. Hand it in again.
     pub fn next_early_message(&mut self, group_id: &[u8]) -> Result<Option<EarlyMessage>> {
-        let kept = self.early_messages(group_id)?;
-        if kept.is_empty() {
-            return Ok(None);
-        }
-        let epoch = match self.with_group(group_id, |_, _, group| Ok(group.epoch().as_u64())) {
-            // It is about to be joined.
-            Err(ClientError::GroupNotFound(_)) => return Ok(None),
-            epoch => epoch?,
-        };
-        Ok(kept.into_iter().find(|message| message.epoch <= epoch))
-    }
-
-    fn next_early(
-        &mut self,
-        group_id: &[u8],
-        tried: &HashSet<u64>,
-    ) -> Result<Option<EarlyMessage>> {
-        let kept = self.early_messages(group_id)?;
-        if kept.is_empty() {
-            return Ok(None);
-        }
-        let epoch = self.with_group(group_id, |_, _, group| Ok(group.epoch().as_u64()))?;
-        let hold = self.early_settings.hold_handshakes;
-        Ok(kept.into_iter().find(|message| {
-            message.epoch <= epoch
-                && !tried.contains(&message.sequence)
-                && !(hold && message.kind != Kind::Application)
-        }))
+        Ok(self.due_early(group_id)?.into_iter().next())
     }
 }

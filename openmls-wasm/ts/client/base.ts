@@ -200,12 +200,14 @@ export abstract class ClientBase {
   /** What was kept for the epoch that a group has reached, and brings in somebody. */
   async #handInEarly(guard: Guard, groupId: Uint8Array, run: Run): Promise<void> {
     try {
-      for (;;) {
+      for (let last: Uint8Array = new Uint8Array(); ; ) {
         const next = await run((client) => client.nextEarlyMessage(groupId));
-        if (next === undefined) {
+        // One that is still there is not tried twice in a row.
+        if (next === undefined || sameBytes(next.bytes, last)) {
           return;
         }
         const { bytes, id } = next;
+        last = bytes;
         const steps = receivingMessage(id === undefined ? { bytes } : { bytes, id });
         this.#announced(await guard.decide(run, stepsWithEarlyItems(steps)));
       }
@@ -255,4 +257,8 @@ function stepsWithEarlyItems<T>({ inspect, accept, refuse }: Steps<T>): Steps<Wi
   return refuse === undefined
     ? done
     : { ...done, refuse: (client, epoch) => withEarlyItems(() => refuse(client, epoch))(client) };
+}
+
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }

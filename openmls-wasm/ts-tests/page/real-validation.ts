@@ -132,4 +132,25 @@ export const realValidation: Record<string, Scenario> = {
     equal(await members(bob, group), ['alice', 'bob', 'carol'], 'members');
     await Promise.all([alice, bob, carol, mallory].map((client) => client.close()));
   },
+
+  'an app that inspects by itself is refused in another epoch, and so is one message too many for a later one': async () => {
+    const alice = await person('alice');
+    const bob = await CoreCryptoClient.open({ name: freshName(), maxEarlyMessages: 1 });
+    await bob.createIdentity(utf8('bob'));
+    const group = await alice.createGroup();
+    await bob.joinGroup((await add(alice, group, await keyPackage(bob))).welcome ?? new Uint8Array());
+    const update = bytesOf(await alice.selfUpdate(group));
+    await alice.mergePendingCommit(group);
+    const [first, second] = [await alice.encryptMessage(group, utf8('1')), await alice.encryptMessage(group, utf8('2'))];
+    await bob.receiveMessage({ bytes: first });
+    equal(await codeOf(bob.receiveMessage({ bytes: second })), 'too-many-early-messages', 'the second');
+    const inspected = await bob.inspectMessage(update);
+    equal([inspected.kind, inspected.groupEpoch === 1n, inspected.credentials], ['commit', true, []], 'inspected');
+    equal(await codeOf(bob.processMessage(update, { inspectedEpoch: 0n })), 'epoch-changed', 'in another epoch');
+    equal(await codeOf(bob.processMessage(update, { inspectedEpoch: 2n ** 64n })), 'invalid-argument', 'not an epoch');
+    await bob.processMessage(update, { inspectedEpoch: inspected.groupEpoch });
+    equal((await bob.inbox()).map(({ kind }) => kind), ['message'], 'what was kept');
+    equal((await bob.receiveMessage({ bytes: second }))?.kind, 'message', 'the second, in its epoch');
+    await Promise.all([alice.close(), bob.close()]);
+  },
 };

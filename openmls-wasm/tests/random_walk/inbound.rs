@@ -266,10 +266,17 @@ pub fn receive_ahead(world: &mut World, client: ClientIndex) -> bool {
     if world.rng.chance(70) && others.iter().any(|sent| sent.epoch > epoch) {
         others.retain(|sent| sent.epoch > epoch);
     }
-    let Some(sent) = world.rng.pick(&others) else {
+    if others.is_empty() {
         return false;
-    };
-    receive_without_position(world, client, &sent);
+    }
+    // Several, in any order: whatever reaches their epoch has to put them into theirs.
+    for _ in 0..1 + world.rng.below(5) {
+        let sent = world.rng.pick(&others).unwrap();
+        receive_without_position(world, client, &sent);
+        if !world.view(client, group).active {
+            break;
+        }
+    }
     true
 }
 

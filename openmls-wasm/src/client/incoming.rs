@@ -272,16 +272,6 @@ fn store(provider: &Provider, group: &mut MlsGroup, proposal: QueuedProposal) ->
     }
     let credentials = changes::of_proposal(&proposal, group)?;
     group.store_pending_proposal(provider.storage(), proposal)?;
-    // While a proposal asks for a key that is not here, no commit can be made.
-    if group
-        .commit_builder()
-        .load_psks(provider.storage())
-        .is_err()
-    {
-        return Err(ClientError::InvalidMessage(
-            "a proposal asks for a pre-shared key that is not stored here".into(),
-        ));
-    }
     let content = InboxContent::Proposal {
         sender: info.sender,
         epoch: group.epoch().as_u64(),

@@ -5,7 +5,7 @@ use openmls::group::{CommitBuilder, CommitMessageBundle, Complete};
 use openmls::messages::proposals::ProposalOrRefType;
 use openmls::prelude::{
     hash_ref::ProposalRef, CustomProposal, Extensions, GroupContext, KeyPackage, LeafNodeIndex,
-    MlsGroup, PreSharedKeyProposal, Proposal, ProposalType, QueuedProposal,
+    MlsGroup, PreSharedKeyProposal, Proposal, ProposalType, QueuedProposal, Sender,
 };
 use openmls::schedule::{
     psk::{ResumptionPsk, ResumptionPskUsage},
@@ -230,13 +230,24 @@ fn build<'a>(
 ) -> Result<CommitBuilder<'a, Complete>> {
     let psks = plan.psks.iter().cloned();
     let custom = plan.custom.iter().cloned();
+    // OpenMLS 0.9.2 asserts in debug builds that nobody removes a member whose SelfRemove proposal
+    // the commit contains (`messages/proposals.rs`, `has_lower_priority_than`).
+    let leaving: Vec<LeafNodeIndex> = group
+        .pending_proposals()
+        .filter(|queued| references.contains(queued.proposal_reference_ref()))
+        .filter_map(|queued| match (queued.proposal(), queued.sender()) {
+            (Proposal::SelfRemove, Sender::Member(index)) => Some(*index),
+            _ => None,
+        })
+        .collect();
+    let removals = plan.removals.iter().copied();
     let mut builder = group
         .commit_builder()
         .consume_proposal_store(true)
         .force_self_update(plan.force_self_update)
         .leaf_node_parameters(plan.leaf.parameters.clone())
         .propose_adds(plan.adds.iter().cloned())
-        .propose_removals(plan.removals.iter().copied())
+        .propose_removals(removals.filter(|index| !leaving.contains(index)))
         .add_proposals(by_value)
         .add_proposals(
             psks.map(|psk| Proposal::PreSharedKey(Box::new(PreSharedKeyProposal::new(psk)))),
@@ -249,8 +260,9 @@ fn build<'a>(
     let builder = builder.load_psks(provider.storage())?;
     // What this commit proposes itself is asked about too.
     let is_committed = |queued: &QueuedProposal| {
-        queued.proposal_or_ref_type() == ProposalOrRefType::Proposal
-            || references.contains(queued.proposal_reference_ref())
+        let is_wanted = references.contains(queued.proposal_reference_ref())
+            && !matches!(queued.proposal(), Proposal::Remove(it) if leaving.contains(&it.removed()));
+        queued.proposal_or_ref_type() == ProposalOrRefType::Proposal || is_wanted
     };
     let (rand, crypto) = (provider.rand(), provider.crypto());
     Ok(match plan.leaf.signer() {

@@ -151,18 +151,19 @@ fn commit(
     let view = world.view(client, group);
     let waiting = view.waiting.iter().filter(|_| !asked.without_pending);
     let waiting: Vec<_> = waiting.map(|one| (one.leaf, one.what.clone())).collect();
-    let effect = possible.ok().and_then(|()| {
+    let effect = possible.and_then(|()| {
         let members = world.members(client, group);
         let Asked {
             proposals, new_key, ..
         } = &asked;
-        Effect::of(members, view.own_leaf, proposals, &waiting, *new_key)
+        let psks = &world.devices[client].view.psks;
+        Effect::of(members, view.own_leaf, proposals, &waiting, *new_key, psks)
     });
-    let expected = possible.and(effect.as_ref().map(drop).ok_or("commit-rejected"));
+    let expected = effect.as_ref().map(|_| ()).map_err(|code| *code);
     let done = world.attempt(client, expected, |mls| {
         operation(mls, &id, entry_id.as_deref())
     });
-    let (Some(entry), Some(mut effect)) = (done, effect) else {
+    let (Some(entry), Ok(mut effect)) = (done, effect) else {
         return true;
     };
     assert_eq!(entry.authenticated_data, asked.data);

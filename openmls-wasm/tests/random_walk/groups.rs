@@ -5,7 +5,7 @@ use std::rc::Rc;
 use openmls_wasm::client::{DeliveredWelcome, GroupSettings};
 
 use super::{
-    device::Expected,
+    device::{Expected, SHARED_PSKS},
     service::{ClientIndex, Epoch, Group, GroupIndex, Welcome, Wire},
     view::{GroupView, Item, Note, Said, Session},
     world::World,
@@ -127,9 +127,9 @@ pub fn receive_welcome(world: &mut World, client: ClientIndex) -> bool {
     }
     let view = &world.devices[client].view;
     let predicted = view.joining(&welcome);
-    if predicted == Err("group-exists") {
-        // Its removal is still to be read.
-        let expected = Expected::Code("group-exists");
+    if let Err(code @ ("group-exists" | "unknown-psk")) = predicted {
+        // Its removal is still to be read, or the key to be stored.
+        let expected = Expected::Code(code);
         world.attempt(client, expected, |mls| mls.receive_welcome(delivered));
         return true;
     }
@@ -264,8 +264,8 @@ fn joined(world: &mut World, client: ClientIndex, welcome: &Rc<Welcome>, cursor:
 }
 
 pub fn psk(world: &mut World, client: ClientIndex) -> bool {
-    let id = vec![world.rng.below(3) as u8];
-    if world.rng.chance(60) {
+    let id = vec![world.rng.one_of(&[0, 1, SHARED_PSKS[0], SHARED_PSKS[1]])];
+    if world.rng.chance(75) {
         let secret = [id[0]; 32];
         world.attempt(client, Expected::Ok, |mls| {
             mls.store_external_psk(&id, &secret)

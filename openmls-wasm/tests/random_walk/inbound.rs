@@ -41,6 +41,9 @@ pub fn receive_log(world: &mut World, client: ClientIndex) -> bool {
     for position in next..next + count {
         let was_active = world.view(client, group).active;
         receive(world, client, group, position);
+        if world.view(client, group).next == position {
+            break;
+        }
         if !was_active || !world.view(client, group).active {
             break;
         }
@@ -74,9 +77,25 @@ fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: 
     let said = if own.is_some() {
         view.accept_own(&groups[group], &sent)
     } else {
-        match view.process(&groups[group], &sent) {
+        let before = view.clone();
+        let processed = view.process(&groups[group], &sent);
+        if processed.is_err() {
+            *view = before;
+        }
+        match processed {
             Ok(Said::OwnMessage) => None,
             Ok(said) => Some(said),
+            // The key can still be stored, and the commit read then.
+            Err(code @ "unknown-psk") => {
+                let delivered = Delivered {
+                    bytes: &sent.bytes,
+                    position: Some(position),
+                    ..Delivered::default()
+                };
+                let code = Expected::Code(code);
+                world.attempt(client, code, |mls| mls.receive_message(delivered));
+                return;
+            }
             Err(code) => Some(Said::Failed { code: code.into() }),
         }
     };
@@ -339,7 +358,7 @@ fn receive_without_position(world: &mut World, client: ClientIndex, sent: &Rc<Se
     } = world;
     let mut view = devices[client].view.clone();
     let said = match view.process(&groups[sent.group], sent) {
-        Err(code @ "group-not-found") => {
+        Err(code @ ("group-not-found" | "unknown-psk")) => {
             let expected = Expected::Code(code);
             world.attempt(client, expected, |mls| mls.receive_message(delivered));
             return;
@@ -381,7 +400,13 @@ pub fn early(world: &mut World, client: ClientIndex, group: GroupIndex) {
             .iter()
             .any(|held| held.entry.bytes.as_ref() == Some(&early.sent.bytes));
         assert!(!own, "own messages do not travel beside the log");
-        let said = match view.process(&groups[group], &early.sent) {
+        let mut next = view.clone();
+        let processed = next.process(&groups[group], &early.sent);
+        if processed == Err("unknown-psk") {
+            continue; // it stays
+        }
+        *view = next;
+        let said = match processed {
             Err(code) => Said::Failed { code: code.into() },
             Ok(said) => said,
         };

@@ -209,6 +209,7 @@ fn post_welcomes(world: &mut World, held: &Held) {
             epoch: sent.epoch + 1,
             position: world.groups[held.group].log.len() as u64,
             references: references.clone(),
+            psks: effect.psks.clone(),
         }));
     }
 }

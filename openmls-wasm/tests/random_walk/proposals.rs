@@ -162,6 +162,10 @@ fn send(
             let is_member = members.into_iter().any(|member| member == other);
             (!is_member).then_some(()).ok_or("proposal-rejected")
         }
+        Proposed::ExternalPsk(psk) => {
+            let is_known = world.devices[client].view.psks.contains(psk);
+            is_known.then_some(()).ok_or("unknown-psk")
+        }
         _ => Ok(()),
     });
     // The same again, in the same words, is the same proposal. What is random makes a difference.

@@ -51,19 +51,28 @@ pub struct Effect {
     pub updated: BTreeMap<u32, bool>,
     /// Whether the committer's leaf gets a new signature key.
     pub new_key: bool,
+    /// The external pre-shared keys that every member needs.
+    pub psks: BTreeSet<Vec<u8>>,
 }
 
 impl Effect {
     /// What a commit of the member at `own` does that asks for `asked` and may contain what
     /// `waiting` members have proposed: all of it if that is valid, or else (RFC 9420 §12.4 leaves
-    /// the choice) one after the other. `None` if it cannot do what is asked for.
+    /// the choice) one after the other. An error if it cannot do what is asked for.
     pub fn of(
         members: &Members,
         own: u32,
         asked: &[Proposed],
         waiting: &[(u32, Proposed)],
         new_key: bool,
-    ) -> Option<Self> {
+        psks: &BTreeSet<Vec<u8>>,
+    ) -> Result<Self, &'static str> {
+        let is_known = |(_, one): &(u32, Proposed)| match one {
+            Proposed::ExternalPsk(psk) => psks.contains(psk),
+            _ => true,
+        };
+        let is_valid =
+            |all: &[(u32, Proposed)]| all.iter().all(is_known) && is_valid(members, own, all);
         // What is asked for twice is the same proposal, but for pre-shared keys: each has its nonce.
         let mut once: Vec<(u32, Proposed)> = vec![];
         for one in asked.iter().map(|one| (own, one.clone())) {
@@ -73,14 +82,19 @@ impl Effect {
         }
         let asked = once;
         let mut all = [waiting, &asked].concat();
-        if !is_valid(members, own, &all) {
+        if !is_valid(&all) {
             all = asked;
-            if !is_valid(members, own, &all) {
-                return None;
+            if !is_valid(&all) {
+                let known = all.iter().all(is_known);
+                return Err(if known {
+                    "commit-rejected"
+                } else {
+                    "unknown-psk"
+                });
             }
             for one in waiting {
                 all.push(one.clone());
-                if !is_valid(members, own, &all) {
+                if !is_valid(&all) {
                     all.pop();
                 }
             }
@@ -98,6 +112,7 @@ impl Effect {
                 Proposed::Update { new_key } if sender != own => {
                     effect.updated.insert(sender, new_key);
                 }
+                Proposed::ExternalPsk(psk) => drop(effect.psks.insert(psk)),
                 _ => {}
             }
         }
@@ -105,7 +120,7 @@ impl Effect {
             updated, removed, ..
         } = &mut effect;
         updated.retain(|leaf, _| !removed.contains(leaf));
-        Some(effect)
+        Ok(effect)
     }
 }
 
@@ -195,6 +210,8 @@ pub struct Welcome {
     pub position: u64,
     /// The key packages it was made for, of which one is this client's.
     pub references: Vec<Vec<u8>>,
+    /// The external pre-shared keys it rests on.
+    pub psks: BTreeSet<Vec<u8>>,
 }
 
 impl Group {

@@ -321,6 +321,9 @@ impl View {
                     epoch: sent.epoch,
                 }
             }
+            What::Commit(effect) if !effect.psks.is_subset(&self.psks) => {
+                return Err("unknown-psk");
+            }
             What::Commit(effect) => {
                 let self_removed = effect.removed.contains(&view.own_leaf);
                 let members = &group.epochs[view.epoch as usize].members;
@@ -403,6 +406,9 @@ impl View {
                 Some(Note::OfOtherClient) => "key-package-of-other-client",
                 _ => "no-matching-key-package",
             });
+        }
+        if !welcome.psks.is_subset(&self.psks) {
+            return Err("unknown-psk");
         }
         let stored = self.groups.get(&welcome.group);
         let known = stored.map(|view| view.epoch);

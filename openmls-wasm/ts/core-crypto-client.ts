@@ -4,7 +4,8 @@
  * What a promise of this class means: it settles with its result after everything the call changed, and everything
  * changed before it, is durable (promise G1). It rejects after what it did has been taken back; the one exception is the
  * code `outcome-unknown`, and it says so. Calls take effect in the order they are made; there is no need to await one
- * before the next.
+ * before the next. (With `validateCredential`, those that may have to ask take effect once the app has answered, in order
+ * within their group.)
  *
  * Not to be changed until the promise settles: the byte arrays passed in.
  */

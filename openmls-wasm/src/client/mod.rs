@@ -33,7 +33,7 @@
 //! | `recovery` | – | after a fork: add the others again, or go on in a new group |
 //! | `settings` | – | how a group treats its messages |
 //! | [`outbox`], [`inbox`] | – | what was produced and not handed over yet (G10) |
-//! | `delivery` | – | receive from a delivery service: position, item and keys in one batch |
+//! | `delivery`, `welcome_delivery` | – | receive from a delivery service: position, item and keys in one batch |
 //!
 //! Every operation runs inside a savepoint of the store. If it fails, records and dirty events are
 //! what they were before, and the live `MlsGroup` (which cannot be copied or compared) is dropped
@@ -79,6 +79,7 @@ mod settings;
 mod signature_key;
 mod staging;
 mod welcome;
+mod welcome_delivery;
 
 use std::collections::HashMap;
 
@@ -90,7 +91,7 @@ pub use changes::{CommittedProposal, CredentialReason, CredentialToValidate, Upd
 pub use commits::CommitRequest;
 pub use create::GroupOptions;
 pub use credential::Credential;
-pub use delivery::{Delivered, DeliveredWelcome};
+pub use delivery::Delivered;
 pub use early::{EarlyMessage, EarlyMessageSettings};
 pub use error::ClientError;
 pub use extensions::Extension;
@@ -111,6 +112,7 @@ pub use proposals::{PendingProposal, ProposalInfo, ProposalRequest, ProposalSend
 pub use recovery::Reboot;
 pub use settings::{GroupSettings, WireFormatPolicy};
 pub use welcome::JoinOptions;
+pub use welcome_delivery::DeliveredWelcome;
 
 use crate::storage::{Batch, GranularStorage, Record, Savepoint};
 use identity::LoadedIdentity;

@@ -321,11 +321,12 @@ impl View {
                     epoch: sent.epoch,
                 }
             }
-            What::Commit(effect) if !effect.psks.is_subset(&self.psks) => {
-                return Err("unknown-psk");
-            }
             What::Commit(effect) => {
                 let self_removed = effect.removed.contains(&view.own_leaf);
+                // Whoever is removed needs no secret of the next epoch.
+                if !self_removed && !effect.psks.is_subset(&self.psks) {
+                    return Err("unknown-psk");
+                }
                 let members = &group.epochs[view.epoch as usize].members;
                 self.outbox
                     .retain(|held| superseded.as_ref() != Some(&held.entry.id));

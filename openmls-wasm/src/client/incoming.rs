@@ -43,7 +43,8 @@ pub type ProcessedContent = InboxContent;
 
 impl MlsClient {
     /// Processes a message that came in (an MLSMessage): decrypts, stores a proposal, merges a
-    /// commit, as one operation. If it fails, no key is used up.
+    /// commit, as one operation. If it fails, no key is used up. Whatever of this client's own comes
+    /// back was accepted: a commit is merged, the outbox entry goes.
     ///
     /// # Errors
     /// `malformed-message`, `wrong-kind`, `group-not-found`, `group-inactive`, `past-epoch`,

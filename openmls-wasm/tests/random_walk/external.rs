@@ -9,7 +9,7 @@ use super::{
     device::Expected,
     inbound,
     service::{ClientIndex, Effect, GroupIndex, Sent, What},
-    view::{GroupView, Held, Item, Said, Session},
+    view::{GroupView, Held, Item, Joining, Said, Session},
     world::World,
 };
 
@@ -44,6 +44,7 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
     // A group that is stored is joined anew with the settings that it has.
     let stored = world.devices[client].view.groups.get(&group);
     let settings = stored.map_or(drawn, |view| view.settings.clone());
+    let key = stored.filter(|view| view.active).and_then(|view| view.key);
     let entry_id = world.some_id();
     let join = ExternalJoin {
         authenticated_data: world.some_data(),
@@ -102,7 +103,7 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
         entry,
         group,
         sent: Some(sent),
-        joins: Some(settings),
+        joins: Some(Joining { settings, key }),
     });
     true
 }
@@ -177,10 +178,7 @@ fn joined_at(
     let held = view.joining_by_commit(group).unwrap().clone();
     view.outbox.retain(|other| other.entry.id != held.entry.id);
     let epoch = held.entry.epoch + 1;
-    let rotated = view
-        .groups
-        .get(&group)
-        .is_some_and(|old| old.active && old.rotated);
+    let Joining { settings, key } = held.joins.unwrap();
     if view.groups.contains_key(&group) {
         view.forget(group);
     }
@@ -189,13 +187,13 @@ fn joined_at(
         epoch,
         joined: epoch,
         own_leaf: leaf_of(&groups[group].epochs[epoch as usize].members, client),
-        settings: held.joins.unwrap(),
+        settings,
         cursor,
         next: position + 1,
         joined_from: Some(epoch - 1),
         waiting: vec![],
         early: vec![],
-        rotated,
+        key,
         ratchets: Default::default(),
         generation: 0,
         handshake_generation: 0,

@@ -160,29 +160,37 @@ fn own_updates(view: &GroupView) -> usize {
 /// Signature key pairs of a group: of the leaf, of what may replace it.
 fn own_keys(view: &View, group: GroupIndex) -> usize {
     let of_group = &view.groups[&group];
-    if !of_group.active {
-        return 0;
-    }
+    let own = Some(of_group).filter(|group| group.active);
+    // The leaf that a pending external commit adds keeps its key too.
+    let joining = view.joining_by_commit(group);
+    let joining = joining.and_then(|held| held.joins.as_ref()?.key);
+    let kept: BTreeSet<u64> = own
+        .and_then(|own| own.key)
+        .into_iter()
+        .chain(joining)
+        .collect();
     let is_new = |what: &&Proposed| matches!(what, Proposed::Update { new_key: true });
     let proposed = of_group.own_waiting().filter(is_new).count();
     let committed = view.pending_commit(group).is_some_and(|held| {
         let sent = held.sent.as_ref();
         sent.is_some_and(|sent| matches!(&sent.what, What::Commit(effect) if effect.new_key))
     });
-    usize::from(of_group.rotated) + proposed + usize::from(committed)
+    kept.len() + proposed + usize::from(committed)
 }
 
 /// What a failure should say of the client's groups.
 fn told(view: &View) -> String {
+    let joins = |group| view.joining_by_commit(group).map(|held| held.entry.epoch);
     let groups = view.groups.iter().map(|(group, view)| {
+        let joins = joins(*group);
         let GroupView {
             active,
             epoch,
             waiting,
-            rotated,
+            key,
             ..
         } = view;
-        format!("group {group}: {active} {epoch} {rotated} {waiting:?}")
+        format!("group {group}: {active} {epoch} {key:?} {joins:?} {waiting:?}")
     });
     groups.collect::<Vec<_>>().join("; ")
 }

@@ -64,8 +64,15 @@ pub struct Held {
     pub entry: OutboxEntry,
     pub group: GroupIndex,
     pub sent: Option<Rc<Sent>>,
-    /// An external commit, and the settings of the group that it makes.
-    pub joins: Option<GroupSettings>,
+    pub joins: Option<Joining>,
+}
+
+/// An external commit makes a group with these settings. Its leaf has the own signature key of the
+/// old leaf, if that had one.
+#[derive(Clone)]
+pub struct Joining {
+    pub settings: GroupSettings,
+    pub key: Option<u64>,
 }
 
 /// An own key package.
@@ -162,8 +169,8 @@ pub struct GroupView {
     pub waiting: Vec<Waiting>,
     /// What came before its epoch.
     pub early: Vec<Early>,
-    /// The own leaf has a signature key of its own.
-    pub rotated: bool,
+    /// The signature key of the own leaf, if it has one of its own: the epoch that it came with.
+    pub key: Option<u64>,
     pub ratchets: BTreeMap<(u64, u32, bool), Ratchet>,
     /// The next own generation of this epoch, for messages and for handshakes.
     pub generation: u32,
@@ -192,11 +199,14 @@ impl GroupView {
 
     fn advance(&mut self, effect: &Effect, own: bool) {
         let removed = effect.removed.contains(&self.own_leaf);
-        self.rotated |= match own {
+        let has_new_key = match own {
             true => effect.new_key,
             false => effect.updated.get(&self.own_leaf) == Some(&true),
         };
         self.epoch += 1;
+        if has_new_key {
+            self.key = Some(self.epoch);
+        }
         self.generation = 0;
         self.handshake_generation = 0;
         self.active = !removed;

@@ -128,9 +128,19 @@ impl Effect {
 fn is_valid(members: &Members, own: u32, proposals: &[(u32, Proposed)]) -> bool {
     let mut added = BTreeSet::new();
     let mut extensions = 0;
+    // Whoever is removed can be added by the same commit.
+    let stays = |leaf: &u32| {
+        let mut all = proposals.iter();
+        all.all(|(sender, one)| match one {
+            Proposed::Remove(removed) => removed != leaf,
+            Proposed::Leave => sender != leaf,
+            _ => true,
+        })
+    };
     proposals.iter().all(|(sender, proposed)| match proposed {
         Proposed::Add(client, _) => {
-            added.insert(*client) && members.values().all(|member| member != client)
+            let mut present = members.iter().filter(|(leaf, _)| stays(leaf));
+            added.insert(*client) && present.all(|(_, member)| member != client)
         }
         Proposed::Remove(leaf) => *leaf != own,
         Proposed::Leave => *sender != own,

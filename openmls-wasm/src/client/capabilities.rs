@@ -37,20 +37,23 @@ pub struct AppCapabilities {
 /// Both credential types are listed, whichever the own one is: RFC 9420 §5.3.1 lets a member into a
 /// group only if every other member lists the type of its credential.
 pub(super) fn own(provider: &Provider, app: &AppCapabilities) -> MlsCapabilities {
-    let mut extensions = vec![ExtensionType::LastResort];
-    extensions.extend(app.extensions.iter().copied().map(ExtensionType::from));
-    let mut proposals = vec![ProposalType::SelfRemove];
-    proposals.extend(app.proposals.iter().copied().map(ProposalType::from));
-    extensions.sort_unstable();
-    extensions.dedup();
-    proposals.sort_unstable();
-    proposals.dedup();
+    let extensions = with_own(ExtensionType::LastResort, &app.extensions);
+    let proposals = with_own(ProposalType::SelfRemove, &app.proposals);
     MlsCapabilities::builder()
         .ciphersuites(provider.crypto().supported_ciphersuites())
         .extensions(extensions)
         .proposals(proposals)
         .credentials(vec![CredentialType::Basic, CredentialType::X509])
         .build()
+}
+
+/// What this library supports and what the app does, each number once.
+fn with_own<T: Copy + Into<u16> + From<u16>>(own: T, app: &[u16]) -> Vec<T> {
+    let mut numbers = vec![own.into()];
+    numbers.extend(app);
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.into_iter().map(T::from).collect()
 }
 
 impl From<&MlsCapabilities> for Capabilities {

@@ -16,8 +16,8 @@ use openmls_traits::{crypto::OpenMlsCrypto, types::HashType, OpenMlsProvider};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    delivery::Delivered, inbox::InboxItem, incoming, outbox, provider::Provider, ClientError,
-    MlsClient, Result,
+    delivery::Delivered, inbox::InboxItem, incoming, outbox, provider::Provider,
+    sorted::sorted_by_key, ClientError, MlsClient, Result,
 };
 use crate::storage::{key, Category};
 
@@ -55,7 +55,7 @@ pub struct EarlyMessage {
 }
 
 /// What the header says that a message is. In the order in which those of one epoch are processed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Kind {
     Application,
     Proposal,
@@ -132,10 +132,10 @@ impl MlsClient {
     /// The messages that are kept for a group, in the order in which they will be processed.
     pub fn early_messages(&self, group_id: &[u8]) -> Result<Vec<EarlyMessage>> {
         let group = key::bytes_key(group_id);
-        let mut kept: Vec<EarlyMessage> =
-            self.storage().get_range(Category::EarlyMessage, &group)?;
-        kept.sort_by_key(|message| (message.epoch, message.kind, message.sequence));
-        Ok(kept)
+        let kept: Vec<EarlyMessage> = self.storage().get_range(Category::EarlyMessage, &group)?;
+        Ok(sorted_by_key(kept, |message| {
+            [message.epoch, message.kind as u64, message.sequence]
+        }))
     }
 
     /// The inbox items that the last call produced out of messages which had been kept: they are in

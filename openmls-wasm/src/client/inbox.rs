@@ -8,8 +8,8 @@ use openmls_traits::OpenMlsProvider;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    outbox, CommittedProposal, Member, MlsClient, Party, ProposalInfo, ProposalSender, Result,
-    UpdatedMember,
+    outbox, sorted::sorted_by_key, CommittedProposal, Member, MlsClient, Party, ProposalInfo,
+    ProposalSender, Result, UpdatedMember,
 };
 use crate::storage::{Category, GranularStorage};
 
@@ -107,9 +107,8 @@ pub(super) fn put(storage: &GranularStorage, item: &InboxItem) -> Result<()> {
 impl MlsClient {
     /// What the app has not acknowledged yet, in order.
     pub fn inbox(&self) -> Result<Vec<InboxItem>> {
-        let mut items: Vec<InboxItem> = self.storage().get_all(Category::Inbox)?;
-        items.sort_by_key(|item| item.sequence);
-        Ok(items)
+        let items: Vec<InboxItem> = self.storage().get_all(Category::Inbox)?;
+        Ok(sorted_by_key(items, |item| [item.sequence, 0, 0]))
     }
 
     /// The app has saved these items: they are deleted. An unknown id is no error, because an

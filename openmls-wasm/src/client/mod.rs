@@ -77,6 +77,7 @@ mod requirements;
 mod safe_exporter;
 mod settings;
 mod signature_key;
+mod sorted;
 mod staging;
 mod welcome;
 mod welcome_delivery;

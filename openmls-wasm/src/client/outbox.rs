@@ -6,7 +6,7 @@
 use openmls_traits::{random::OpenMlsRand, OpenMlsProvider};
 use serde::{Deserialize, Serialize};
 
-use super::{credential, ClientError, MlsClient, Result};
+use super::{credential, sorted::sorted_by_key, ClientError, MlsClient, Result};
 use crate::storage::{key, Category, GranularStorage};
 
 /// What an entry is.
@@ -118,9 +118,8 @@ pub(super) fn pending_commit(
 impl MlsClient {
     /// What the delivery service has not accepted yet, in order.
     pub fn outbox(&self) -> Result<Vec<OutboxEntry>> {
-        let mut entries: Vec<OutboxEntry> = self.storage().get_all(Category::Outbox)?;
-        entries.sort_by_key(|entry| entry.sequence);
-        Ok(entries)
+        let entries: Vec<OutboxEntry> = self.storage().get_all(Category::Outbox)?;
+        Ok(sorted_by_key(entries, |entry| [entry.sequence, 0, 0]))
     }
 
     /// The delivery service accepted a message or a proposal: its entry goes.

@@ -35,7 +35,7 @@ use super::{
     provider::Provider,
     settled,
     staging::{self, Plan},
-    AppCapabilities, ClientError, Extension, MlsClient, Result,
+    AppCapabilities, ClientError, Extension, GroupSettings, MlsClient, Result,
 };
 use crate::storage::{Category, GranularStorage};
 
@@ -181,10 +181,6 @@ fn create(
         Some(group_id) => GroupId::from_slice(group_id),
         None => GroupId::random(provider.rand()),
     };
-    // OpenMLS would tell these by an error whose type it keeps to itself.
-    if MlsGroup::load(provider.storage(), &group_id)?.is_some() {
-        return Err(ClientError::GroupExists);
-    }
     let suite = ciphersuite(provider, identity, old, reboot.ciphersuite)?;
     let psks = proposals(provider, suite, &reboot.external_psks)?;
     let extensions: Extensions<GroupContext> = match &reboot.extensions {
@@ -192,21 +188,28 @@ fn create(
         None => old.extensions().clone(),
     };
     let capabilities = capabilities::own(provider, &own_leaf::app_capabilities(old, app));
-    old.reboot(group_id)
-        .refine_group_builder(|builder| {
-            builder
-                .with_capabilities(capabilities.clone())
-                .ciphersuite(suite)
-        })
-        .finish(
-            extensions,
-            key_packages,
-            |builder| builder.add_proposals(psks.iter().cloned()),
-            provider,
-            &identity.signer,
-            identity.credential_with_key(),
-        )
-        .map_err(|error| ClientError::CommitRejected(error.to_string()))
+    // What `MlsGroup::reboot` does, by the same two steps that other groups and commits are made
+    // with: a second copy of all that would be 5 kB of wasm.
+    let config = GroupSettings::of(provider.storage(), old)?
+        .create_config()?
+        .ciphersuite(suite)
+        .capabilities(capabilities)
+        .with_group_context_extensions(extensions)
+        .build();
+    let mut group = MlsGroup::new_with_group_id(
+        provider,
+        &identity.signer,
+        &config,
+        group_id,
+        identity.credential_with_key(),
+    )?;
+    let plan = Plan {
+        adds: key_packages,
+        others: psks,
+        ..Default::default()
+    };
+    let bundle = staging::stage(provider, identity, &mut group, plan, false)?;
+    Ok((group, bundle))
 }
 
 fn ciphersuite(

@@ -3,7 +3,7 @@
 //!
 //! A fingerprint stands for one leaf's credential and signature key, and for nothing else: not for
 //! the group, so that two people compare once and not per group; not for the HPKE keys, which change
-//! all the time. It is made as Signal makes its: SHA-512, iterated so that finding a second credential
+//! all the time. It is made in the manner of Signal: SHA-256, iterated so that finding a second credential
 //! or key of the same digits costs more, and 30 decimal digits of the result (99 bits). Whoever wants
 //! to be between two people has to find one for a given fingerprint: 2^99 attempts of 5200 hashes.
 
@@ -51,7 +51,10 @@ impl MlsClient {
                 .map(|index| member(group, index).and_then(|member| of_member(provider, &member)))
                 .into_iter()
                 .collect::<Result<Vec<_>>>()?;
-            both.sort_unstable();
+            // In the same order on both sides.
+            if both.first() > both.last() {
+                both.reverse();
+            }
             Ok(both.concat())
         })
     }
@@ -72,7 +75,7 @@ fn of_member(provider: &Provider, member: &MlsMember) -> Result<String> {
         .map_err(ClientError::internal)?;
     let hash = |hashed: Vec<u8>, _| {
         let input = [&hashed[..], &leaf].concat();
-        provider.crypto().hash(HashType::Sha2_512, &input)
+        provider.crypto().hash(HashType::Sha2_256, &input)
     };
     let hash = (0..ITERATIONS)
         .try_fold(LABEL.to_vec(), hash)

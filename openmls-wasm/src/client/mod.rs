@@ -44,6 +44,7 @@ mod changes;
 mod commits;
 mod create;
 mod credential;
+mod crypto;
 mod delivery;
 pub mod early;
 pub mod error;

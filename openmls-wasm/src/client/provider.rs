@@ -1,30 +1,32 @@
-//! The one `OpenMlsProvider` of a client: RustCrypto and the client's store.
+//! The one `OpenMlsProvider` of a client: RustCrypto, the system's randomness and the client's
+//! store.
 
-use openmls_rust_crypto::RustCrypto;
 use openmls_traits::OpenMlsProvider;
 
+use super::crypto::{SupportedCrypto, SystemRand};
 use crate::storage::GranularStorage;
 
 #[derive(Debug, Default)]
 pub struct Provider {
-    crypto: RustCrypto,
+    crypto: SupportedCrypto,
+    rand: SystemRand,
     storage: GranularStorage,
 }
 
 impl OpenMlsProvider for Provider {
-    type CryptoProvider = RustCrypto;
-    type RandProvider = RustCrypto;
+    type CryptoProvider = SupportedCrypto;
+    type RandProvider = SystemRand;
     type StorageProvider = GranularStorage;
 
     fn storage(&self) -> &GranularStorage {
         &self.storage
     }
 
-    fn crypto(&self) -> &RustCrypto {
+    fn crypto(&self) -> &SupportedCrypto {
         &self.crypto
     }
 
-    fn rand(&self) -> &RustCrypto {
-        &self.crypto
+    fn rand(&self) -> &SystemRand {
+        &self.rand
     }
 }

@@ -82,7 +82,7 @@ function limits(bytes, at) {
 }
 
 /** An unsigned LEB128 number and the offset after it. */
-function unsigned(bytes, at) {
+export function unsigned(bytes, at) {
   let value = 0
   for (let scale = 1; ; scale *= 128) {
     const byte = bytes[at++]

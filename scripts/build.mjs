@@ -7,6 +7,7 @@ import { frontendDir, packageDir, root, targetDir } from './lib/paths.mjs'
 import { mustRun, packageCommand } from './lib/run.mjs'
 import { main, say, step } from './lib/say.mjs'
 import { unlessUnchanged } from './lib/stamp.mjs'
+import { namedByLikeness } from './lib/order.mjs'
 import { snip } from './lib/snip.mjs'
 import { withoutCustomSections } from './lib/wasm-file.mjs'
 import { setUpToBuild } from './setup/index.mjs'
@@ -16,9 +17,8 @@ import { debugSections, namedModule, reportSize } from './size-report.mjs'
 const wasmTarget = 'wasm32-unknown-unknown'
 const thisScript = fileURLToPath(import.meta.url)
 
-// The stack is what lies lowest in memory, so that no data has an address below 1024. Functions of like names are much
-// alike: side by side they compress better, by 5 kB.
-const wasmOptimizations = ['-Oz', '--converge', '--low-memory-unused', '--reorder-functions-by-name']
+// The stack is what lies lowest in memory, so that no data has an address below 1024.
+const wasmOptimizations = ['-Oz', '--converge', '--low-memory-unused']
 
 /**
  * The flavours of the wasm. `unreachable`: the curves and KEMs of RustCrypto that belong to no ciphersuite of that flavour. `pq` has post-quantum ciphersuites. `test-hooks` can be made to panic: tests use it, nobody ships it.
@@ -68,7 +68,7 @@ async function compileWasm(flavour, shipped, { wasmBindgen }) {
   let module = join(scratch, 'openmls_wasm_bg.wasm')
   if (unreachable) {
     const snipped = join(scratch, 'openmls_wasm_bg.snipped.wasm')
-    writeFileSync(snipped, snip(readFileSync(module), unreachable).module)
+    writeFileSync(snipped, snip(readFileSync(module), unreachable))
     module = snipped
   }
   if (optimize) {
@@ -77,12 +77,17 @@ async function compileWasm(flavour, shipped, { wasmBindgen }) {
     module = namedModule(flavour)
   }
   const named = readFileSync(module)
+  const ordered = join(scratch, 'openmls_wasm_bg.ordered.wasm')
+  if (optimize) {
+    writeFileSync(ordered, namedByLikeness(named))
+    await mustRun(process.execPath, [wasmOptScript(), ordered, '-o', ordered, '--reorder-functions-by-name', ...wasmFeatures])
+  }
   mkdirSync(folder, { recursive: true })
   copyFileSync(join(scratch, 'openmls_wasm.js'), join(folder, 'openmls_wasm.js'))
   copyFileSync(glueTypes, join(folder, 'openmls_wasm.d.ts'))
   // The test flavour keeps its names: a panic in a test then has a readable stack.
-  writeFileSync(shipped, optimize ? withoutCustomSections(named, debugSections) : named)
-  if (optimize) reportSize(flavour, named)
+  writeFileSync(shipped, optimize ? withoutCustomSections(readFileSync(ordered), debugSections) : named)
+  if (optimize) reportSize(flavour, named, readFileSync(shipped))
 }
 
 /** The TypeScript part of the npm package: ts/ to dist/. */

@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
-import { functions, sections, withoutCustomSections } from './lib/wasm-file.mjs'
-import { targetDir } from './lib/paths.mjs'
+import { functions, sections } from './lib/wasm-file.mjs'
+import { packageDir, targetDir } from './lib/paths.mjs'
 import { Problem, main, say } from './lib/say.mjs'
 
 const builds = {
@@ -22,11 +22,11 @@ export const namedModule = (flavour) => join(targetDir, 'wasm-bindgen', flavour,
 
 /**
  * @param {'release' | 'pq'} flavour
- * @param {Buffer} named the optimized module, function names included; what is shipped is the same without them
+ * @param {Buffer} named the optimized module, function names included
+ * @param {Buffer} shipped the same without them, its functions in another order
  */
-export function reportSize(flavour, named) {
+export function reportSize(flavour, named, shipped) {
   const { folder, limits, aims } = builds[flavour]
-  const shipped = withoutCustomSections(named, debugSections)
   const brotli = brotliCompressSync(shipped, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: shipped.length } }).length
   say(`\nSize of ${folder}/openmls_wasm_bg.wasm`)
   say(line('raw', shipped.length, limits.raw, aims.raw))
@@ -104,6 +104,8 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
     if (wanted.length === 0 || !wanted.every((flavour) => flavour in builds && existsSync(namedModule(flavour)))) {
       throw new Problem('That was not built.', 'Run `npm run build` first, or `npm run build -- --pq`.')
     }
-    for (const flavour of wanted) reportSize(flavour, readFileSync(namedModule(flavour)))
+    for (const flavour of wanted) {
+      reportSize(flavour, readFileSync(namedModule(flavour)), readFileSync(join(packageDir, builds[flavour].folder, 'openmls_wasm_bg.wasm')))
+    }
   })
 }

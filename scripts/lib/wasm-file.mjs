@@ -1,4 +1,4 @@
-// The little of the WebAssembly binary format that a report of sizes needs (WebAssembly core specification, §5.5).
+// The little of the WebAssembly binary format that the build needs (WebAssembly core specification, §5.5).
 
 /** @returns {{id: number, name?: string, start: number, body: number, end: number}[]} sections; offsets into `bytes` */
 export function sections(bytes) {
@@ -39,6 +39,36 @@ export function functions(bytes) {
   return found
 }
 
+/** @returns {Buffer[]} the code of every function, without its size */
+export function functionBodies(bytes) {
+  const bodies = []
+  let [count, at] = unsigned(bytes, sections(bytes).find(({ id }) => id === 10).body)
+  for (; count > 0; count--) {
+    const [size, body] = unsigned(bytes, at)
+    at = body + size
+    bodies.push(bytes.subarray(body, at))
+  }
+  return bodies
+}
+
+/** @returns {number[]} of every function of the code section, the index of its type */
+export function functionTypes(bytes) {
+  const types = []
+  let [count, at] = unsigned(bytes, sections(bytes).find(({ id }) => id === 3).body)
+  for (let type; count > 0; count--) {
+    [type, at] = unsigned(bytes, at)
+    types.push(type)
+  }
+  return types
+}
+
+/** An unsigned LEB128 number, as bytes. */
+export function leb128(value) {
+  const bytes = []
+  for (; value > 0x7f; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80)
+  return Buffer.from([...bytes, value])
+}
+
 function functionNames(bytes, section) {
   const names = new Map()
   if (!section) return names
@@ -58,7 +88,8 @@ function functionNames(bytes, section) {
   return names
 }
 
-function importedFunctions(bytes, all) {
+/** How many functions are imported: those of the code section are counted from there on. */
+export function importedFunctions(bytes, all = sections(bytes)) {
   const section = all.find(({ id }) => id === 2)
   if (!section) return 0
   let [count, at] = unsigned(bytes, section.body)

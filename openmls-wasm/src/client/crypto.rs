@@ -258,7 +258,7 @@ mod tests {
         let refused = CryptoError::UnsupportedCiphersuite;
         assert_eq!(
             crypto.derive_hpke_keypair(p384(), b"ikm").err(),
-            Some(refused.clone())
+            Some(refused)
         );
         assert_eq!(
             crypto.hpke_seal(p384(), b"", b"", b"", b"").err(),

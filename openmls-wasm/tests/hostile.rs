@@ -6,16 +6,18 @@ mod common;
 
 use common::{assert_in_step, bare::Bare, pair, Device};
 use openmls::prelude::{
-    tls_codec::Serialize as _, BasicCredential, Ciphersuite, CredentialWithKey, GroupId,
-    KeyPackage, MlsGroup, SignatureScheme,
+    tls_codec::{DeserializeBytes as _, Serialize as _, VLBytes},
+    BasicCredential, Ciphersuite, CredentialWithKey, ExternalProposal, GroupId, JoinProposal,
+    KeyPackage, MlsGroup, MlsMessageBodyIn, MlsMessageIn, ProtocolVersion, SenderExtensionIndex,
+    SignatureScheme,
 };
 use openmls::schedule::{ExternalPsk, PreSharedKeyId, Psk};
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::RustCrypto;
-use openmls_traits::OpenMlsProvider;
+use openmls_traits::{signatures::Signer as _, OpenMlsProvider};
 use openmls_wasm::{
-    client::{Delivered, DeliveredWelcome, InboxContent},
-    ClientError,
+    client::{Delivered, DeliveredWelcome, Extension, GroupOptions, InboxContent, Party},
+    ClientError, GranularStorage,
 };
 
 const SUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519;
@@ -97,6 +99,128 @@ fn a_proposal_that_cannot_be_committed_stops_nobody_from_sending() {
             .unwrap();
         assert!(entry.bytes.is_some());
         alice.client.self_update(&group, None).unwrap();
+    }
+}
+
+/// A key package whose signatures are good, with `init_key` and, if told, a leaf that nothing can be
+/// encrypted to. It begins with four bytes of an MLSMessage, version, ciphersuite; each key is behind
+/// one byte that says its length, each signature behind two.
+fn unusable_key_package(of: &Device, init_key: Option<&[u8]>, bad_leaf: bool) -> Vec<u8> {
+    let signer = signer_of(of);
+    let sign = |label: &str, content: &[u8]| {
+        let content = [
+            VLBytes::from(format!("MLS 1.0 {label}").into_bytes()),
+            content.into(),
+        ];
+        let tbs = content.map(|part| part.tls_serialize_detached().unwrap());
+        let signature = signer.sign(&tbs.concat()).unwrap();
+        VLBytes::from(signature).tls_serialize_detached().unwrap()
+    };
+    let good = common::bare::key_package_of(&of.client, 0, u64::MAX - 1);
+    let end = good.len() - 66;
+    let extensions = &good[end - 1..end];
+    assert_eq!((good[8], good[41], extensions), (32, 32, &[0][..]));
+    let mut leaf = good[41..end - 1 - 66].to_vec();
+    if bad_leaf {
+        leaf[1..33].fill(0);
+    }
+    leaf.extend(sign("LeafNodeTBS", &leaf));
+    let init_key = VLBytes::from(init_key.unwrap_or(&good[9..41]).to_vec());
+    let init_key = init_key.tls_serialize_detached().unwrap();
+    let mut content = [&good[4..8], &init_key, &leaf, extensions].concat();
+    content.extend(sign("KeyPackageTBS", &content));
+    [&good[..4], &content].concat()
+}
+
+fn signer_of(device: &Device) -> SignatureKeyPair {
+    let key = device.client.identity().unwrap().unwrap();
+    let (storage, scheme) = (device.client.storage(), SignatureScheme::ED25519);
+    SignatureKeyPair::read(storage, &key.signature_public_key, scheme).unwrap()
+}
+
+fn add_proposals(bob: &Device, carol: &Device, group: &[u8], package: &[u8]) -> [Vec<u8>; 3] {
+    let MlsMessageBodyIn::KeyPackage(package) = MlsMessageIn::tls_deserialize_exact_bytes(package)
+        .unwrap()
+        .extract()
+    else {
+        panic!("a key package");
+    };
+    let version = ProtocolVersion::Mls10;
+    let package = package.validate(&RustCrypto::default(), version).unwrap();
+    let provider = Bare(RustCrypto::default(), bob.client.storage());
+    let id = GroupId::from_slice(group);
+    let mut loaded = MlsGroup::load(provider.storage(), &id).unwrap().unwrap();
+    let (bobs, carols) = (signer_of(bob), signer_of(carol));
+    let epoch = loaded.epoch();
+    [
+        loaded
+            .propose_add_member(&provider, &bobs, &package)
+            .unwrap()
+            .0,
+        ExternalProposal::new_add::<Bare<'_>>(
+            package.clone(),
+            id.clone(),
+            epoch,
+            &carols,
+            SenderExtensionIndex::new(0),
+        )
+        .unwrap(),
+        JoinProposal::new::<GranularStorage>(package, id, epoch, &carols).unwrap(),
+    ]
+    .map(|message| message.tls_serialize_detached().unwrap())
+}
+
+#[test]
+fn a_key_that_nothing_can_be_encrypted_to_stops_nobody() {
+    for (init_key, bad_leaf) in [
+        (Some(&[0; 32][..]), false),
+        (Some(&[9; 31][..]), false),
+        (None, true),
+    ] {
+        for sender in 0..3 {
+            let carol = Device::new("carol");
+            let public = carol.client.identity().unwrap().unwrap();
+            let options = GroupOptions {
+                group_context_extensions: vec![Extension::ExternalSenders {
+                    senders: vec![Party {
+                        identity: public.identity,
+                        certificates: vec![],
+                        signature_key: public.signature_public_key,
+                    }],
+                }],
+                ..Default::default()
+            };
+            let (mut alice, mut bob) = (Device::new("alice"), Device::new("bob"));
+            let group = alice.client.create_group_with(None, &options).unwrap();
+            let package = bob.client.generate_key_packages(1).unwrap();
+            let entry = alice.client.add_members(&group, &package, None).unwrap();
+            alice.client.merge_pending_commit(&group).unwrap();
+            bob.client.join_group(&entry.welcome.unwrap()).unwrap();
+
+            let package = unusable_key_package(&carol, init_key, bad_leaf);
+            let inspected = alice.client.inspect_key_package(&package);
+            assert_eq!(code(inspected), "invalid-key-package");
+            let added = alice
+                .client
+                .add_members(&group, std::slice::from_ref(&package), None);
+            assert_eq!(code(added), "invalid-key-package");
+
+            let proposal = &add_proposals(&bob, &carol, &group, &package)[sender];
+            alice.client.process_message(proposal).unwrap();
+            assert_eq!(alice.info(&group).pending_proposals, 1);
+            let commit = alice.client.commit_pending_proposals(&group, None).unwrap();
+            assert!(commit.added.is_empty());
+            alice.client.merge_pending_commit(&group).unwrap();
+            bob.client.process_message(&commit.bytes.unwrap()).unwrap();
+            assert_in_step(&mut alice, &mut bob, &group);
+            let update = bob.client.self_update(&group, None).unwrap();
+            bob.client.merge_pending_commit(&group).unwrap();
+            alice
+                .client
+                .process_message(&update.bytes.unwrap())
+                .unwrap();
+            assert_in_step(&mut alice, &mut bob, &group);
+        }
     }
 }
 

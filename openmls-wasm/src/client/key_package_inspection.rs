@@ -1,12 +1,12 @@
 //! Key packages of others: what they say, and whether they are valid (RFC 9420 §10.1).
 
 use openmls::prelude::{
-    KeyPackage, KeyPackageIn, KeyPackageVerifyError, MlsMessageBodyIn, MlsMessageIn,
+    KeyPackage, KeyPackageIn, KeyPackageVerifyError, LeafNode, MlsMessageBodyIn, MlsMessageIn,
     ProtocolVersion,
 };
 use openmls::treesync::errors::LifetimeError;
-use openmls_traits::OpenMlsProvider;
-use tls_codec::DeserializeBytes as _;
+use openmls_traits::{crypto::OpenMlsCrypto as _, types::Ciphersuite, OpenMlsProvider};
+use tls_codec::{DeserializeBytes as _, Serialize as _, VLBytes};
 
 use super::{
     key_package_state::{self, Event, Note},
@@ -139,7 +139,33 @@ fn checked(provider: &Provider, bytes: &[u8]) -> Result<(KeyPackage, LifetimeSta
     let (key_package, lifetime) = signed(provider, key_package)?;
     let leaf = key_package.leaf_node();
     Credential::from_mls(leaf.credential())?.check_key(leaf.signature_key().as_slice())?;
+    if !can_be_encrypted_to(provider, &key_package) {
+        return Err(ClientError::InvalidKeyPackage);
+    }
     Ok((key_package, lifetime))
+}
+
+/// Whether both public HPKE keys of the key package can be used. Its signatures say nothing of that,
+/// and OpenMLS 0.9.2 does not look: the init key would fail the commit that adds the client, the
+/// encryption key of the leaf every commit after it.
+pub(super) fn can_be_encrypted_to(provider: &Provider, key_package: &KeyPackage) -> bool {
+    let suite = key_package.ciphersuite();
+    is_usable(provider, suite, key_package.hpke_init_key().as_slice())
+        && has_usable_key(provider, suite, key_package.leaf_node())
+}
+
+/// Whether something can be encrypted to a leaf.
+pub(super) fn has_usable_key(provider: &Provider, suite: Ciphersuite, leaf: &LeafNode) -> bool {
+    // OpenMLS gives the bytes of the key in its encoding only.
+    let encoded = leaf.encryption_key().tls_serialize_detached();
+    let key = encoded.and_then(|encoded| VLBytes::tls_deserialize_exact_bytes(&encoded));
+    key.is_ok_and(|key| is_usable(provider, suite, key.as_slice()))
+}
+
+fn is_usable(provider: &Provider, suite: Ciphersuite, key: &[u8]) -> bool {
+    let config = suite.hpke_config();
+    let sealed = provider.crypto().hpke_seal(config, key, b"", b"", b"");
+    sealed.is_ok()
 }
 
 /// Verifies signatures and extensions. OpenMLS looks at the lifetime last: if that is all it finds

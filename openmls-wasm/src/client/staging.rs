@@ -145,11 +145,14 @@ pub(super) fn stage(
     include_pending: bool,
 ) -> Result<CommitMessageBundle> {
     let stage = |builder: CommitBuilder<'_, Complete>| Ok(builder.stage_commit(provider)?);
-    let everything: Vec<ProposalRef> = group
-        .pending_proposals()
-        .filter(|_| include_pending)
+    let waiting = group.pending_proposals().filter(|_| include_pending);
+    let (usable, unusable): (Vec<_>, Vec<_>) =
+        waiting.partition(|queued| has_usable_keys(provider, group, queued));
+    let everything: Vec<ProposalRef> = usable
+        .into_iter()
         .map(|queued| queued.proposal_reference_ref().clone())
         .collect();
+    plan.force_self_update |= everything.is_empty() && !unusable.is_empty();
     let refused = match attempt(provider, identity, group, &plan, &everything, stage) {
         Ok(bundle) => return Ok(bundle),
         Err(error) => error,
@@ -172,6 +175,21 @@ pub(super) fn stage(
     // proposals that cannot be committed.
     plan.force_self_update |= valid.is_empty();
     attempt(provider, identity, group, &plan, &valid, stage)
+}
+
+/// Whether something can be encrypted to whom the proposal brings in. If not, this commit fails or
+/// every one after it, with an error of OpenMLS's that blames nobody.
+fn has_usable_keys(provider: &Provider, group: &MlsGroup, queued: &QueuedProposal) -> bool {
+    match queued.proposal() {
+        Proposal::Add(add) => {
+            key_package_inspection::can_be_encrypted_to(provider, add.key_package())
+        }
+        Proposal::Update(update) => {
+            let (suite, leaf) = (group.ciphersuite(), update.leaf_node());
+            key_package_inspection::has_usable_key(provider, suite, leaf)
+        }
+        _ => true,
+    }
 }
 
 /// Builds the commit with exactly these proposals of the queue, and hands it to `finish`.

@@ -235,6 +235,24 @@ fn a_backup_must_fit_together() {
     );
     assert_eq!(code(restored(&[CAROL], &[1; 32])), "invalid-argument");
     assert_eq!(code(restored(&[CAROL], &[])), "invalid-argument");
+
+    for suite in MlsClient::new().supported_ciphersuites() {
+        let mut old = MlsClient::new();
+        old.create_identity(b"dave", suite).unwrap();
+        let identity = old.identity().unwrap().unwrap();
+        let private = old.export_signature_private_key().unwrap();
+        for length in [0, 31, 32, 33, 48, 64, 66] {
+            let mut key = private.to_vec();
+            key.resize(length, 1);
+            let mut client = MlsClient::new();
+            let result = client.restore_identity(identity.clone(), &key);
+            match key == *private {
+                true => result.unwrap(),
+                false => assert_eq!(code(result), "invalid-argument", "{suite} {length}"),
+            }
+            assert_eq!(client.identity().unwrap().is_some(), key == *private);
+        }
+    }
 }
 
 #[test]

@@ -135,6 +135,10 @@ impl MlsClient {
         identity
             .credential()
             .check_key(&identity.signature_public_key)?;
+        let mismatch = ClientError::InvalidArgument("the signature keys do not match");
+        if !signature_key::has_private_key_length(scheme, signature_private_key) {
+            return Err(mismatch);
+        }
         let signer = SignatureKeyPair::from_raw(
             scheme,
             signature_private_key.to_vec(),
@@ -148,9 +152,7 @@ impl MlsClient {
                 .is_ok()
         });
         if !matching {
-            return Err(ClientError::InvalidArgument(
-                "the signature keys do not match",
-            ));
+            return Err(mismatch);
         }
         self.store_identity(&identity, &signer)
     }

@@ -58,6 +58,18 @@ pub(super) fn wait_again(
     Ok(true)
 }
 
+/// Whether a private key is as long as the scheme asks for. RustCrypto panics for ECDSA keys that
+/// are not. Those of ML-DSA are seeds.
+pub(super) fn has_private_key_length(scheme: SignatureScheme, private_key: &[u8]) -> bool {
+    let length = match scheme {
+        SignatureScheme::ECDSA_SECP384R1_SHA384 => 48,
+        SignatureScheme::ECDSA_SECP521R1_SHA512 => 66,
+        SignatureScheme::ED448 => 57,
+        _ => 32,
+    };
+    private_key.len() == length
+}
+
 impl MlsClient {
     /// Generates a signature key pair of the ciphersuite's scheme for a credential that is made
     /// later, and returns the public key. One that was generated before and not used is deleted.

@@ -182,6 +182,32 @@ fn who_joins_anew_reads_what_came_for_the_new_epoch() {
 }
 
 #[test]
+fn who_is_refused_reads_what_overtook_the_commit_meanwhile() {
+    for accepted in [false, true] {
+        let (mut alice, mut bob, _, group) = pair();
+        let commit = update(&mut alice, &group);
+        let message = say(&mut alice, &group, "overtaking");
+        let info = alice.client.export_group_info(&group, true).unwrap();
+        let join = ExternalJoin::default();
+        let entry = bob.client.join_by_external_commit(&info, &join, None);
+        bob.save();
+        keep(&mut bob, &message);
+        let id = entry.unwrap().id;
+        if accepted {
+            bob.client.accept_external_join(&id).unwrap();
+            bob.save();
+        } else {
+            bob.client.reject_commit(&id).unwrap();
+            bob.save();
+            receive(&mut bob, &commit).unwrap();
+            assert_eq!(inbox(&bob), ["commit to 2", "overtaking"]);
+        }
+        assert_eq!(kept(&bob), 0);
+        bob.save();
+    }
+}
+
+#[test]
 fn the_same_message_is_kept_once_and_read_once() {
     let (mut alice, mut bob, _, group) = pair();
     let commit = update(&mut alice, &group);

@@ -17,6 +17,7 @@
 //! stored reads of it what it can, as always; all else is passed over and leaves no trace, so that
 //! after a refusal everything is as it was. What belongs to a later epoch than the one that the commit
 //! ends is refused with `future-epoch`: in the order of the log, this commit or another comes first.
+//! Without positions there is no order: what the stored group has not reached is kept as early.
 //!
 //! A stored group that has reached the epoch of the commit must have read everything before it; one
 //! that is behind is given up, and a gap in what it has read does not matter any more.
@@ -192,7 +193,8 @@ impl MlsClient {
         let is_own = own.is_some_and(|entry| entry.id == join.entry_id);
         let epoch = message.epoch().as_u64();
         let cursor = self.delivery_cursor(group_id)?;
-        match active_epoch(&self.provider, group_id)? {
+        let active = active_epoch(&self.provider, group_id)?;
+        match active {
             Some(group) if group >= join.epoch && !is_own => {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -211,10 +213,16 @@ impl MlsClient {
             let item = self.receive_own_join(delivered, group_id, &join)?;
             return Ok(ControlFlow::Break(item));
         }
-        if epoch > join.epoch {
+        // Without positions, what the stored group has not reached may have overtaken what it has
+        // not read, and it is to be read if the join is refused.
+        let reached = match active {
+            Some(group) if delivered.position.is_none() => group,
+            _ => join.epoch,
+        };
+        if epoch > reached {
             return Err(ClientError::FutureEpoch {
                 message: epoch,
-                group: join.epoch,
+                group: reached,
             });
         }
         Ok(ControlFlow::Break(None))

@@ -208,6 +208,27 @@ fn who_is_refused_reads_what_overtook_the_commit_meanwhile() {
 }
 
 #[test]
+fn what_is_processed_otherwise_is_not_kept_any_more() {
+    let (mut alice, mut bob, _, group) = pair();
+    bob.client.set_early_message_settings(EarlyMessageSettings {
+        hold_handshakes: true,
+        ..Default::default()
+    });
+    let first_commit = update(&mut alice, &group);
+    let second_commit = update(&mut alice, &group);
+    keep(&mut bob, &second_commit);
+    receive(&mut bob, &first_commit).unwrap();
+    bob.client.process_message(&second_commit).unwrap();
+    assert_eq!(kept(&bob), 0);
+    bob.client
+        .set_early_message_settings(EarlyMessageSettings::default());
+    let third_commit = update(&mut alice, &group);
+    receive(&mut bob, &third_commit).unwrap();
+    assert_eq!(inbox(&bob), ["commit to 2", "commit to 4"]);
+    bob.save();
+}
+
+#[test]
 fn the_same_message_is_kept_once_and_read_once() {
     let (mut alice, mut bob, _, group) = pair();
     let commit = update(&mut alice, &group);

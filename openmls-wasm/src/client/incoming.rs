@@ -70,6 +70,7 @@ impl MlsClient {
 
     fn process_if_in(&mut self, bytes: &[u8], inspected_epoch: Option<u64>) -> Result<Processed> {
         let message = parse(bytes)?;
+        let header = early::Header::of(&message);
         let group_id = message.group_id().to_vec();
         let own = self.own_entry(bytes, None)?;
         if let (Some(entry), Some(joined)) = (&own, self.own_join(own.as_ref())?) {
@@ -78,7 +79,9 @@ impl MlsClient {
         }
         let processed = self.with_group(&group_id, |provider, _, group| {
             check_epoch(group, inspected_epoch)?;
-            handle(provider, group, message, own.as_ref())
+            let processed = handle(provider, group, message, own.as_ref())?;
+            early::forget(provider, &header, bytes)?;
+            Ok(processed)
         })?;
         self.process_early(&group_id);
         Ok(processed)

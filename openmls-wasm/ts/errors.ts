@@ -79,6 +79,12 @@ export const CLIENT_ERROR_CODES = [
    * Next: correct the call.
    */
   'invalid-argument',
+  /**
+   * The app's `validateCredential` threw or rejected instead of answering; `cause` is its error.
+   * Next: mend that (go online), then repeat the call or hand the message in again. What was in the durable queue is
+   * still there, and the next open asks again.
+   */
+  'validator-failed',
 ] as const;
 
 /** Codes decided outside wasm. */

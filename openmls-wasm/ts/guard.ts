@@ -61,7 +61,7 @@ export class Guard {
     });
   }
 
-  /** Does something, if the app accepts whoever enters by it. @throws `credential-rejected` */
+  /** Does something, if the app accepts whoever enters by it. @throws `credential-rejected`, `validator-failed` */
   async decide<T>(run: Run, steps: Steps<T>): Promise<T> {
     let accepted: Question | undefined;
     for (;;) {
@@ -93,7 +93,7 @@ export class Guard {
     }
   }
 
-  /** Undefined if the app accepts all of them. */
+  /** Undefined if the app accepts all of them. @throws `validator-failed` */
   async #ask({ credentials, context }: Question): Promise<CoreCryptoError | undefined> {
     for (const credential of credentials) {
       const verdict = await this.#unlessEnded(this.#verdict(credential, context));
@@ -125,13 +125,15 @@ export class Guard {
   }
 
   async #verdict(credential: CredentialToValidate, context: CredentialContext): Promise<true | CoreCryptoError> {
-    const what = `the app rejected a credential (${credential.reason})`;
     try {
       const verdict = await this.#validate(credential, context);
-      return verdict === true ? true : new CoreCryptoError('credential-rejected', `${what}; nothing was done`);
+      return verdict === true
+        ? true
+        : new CoreCryptoError('credential-rejected', `the app rejected a credential (${credential.reason}); nothing was done`);
     } catch (error) {
-      const message = `${what}: ${messageOf(error)}; nothing was done`;
-      return new CoreCryptoError('credential-rejected', message, { cause: error });
+      // Not a refusal: that would be for ever, and the app may just have been offline.
+      const message = `validateCredential did not answer (${credential.reason}): ${messageOf(error)}; nothing was done`;
+      return new CoreCryptoError('validator-failed', message, { cause: error });
     }
   }
 }

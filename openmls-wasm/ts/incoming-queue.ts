@@ -11,7 +11,8 @@
  * after the one that follows it. Each time, all that are refused are tried once, and again only while one of them goes
  * through; so there is an end. What is still refused then stays for the next open, {@link MAX_ATTEMPTS} times in all; the
  * event `incoming-failed` tells. So does an entry on which wasm panics, or one bad message would keep the client from
- * ever opening; that one is not tried twice at one opening.
+ * ever opening; that one is not tried twice at one opening. An opening at which the app's validator failed is not
+ * counted, neither for what it was asked about nor for what may wait behind that.
  */
 
 import { CoreCryptoError, type CoreCryptoErrorCode } from './errors.js';
@@ -129,9 +130,10 @@ export class IncomingQueue {
   }
 
   async #keepOrDrop(refused: readonly RefusedEntry[]): Promise<void> {
+    const counted = refused.every(({ code }) => code !== 'validator-failed');
     for (const { stored, code } of refused) {
       const { key, entry } = stored;
-      const attempts = entry.attempts + 1;
+      const attempts = entry.attempts + (counted ? 1 : 0);
       const kept = attempts < MAX_ATTEMPTS;
       if (kept) {
         await this.#persister.updateIncoming(key, { ...entry, attempts });

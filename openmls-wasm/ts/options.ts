@@ -28,7 +28,8 @@ export interface CoreCryptoOptions {
   /**
    * Asked about every credential before it enters a group (RFC 9420 §5.3.1): by what is received, also by what waited in
    * the durable queue, and by what this client adds or joins. A refusal leaves no trace: what was received is an item
-   * `failed` of code `credential-rejected`, every other call rejects with that code.
+   * `failed` of code `credential-rejected`, every other call rejects with that code. If it throws, the call rejects with
+   * `validator-failed` and changes nothing; what waited in the durable queue waits there for the next open.
    *
    * Calls that may ask wait for those before them that concern the same group, not for those of others; calls that
    * cannot ask do not wait. Default: every credential that MLS finds valid may enter.

@@ -1,7 +1,7 @@
 /** Scenarios of the app's decision on credentials. */
 
 import type { CoreCryptoOptions, CredentialContext, CredentialToValidate } from 'openmls-wasm';
-import { ENTRANT, HEADER, REMOVAL } from './fake-engine.js';
+import { ENTRANT, HEADER, IN_ORDER, REMOVAL } from './fake-engine.js';
 import { codeOf, dump, encrypt, equal, gate, GROUP, isSettled, make, open, type Fixture, type Scenario } from './support.js';
 
 const OTHER = Uint8Array.of(9, 9, 9, 9);
@@ -86,7 +86,7 @@ export const validation: Record<string, Scenario> = {
     await client.close();
   },
 
-  'an answer that is not true is a refusal, and so is an exception, which is the cause': async () => {
+  'an answer that is not true is a refusal, an exception is none and changes nothing': async () => {
     const { client, app } = await openWith();
     const bytes = entrant('a', 1, 7).bytes;
     const first = client.processMessage(bytes);
@@ -97,14 +97,23 @@ export const validation: Record<string, Scenario> = {
     await asked(app, 2);
     app.last().fail(new Error('no such user'));
     const error = await second;
-    equal([(error as Error & { code: string }).code, ((error as Error).cause as Error).message], ['credential-rejected', 'no such user'], 'the error');
+    equal([(error as Error & { code: string }).code, ((error as Error).cause as Error).message], ['validator-failed', 'no such user'], 'the error');
     const throwing = await open({
       validateCredential: () => {
         throw new Error('at once');
       },
     });
-    equal(await codeOf(throwing.client.processMessage(bytes)), 'credential-rejected', 'one that throws');
+    equal(await codeOf(throwing.client.processMessage(bytes)), 'validator-failed', 'one that throws');
+    const received = client.receiveMessage(entrant('a', 1, 7));
+    await asked(app, 3);
+    app.last().fail(new Error('offline'));
+    equal(await codeOf(received), 'validator-failed', 'a received message');
+    equal([(await client.inbox()).length, (await client.deliveryCursor(GROUP)) ?? null], [0, null], 'inbox, cursor');
     equal(await encrypt(client), 1, 'the epoch is what it was');
+    const again = client.receiveMessage(entrant('a', 1, 7));
+    await asked(app, 4);
+    app.last().answer(true);
+    equal((await again)?.kind, 'message', 'handed in again');
     await Promise.all([client.close(), throwing.client.close()]);
   },
 
@@ -221,6 +230,29 @@ export const validation: Record<string, Scenario> = {
     const left = Object.keys(await dump(name)).filter((key) => key.startsWith('incoming/'));
     equal(left, [], 'entries in the queue afterwards');
     await second.client.close();
+  },
+
+  'what is in the durable queue stays there as long as the validator fails, however often': async () => {
+    const { client: before, name } = await open();
+    await before.close();
+    const queued = async (): Promise<number> =>
+      Object.keys(await dump(name)).filter((key) => key.startsWith('incoming/')).length;
+    for (let opening = 0; opening < 5; opening += 1) {
+      const offline = make({ name, validateCredential: () => Promise.reject(new Error('offline')) });
+      if (opening === 0) {
+        void offline.client.receiveMessage(entrant('a', 1, 7));
+        void offline.client.receiveMessage(entry('b', 2, GROUP, IN_ORDER));
+      }
+      const told: unknown[] = [];
+      offline.client.on('incoming-failed', ({ id, code, kept }) => told.push([id, code, kept]));
+      await offline.client.open();
+      await offline.client.close();
+      equal([told, await queued()], [[['a', 'validator-failed', true], ['b', 'position-gap', true]], 2], 'events, queue');
+    }
+    const online = make({ name, validateCredential: () => true });
+    await online.client.open();
+    equal([(await online.client.inbox()).map(({ id }) => id), await queued()], [['a', 'b'], 0], 'inbox, queue');
+    await online.client.close();
   },
 
   'closing does not wait for the app': async () => {

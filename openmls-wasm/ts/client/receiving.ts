@@ -16,7 +16,7 @@ export abstract class ReceivingMethods extends InspectionMethods {
    * Before the client is open: settles with undefined once the entry is in the durable queue; its item comes with the
    * event `inbox`.
    * @throws `group-not-found`; `position-gap`, `future-epoch`: hand in what lies between, from {@link deliveryCursor}
-   * on; `too-many-early-messages`; `epoch-changed`. An entry that can never be read, or that
+   * on; `too-many-early-messages`; `epoch-changed`; `validator-failed`: hand it in again later. An entry that can never be read, or that
    * `validateCredential` refuses, is an item of kind `failed` instead
    */
   receiveMessage(message: IncomingMessage): Promise<InboxItem | undefined> {

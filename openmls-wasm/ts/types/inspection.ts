@@ -30,7 +30,8 @@ export interface CredentialContext {
 }
 
 /**
- * Decides whether a credential may enter a group. Whatever is not `true`, an exception included, is a refusal.
+ * Decides whether a credential may enter a group. Whatever is not `true` is a refusal, for ever. To throw or reject is no
+ * answer: the call rejects with `validator-failed` and nothing has changed.
  *
  * It may take its time: calls for the same group wait, others go on.
  */

@@ -7,7 +7,7 @@
  */
 
 import { CoreCryptoError, isMlsError, messageOf } from './errors.js';
-import { Lanes } from './lanes.js';
+import { groupOfMessage, Lanes } from './lanes.js';
 import type {
   CredentialContext,
   CredentialToValidate,
@@ -207,11 +207,18 @@ export function questionOfKeyPackages(
   return { context: { groupId }, credentials };
 }
 
+/** Handing in something of a delivery service. */
+export interface ReceivingSteps extends Steps<InboxItem | undefined> {
+  /** The group, if that can be told before; otherwise the item names it. */
+  readonly groupId?: Uint8Array;
+}
+
 /** An entry of a group's log. */
-export function receivingMessage(message: IncomingMessage): Steps<InboxItem | undefined> {
+export function receivingMessage(message: IncomingMessage): ReceivingSteps {
   const at = (epoch: bigint | undefined): IncomingMessage =>
     epoch === undefined ? message : { ...message, inspectedEpoch: epoch };
   return {
+    groupId: groupOfMessage(message.bytes),
     inspect: (client) => questionOfMessage(client, message.bytes, message.inspectedEpoch),
     accept: (client, epoch) => client.receiveMessage(at(epoch)),
     refuse: (client, epoch) => client.rejectMessage(at(epoch)),
@@ -219,7 +226,7 @@ export function receivingMessage(message: IncomingMessage): Steps<InboxItem | un
 }
 
 /** A Welcome. */
-export function receivingWelcome(welcome: IncomingWelcome): Steps<InboxItem | undefined> {
+export function receivingWelcome(welcome: IncomingWelcome): ReceivingSteps {
   const at = (epoch: bigint | undefined): IncomingWelcome =>
     epoch === undefined ? welcome : { ...welcome, inspectedEpoch: epoch };
   return {

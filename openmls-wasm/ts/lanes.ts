@@ -56,11 +56,13 @@ export function laneOfGroup(groupId: Uint8Array): string {
   return [...groupId].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/**
- * The lane of a framed MLSMessage: both kinds of messages of a group begin with its id (RFC 9420 §6.2, §6.3). Bytes that
- * do not are refused later; it does not matter in which lane.
- */
+/** The lane of a framed MLSMessage. Bytes that are none are refused later; it does not matter in which lane. */
 export function laneOfMessage(message: Uint8Array): string {
+  return laneOfGroup(groupOfMessage(message));
+}
+
+/** The group of a framed MLSMessage: both kinds of messages of a group begin with its id (RFC 9420 §6.2, §6.3). */
+export function groupOfMessage(message: Uint8Array): Uint8Array {
   // ProtocolVersion and WireFormat, then the id as a vector: the two highest bits of its length say how many bytes that
   // has (RFC 9420 §2.1.2).
   const first = message[4] ?? 0;
@@ -69,5 +71,5 @@ export function laneOfMessage(message: Uint8Array): string {
   for (const byte of message.subarray(5, 4 + size)) {
     length = length * 256 + byte;
   }
-  return laneOfGroup(message.subarray(4 + size, 4 + size + length));
+  return message.slice(4 + size, 4 + size + length);
 }

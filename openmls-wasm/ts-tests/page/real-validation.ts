@@ -1,7 +1,7 @@
 /** The app's decision on credentials, over the real engine. */
 
 import { CoreCryptoClient, type CredentialToValidate, type InboxItem, type OutboxEntry } from 'openmls-wasm';
-import { codeOf, equal, freshName, type Scenario } from './support.js';
+import { codeOf, equal, freshName, next, type Scenario } from './support.js';
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -131,6 +131,57 @@ export const realValidation: Record<string, Scenario> = {
     equal([door.asked, await bob.earlyMessages(group)], [['added carol', 'added mallory'], []], 'asked, kept');
     equal(await members(bob, group), ['alice', 'bob', 'carol'], 'members');
     await Promise.all([alice, bob, carol, mallory].map((client) => client.close()));
+  },
+
+  'a commit that was held when the page went away is asked about after opening, or behind the next message': async () => {
+    const [alice, carol] = [await person('alice'), await person('carol')];
+    const name = freshName();
+    let asked = 0;
+    let answer = (): Promise<boolean> => Promise.resolve(true);
+    const openBob = async (): Promise<CoreCryptoClient> =>
+      CoreCryptoClient.open({ name, validateCredential: () => ((asked += 1), answer()) });
+    let bob = await openBob();
+    await bob.createIdentity(utf8('bob'));
+    const group = await alice.createGroup();
+    await bob.joinGroup((await add(alice, group, await keyPackage(bob))).welcome ?? new Uint8Array());
+    /** Closes while the app is thinking about the commit that has just become due. */
+    const dieThinking = async (): Promise<void> => {
+      const update = bytesOf(await alice.selfUpdate(group));
+      await alice.mergePendingCommit(group);
+      const addition = bytesOf(await add(alice, group, await keyPackage(carol)));
+      await bob.receiveMessage({ bytes: addition });
+      const thinking = new Promise<void>((resolve) => {
+        answer = () => (resolve(), new Promise(() => undefined));
+      });
+      void codeOf(bob.receiveMessage({ bytes: update }));
+      await thinking;
+      await bob.close();
+    };
+
+    await dieThinking();
+    answer = () => Promise.resolve(true);
+    bob = await openBob();
+    await next(bob, 'inbox');
+    equal([await members(bob, group), await bob.earlyMessages(group)], [['alice', 'bob', 'carol'], []], 'after opening');
+
+    await alice.removeMembers(group, [2]);
+    const [removal] = (await alice.outbox()).slice(-1);
+    await alice.mergePendingCommit(group);
+    await bob.processMessage(removal?.bytes ?? new Uint8Array());
+    await dieThinking();
+    // The app cannot answer when the client opens.
+    const failed = new Promise<void>((resolve) => {
+      answer = () => (resolve(), Promise.reject(new Error('offline')));
+    });
+    bob = await openBob();
+    await failed;
+    const before = asked;
+    answer = () => Promise.resolve(true);
+    const later = await alice.encryptMessage(group, utf8('hello'));
+    equal((await bob.receiveMessage({ bytes: later })) ?? null, null, 'a message of the next epoch');
+    equal([asked - before, await members(bob, group)], [1, ['alice', 'bob', 'carol']], 'asked, members');
+    equal((await bob.inbox()).slice(-2).map(({ kind }) => kind), ['commit', 'message'], 'inbox');
+    await Promise.all([alice, bob, carol].map((client) => client.close()));
   },
 
   'an app that inspects by itself is refused in another epoch, and so is one message too many for a later one': async () => {

@@ -2,7 +2,7 @@
 
 import { CoreCryptoError } from '../errors.js';
 import type { CoreCryptoEvents } from '../events.js';
-import { Guard, questionOfKeyPackages, receivingMessage, receivingWelcome, type Run, type Steps } from '../guard.js';
+import { Guard, questionOfKeyPackages, receivingMessage, receivingWelcome, type ReceivingSteps, type Run, type Steps } from '../guard.js';
 import type { ProcessEntry } from '../incoming-queue.js';
 import { laneOfGroup } from '../lanes.js';
 import type { InboxItem, MlsClientApi, OutboxEntry } from '../mls-types.js';
@@ -17,6 +17,7 @@ export abstract class ClientBase {
   protected readonly session: Session;
   /** Undefined if the app does not want to be asked. */
   readonly #guard: Guard | undefined;
+  #opening: Promise<void> | undefined;
 
   /** @internal */
   constructor(options: CoreCryptoOptions, makeHost: MakeEngineHost) {
@@ -27,7 +28,8 @@ export abstract class ClientBase {
 
   /** Opens this client; see `CoreCryptoClient.open`. Calling it again returns the same promise. */
   open(): Promise<void> {
-    return this.session.open((loop) => this.#processEntry(loop));
+    this.#opening ??= this.#open();
+    return this.#opening;
   }
 
   /** `opening` until {@link open} has succeeded; `failed` if it has not, or if another client took the database over. */
@@ -95,7 +97,7 @@ export abstract class ClientBase {
   }
 
   /** Processes an entry of a group's log or a Welcome, if the app accepts whoever enters by it, and announces its item. */
-  protected handIn(steps: Steps<InboxItem | undefined>, lane: Lane): Promise<InboxItem | undefined> {
+  protected handIn(steps: ReceivingSteps, lane: Lane): Promise<InboxItem | undefined> {
     const guard = this.#guard;
     return guard === undefined
       ? this.receive((client) => steps.accept(client, undefined))
@@ -186,15 +188,36 @@ export abstract class ClientBase {
 
   async #handIn(
     guard: Guard,
-    steps: Steps<InboxItem | undefined>,
+    steps: ReceivingSteps,
     run: Run,
     runEarly: Run,
   ): Promise<InboxItem | undefined> {
     const item = this.#announced(await guard.decide(run, stepsWithEarlyItems(steps)));
-    if (item !== undefined) {
-      await this.#handInEarly(guard, item.groupId, runEarly);
+    // Also if there is no item: what is held for the present epoch may have got no answer when that began.
+    const groupId = item?.groupId ?? steps.groupId;
+    if (groupId !== undefined) {
+      await this.#handInEarly(guard, groupId, runEarly);
     }
     return item;
+  }
+
+  async #open(): Promise<void> {
+    await this.session.open((loop) => this.#processEntry(loop));
+    const guard = this.#guard;
+    if (guard !== undefined) {
+      void this.#resumeEarly(guard);
+    }
+  }
+
+  /** What was held for an answer of the app when the client was closed or the page went away. */
+  async #resumeEarly(guard: Guard): Promise<void> {
+    try {
+      for (const groupId of await this.read((client) => client.listGroups())) {
+        void guard.lanes.run(() => laneOfGroup(groupId), () => this.#handInEarly(guard, groupId, this.#run));
+      }
+    } catch {
+      // The session has ended; the next one does it.
+    }
   }
 
   /** What was kept for the epoch that a group has reached, and brings in somebody. */
@@ -212,7 +235,7 @@ export abstract class ClientBase {
         this.#announced(await guard.decide(run, stepsWithEarlyItems(steps)));
       }
     } catch (error) {
-      // It is still kept, and tried again after the next message of its group.
+      // It is still kept, and tried again after the next message of its group, and after opening.
       if (!(error instanceof CoreCryptoError)) {
         throw error;
       }

@@ -287,6 +287,54 @@ fn as_many_are_kept_as_the_setting_says() {
     keep(&mut bob, &next);
 }
 
+/// The message with the epoch in its header replaced: anybody can make one.
+fn forged(message: &[u8], group: &[u8], epoch: u64) -> Vec<u8> {
+    let mut forged = message.to_vec();
+    // An MLSMessage: version and wire format, the group id behind its length, the epoch.
+    let at = 4 + 1 + group.len();
+    forged[at..at + 8].copy_from_slice(&epoch.to_be_bytes());
+    forged
+}
+
+#[test]
+fn forged_messages_of_far_epochs_keep_no_real_one_out() {
+    for by_bytes in [false, true] {
+        let (mut alice, mut bob, _, group) = pair();
+        let commit = update(&mut alice, &group);
+        let message = say(&mut alice, &group, "genuine");
+        let mut settings = EarlyMessageSettings {
+            max_per_group: 3,
+            ..Default::default()
+        };
+        if by_bytes {
+            settings = EarlyMessageSettings {
+                max_bytes_per_group: 6 * message.len(),
+                ..Default::default()
+            };
+        }
+        bob.client.set_early_message_settings(settings);
+        let mut epoch = 1_000;
+        let refusal = loop {
+            epoch += 1;
+            match receive(&mut bob, &forged(&message, &group, epoch)) {
+                Ok(_) => assert!(epoch < 1_010, "no limit"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(refusal.code(), "too-many-early-messages");
+        let full = kept(&bob);
+        assert!(full > 1);
+        keep(&mut bob, &message);
+        assert!(kept(&bob) <= full);
+        let left = bob.client.early_messages(&group).unwrap();
+        let epochs: Vec<u64> = left.iter().map(|message| message.epoch).collect();
+        assert_eq!(epochs[..2], [2, 1_001], "the latest made room");
+        receive(&mut bob, &commit).unwrap();
+        assert_eq!(inbox(&bob), ["commit to 2", "genuine"]);
+        bob.save();
+    }
+}
+
 #[test]
 fn with_a_position_nothing_is_kept() {
     let (mut alice, mut bob, _, group) = pair();

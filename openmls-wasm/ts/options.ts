@@ -35,7 +35,7 @@ export interface CoreCryptoOptions {
    * cannot ask do not wait. Default: every credential that MLS finds valid may enter.
    */
   readonly validateCredential?: CredentialValidator | undefined;
-  /** How many messages of epochs that were not reached yet are kept for a group. Default 1000. */
+  /** How many messages of epochs that were not reached yet are kept for a group, in 16 MiB at most. Default 1000. */
   readonly maxEarlyMessages?: number | undefined;
   /** Where records are kept. Default: an `IndexedDbPersister` over `name`. */
   readonly persister?: Persister | undefined;

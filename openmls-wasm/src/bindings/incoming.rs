@@ -190,6 +190,7 @@ impl JsMlsClient {
         self.0.set_early_message_settings(EarlyMessageSettings {
             max_per_group: max_per_group.map_or(default.max_per_group, |max| max as usize),
             hold_handshakes,
+            ..default
         });
     }
 }

@@ -7,7 +7,9 @@
 //! order in which it came.
 //!
 //! Nobody can tell whether such a message is genuine before its epoch is there. So how many are kept
-//! per group is limited, and what does not decrypt then becomes an item `Failed`.
+//! per group is limited, and what does not decrypt then becomes an item `Failed`. Where the limit is
+//! reached, the epoch that comes first is the more probable one: a message of it takes the place of
+//! one that is kept for the latest epoch.
 
 use std::collections::HashSet;
 
@@ -26,6 +28,8 @@ use crate::storage::{key, Category};
 pub struct EarlyMessageSettings {
     /// How many are kept per group.
     pub max_per_group: usize,
+    /// How many bytes their records may take per group.
+    pub max_bytes_per_group: usize,
     /// Whether proposals and commits among them are left for
     /// [`early_messages`](MlsClient::early_messages), so that the app can inspect them before.
     pub hold_handshakes: bool,
@@ -35,6 +39,7 @@ impl Default for EarlyMessageSettings {
     fn default() -> Self {
         Self {
             max_per_group: 1000,
+            max_bytes_per_group: 16 << 20,
             hold_handshakes: false,
         }
     }
@@ -144,7 +149,8 @@ impl MlsClient {
         std::mem::take(&mut self.early_items)
     }
 
-    /// Keeps a message until its epoch is reached.
+    /// Keeps a message until its epoch is reached, if need be in the place of messages of later
+    /// epochs.
     ///
     /// # Errors
     /// `too-many-early-messages`.
@@ -154,11 +160,7 @@ impl MlsClient {
         if storage.contains(Category::EarlyMessage, &key)? {
             return Ok(());
         }
-        let group = key::bytes_key(&header.group_id);
-        let kept = storage.keys_in_range(Category::EarlyMessage, &group)?.len();
-        if kept >= self.early_settings.max_per_group {
-            return Err(ClientError::TooManyEarlyMessages);
-        }
+        let replaced = self.replaced_by(header, delivered.bytes.len())?;
         let message = EarlyMessage {
             sequence: self.next_sequence()?,
             epoch: header.epoch,
@@ -167,11 +169,38 @@ impl MlsClient {
             kind: header.kind,
         };
         self.atomically(|provider| {
-            outbox::note_sequence(provider.storage(), message.sequence)?;
-            Ok(provider
-                .storage()
-                .put(Category::EarlyMessage, &key, &message)?)
+            let storage = provider.storage();
+            outbox::note_sequence(storage, message.sequence)?;
+            for key in &replaced {
+                storage.delete(Category::EarlyMessage, key)?;
+            }
+            Ok(storage.put(Category::EarlyMessage, &key, &message)?)
         })
+    }
+
+    /// The keys of those that make room for a message of `size` bytes.
+    fn replaced_by(&self, header: &Header, size: usize) -> Result<Vec<String>> {
+        let group = key::bytes_key(&header.group_id);
+        let settings = &self.early_settings;
+        // In the order of their epochs.
+        let mut kept = self
+            .storage()
+            .sizes_in_range(Category::EarlyMessage, &group)?;
+        let mut bytes = kept.iter().map(|(_, size)| size).sum::<usize>();
+        let mut replaced = vec![];
+        let epoch = key::integer_key(header.epoch);
+        while kept.len() >= settings.max_per_group
+            || bytes.saturating_add(size) > settings.max_bytes_per_group
+        {
+            match kept.pop() {
+                Some((key, size)) if key.split('/').nth(1) > Some(&*epoch) => {
+                    bytes -= size;
+                    replaced.push(key);
+                }
+                _ => return Err(ClientError::TooManyEarlyMessages),
+            }
+        }
+        Ok(replaced)
     }
 
     /// Processes what was kept and whose epoch is there now. To be called at the end of every

@@ -271,6 +271,19 @@ impl GranularStorage {
             .collect())
     }
 
+    /// The keys under `group` in their order, with the bytes that their records take.
+    pub(crate) fn sizes_in_range(
+        &self,
+        category: Category,
+        group: &str,
+    ) -> Result<Vec<(String, usize)>, StorageError> {
+        let state = self.read_state()?;
+        Ok(state
+            .range(category, group)
+            .map(|(key, value)| (key.into(), value.len()))
+            .collect())
+    }
+
     pub(crate) fn delete_range(&self, category: Category, group: &str) -> Result<(), StorageError> {
         self.keys_in_range(category, group)?
             .iter()

@@ -6,7 +6,7 @@ use common::{assert_in_step, pair, Database, Device};
 use openmls_wasm::{
     client::{
         CommitRequest, Delivered, EarlyMessageSettings, ExternalJoin, GroupSettings, InboxContent,
-        InboxItem,
+        InboxItem, ProposalRequest,
     },
     storage::Category,
     ClientError,
@@ -423,6 +423,40 @@ fn held_handshakes_wait_to_be_inspected_and_messages_do_not() {
         inbox(&bob),
         ["commit to 2", "a", "commit to 3", "credential-rejected"]
     );
+    bob.save();
+}
+
+#[test]
+fn what_is_held_behind_one_that_fails_can_be_reached() {
+    let (mut alice, mut bob, _, group) = pair();
+    bob.client.set_early_message_settings(EarlyMessageSettings {
+        hold_handshakes: true,
+        ..Default::default()
+    });
+    let first_commit = update(&mut alice, &group);
+    let [a, b] = [b"a", b"b"].map(|id| {
+        let psk = ProposalRequest::ExternalPsk {
+            psk_id: id.to_vec(),
+        };
+        alice.client.store_external_psk(id, &[7; 32]).unwrap();
+        let entry = alice.client.propose(&group, &psk, b"", None).unwrap();
+        alice.save();
+        entry.bytes.unwrap()
+    });
+    for bytes in [&a, &b] {
+        keep(&mut bob, bytes);
+    }
+    receive(&mut bob, &first_commit).unwrap();
+    let next = |bob: &mut Device, after: Option<&[u8]>| {
+        let next = bob.client.next_early_message(&group, after).unwrap();
+        next.map(|message| message.bytes)
+    };
+    assert_eq!(next(&mut bob, None).as_ref(), Some(&a));
+    assert_eq!(next(&mut bob, Some(&a)).as_ref(), Some(&b));
+    assert_eq!(next(&mut bob, Some(&b)), None);
+    receive(&mut bob, &b).unwrap();
+    assert_eq!(next(&mut bob, Some(&a)), None);
+    assert_eq!(next(&mut bob, Some(&b)).as_ref(), Some(&a));
     bob.save();
 }
 

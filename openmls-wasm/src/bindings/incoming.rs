@@ -172,10 +172,16 @@ impl JsMlsClient {
         to_js(&views)
     }
 
-    /// The first message that is kept although its epoch has been reached, or `undefined`.
+    /// The first message that is kept although its epoch has been reached, or the one behind the
+    /// message `after`, or `undefined`.
     #[wasm_bindgen(js_name = nextEarlyMessage)]
-    pub fn next_early_message(&mut self, group_id: &[u8]) -> JsResult<JsValue> {
-        let next = self.0.next_early_message(group_id).map_err(thrown)?;
+    pub fn next_early_message(
+        &mut self,
+        group_id: &[u8],
+        after: Option<Vec<u8>>,
+    ) -> JsResult<JsValue> {
+        let next = self.0.next_early_message(group_id, after.as_deref());
+        let next = next.map_err(thrown)?;
         to_js(&next.as_ref().map(EarlyMessageView::from))
     }
 

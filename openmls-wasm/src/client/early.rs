@@ -266,7 +266,19 @@ impl MlsClient {
 
     /// The first message that is kept although its epoch has been reached: a proposal or commit
     /// that is held, or one that failed for a reason that may go away. Hand it in again.
-    pub fn next_early_message(&mut self, group_id: &[u8]) -> Result<Option<EarlyMessage>> {
-        Ok(self.due_early(group_id)?.into_iter().next())
+    ///
+    /// `after`, the bytes of one that failed again, asks for the next one behind it. If that is not
+    /// kept any more, the first one is next.
+    pub fn next_early_message(
+        &mut self,
+        group_id: &[u8],
+        after: Option<&[u8]>,
+    ) -> Result<Option<EarlyMessage>> {
+        let due = self.due_early(group_id)?;
+        let behind = due
+            .iter()
+            .position(|message| Some(&*message.bytes) == after)
+            .map_or(0, |index| index + 1);
+        Ok(due.into_iter().nth(behind))
     }
 }

@@ -56,8 +56,8 @@ export interface ReceivingApi {
   /** The inbox items that the last call produced out of messages that had been kept. */
   takeEarlyItems(): InboxItem[];
   earlyMessages(groupId: Uint8Array): EarlyMessage[];
-  /** The first message that is kept although its epoch has been reached. */
-  nextEarlyMessage(groupId: Uint8Array): EarlyMessage | undefined;
+  /** The first message that is kept although its epoch has been reached, or the one behind the message `after`. */
+  nextEarlyMessage(groupId: Uint8Array, after?: Uint8Array): EarlyMessage | undefined;
   setEarlyMessageSettings(maxPerGroup: number | undefined, holdHandshakes: boolean): void;
   inbox(): InboxItem[];
   acknowledgeInbox(ids: readonly string[]): void;

@@ -51,6 +51,7 @@ export class Guard {
   readonly #validate: CredentialValidator;
   readonly #waiting = new Set<(reason: CoreCryptoError) => void>();
   #ended: CoreCryptoError | undefined;
+  #asking = 0;
 
   /** @param ended fulfilled when nobody is to be waited for any more */
   constructor(validate: CredentialValidator, ended: Promise<CoreCryptoError>) {
@@ -59,6 +60,11 @@ export class Guard {
       this.#ended = reason;
       this.#waiting.forEach((end) => end(reason));
     });
+  }
+
+  /** Whether the app is thinking about a question. */
+  get asking(): boolean {
+    return this.#asking > 0;
   }
 
   /** Does something, if the app accepts whoever enters by it. @throws `credential-rejected`, `validator-failed` */
@@ -96,7 +102,10 @@ export class Guard {
   /** Undefined if the app accepts all of them. @throws `validator-failed` */
   async #ask({ credentials, context }: Question): Promise<CoreCryptoError | undefined> {
     for (const credential of credentials) {
-      const verdict = await this.#unlessEnded(this.#verdict(credential, context));
+      this.#asking += 1;
+      const verdict = await this.#unlessEnded(this.#verdict(credential, context)).finally(() => {
+        this.#asking -= 1;
+      });
       if (verdict instanceof CoreCryptoError) {
         if (verdict.code !== 'credential-rejected') {
           throw verdict;

@@ -32,7 +32,15 @@ export interface CoreCryptoOptions {
    * `validator-failed` and changes nothing; what waited in the durable queue waits there for the next open.
    *
    * Calls that may ask wait for those before them that concern the same group, not for those of others; calls that
-   * cannot ask do not wait. Default: every credential that MLS finds valid may enter.
+   * cannot ask do not wait.
+   *
+   * Opening waits for the answers about what is in the durable queue. So a validator may await queries only, which work
+   * as soon as it is asked: `groupInfo`, `listGroups`, `pendingProposals`, `externalPsks` and all `inspect…`.
+   * It must not await `open`, `close`, a call that may ask itself (they
+   * receive, process, join or add), nor, while the client is opening, any call that writes or rests on what is written,
+   * such as `identity`, `inbox` and `deliveryCursor`: that would wait for ever.
+   *
+   * Default: every credential that MLS finds valid may enter.
    */
   readonly validateCredential?: CredentialValidator | undefined;
   /** How many messages of epochs that were not reached yet are kept for a group, in 16 MiB at most. Default 1000. */

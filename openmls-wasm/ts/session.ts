@@ -72,12 +72,15 @@ export class Session {
     return this.#opening;
   }
 
-  /** Hands the loop to `use`, at once if open, otherwise when opening has ended. Calls keep their order. */
-  withLoop<T>(use: (loop: WriteBehind) => Promise<T>): Promise<T> {
+  /**
+   * Hands the loop to `use`, at once if open, otherwise when opening has ended. Calls keep their order.
+   * @param early also while the durable queue is processed: opening itself may wait for this call
+   */
+  withLoop<T>(use: (loop: WriteBehind) => Promise<T>, early: boolean = false): Promise<T> {
     if (this.#failure !== undefined || this.#closing !== undefined) {
       return Promise.reject(this.#failure ?? this.#closedError());
     }
-    if (this.#state === 'open' && this.#loop !== undefined) {
+    if ((early || this.#state === 'open') && this.#loop !== undefined) {
       return use(this.#loop);
     }
     return new Promise<T>((resolve, reject) => {

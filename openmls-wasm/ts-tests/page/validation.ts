@@ -255,6 +255,28 @@ export const validation: Record<string, Scenario> = {
     await online.client.close();
   },
 
+  'the validator may query the client, while it is opening and when it is open': async () => {
+    const { client: before, name } = await open();
+    await before.close();
+    const seen: string[] = [];
+    const { client } = make({
+      name,
+      validateCredential: async (_, { groupId }) => {
+        seen.push(String((await client.groupInfo(groupId)).epoch), String((await client.listGroups()).length));
+        return true;
+      },
+    });
+    void client.receiveMessage(entrant('a', 1, 7));
+    const opened = client.open();
+    // A call of the app that waits for opening is not passed by what the validator needs.
+    const written = client.createGroup(OTHER);
+    await opened;
+    await written;
+    await client.receiveMessage(entrant('b', 2, 8));
+    equal([seen, (await client.inbox()).map(({ id }) => id)], [['0', '1', '1', '2'], ['a', 'b']], 'seen, inbox');
+    await client.close();
+  },
+
   'closing does not wait for the app': async () => {
     const { client, app, name } = await openWith();
     const received = codeOf(client.receiveMessage(entrant('a', 1, 7)));

@@ -82,7 +82,8 @@ export abstract class ClientBase {
   }
 
   protected read<T>(operation: (client: MlsClientApi) => T): Promise<T> {
-    return this.session.withLoop((loop) => loop.read(operation));
+    const asking = this.#guard?.asking === true;
+    return this.session.withLoop((loop) => loop.read(operation), asking);
   }
 
   protected async send(operation: (client: MlsClientApi) => OutboxEntry): Promise<OutboxEntry> {

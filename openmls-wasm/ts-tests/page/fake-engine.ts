@@ -238,6 +238,10 @@ export class FakeClient {
     return { id, groupId, kind: 'commit', added: keyPackages };
   }
 
+  mergePendingCommit(): void {
+    // There is never one.
+  }
+
   /** What it was told to do with groups. */
   readonly told: unknown[] = [];
 

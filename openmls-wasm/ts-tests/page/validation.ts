@@ -277,6 +277,17 @@ export const validation: Record<string, Scenario> = {
     await client.close();
   },
 
+  'what needs no answer does not wait for one, even if it leads to a new epoch': async () => {
+    const { client, app } = await openWith();
+    const received = client.receiveMessage(entrant('a', 1, 7));
+    await asked(app, 1);
+    await client.mergePendingCommit(GROUP);
+    equal(await isSettled(received), false, 'the question is open');
+    app.last().answer(true);
+    await received;
+    await client.close();
+  },
+
   'closing does not wait for the app': async () => {
     const { client, app, name } = await openWith();
     const received = codeOf(client.receiveMessage(entrant('a', 1, 7)));

@@ -118,7 +118,8 @@ export abstract class ClientBase {
     const guard = this.#guard;
     if (guard !== undefined) {
       const groupId = groupOf(value);
-      await guard.lanes.run(() => laneOfGroup(groupId), () => this.#handInEarly(guard, groupId, this.#run));
+      // Not awaited: the call itself needs no answer, and the validator may be what makes it.
+      void guard.lanes.run(() => laneOfGroup(groupId), () => this.#handInEarly(guard, groupId, this.#run));
     }
     return value;
   }

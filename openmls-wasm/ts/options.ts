@@ -36,12 +36,14 @@ export interface CoreCryptoOptions {
    *
    * Opening waits for the answers about what is in the durable queue. So a validator may await queries only, which work
    * as soon as it is asked: `groupInfo`, `listGroups`, `pendingProposals`, `externalPsks` and all `inspect…`.
-   * It must not await `open`, `close`, a call that may ask itself (they
-   * receive, process, join or add), nor, while the client is opening, any call that writes or rests on what is written,
-   * such as `identity`, `inbox` and `deliveryCursor`: that would wait for ever.
+   * It must not await `open`, `close`, a call that may ask itself (they receive, process, join or add), nor, while the
+   * client is opening, any call that writes or rests on what is written, such as `identity`, `inbox` and
+   * `deliveryCursor`: that would wait for ever.
    *
    * A proposal is asked about when it arrives, not when it is committed. An app that has used the database without a
-   * validator calls `clearPendingProposals` for each group before it commits. Default: every credential that MLS finds valid may enter.
+   * validator calls `clearPendingProposals` for each group before it commits.
+   *
+   * Default: every credential that MLS finds valid may enter.
    */
   readonly validateCredential?: CredentialValidator | undefined;
   /** How many messages of epochs that were not reached yet are kept for a group, in 16 MiB at most. Default 1000. */

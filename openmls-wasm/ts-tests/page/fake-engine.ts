@@ -22,6 +22,8 @@ export const REMOVAL = 0xfd;
 export const IN_ORDER = 0xfc;
 /** First byte of a message that brings a credential into the group: the byte behind it is the identity. */
 export const ENTRANT = 0xfb;
+/** First byte of a Welcome that is not for this client. */
+export const JUNK = 0xfa;
 /** First byte of a record that cannot be read. */
 export const DAMAGED = 0xee;
 
@@ -211,6 +213,9 @@ export class FakeClient {
   /** A Welcome is the group id and, where that is to be asked about, the identity of a member. */
   receiveWelcome(welcome: FakeDelivered): InboxItem | undefined {
     const groupId = welcome.bytes.slice(0, 4);
+    if (welcome.bytes[0] === JUNK) {
+      return this.#item('failed', groupId, welcome.id ?? 'none');
+    }
     this.createGroup(groupId);
     return this.#item('joined', groupId, welcome.id ?? 'none');
   }
@@ -221,6 +226,9 @@ export class FakeClient {
 
   inspectWelcome(welcome: Uint8Array): object {
     const groupId = welcome.slice(0, 4);
+    if (welcome[0] === JUNK) {
+      throw new FakeMlsError('no-matching-key-package', 'not for this client');
+    }
     if (this.#records.has(`counter/${hex(groupId)}`)) {
       throw new FakeMlsError('group-exists', 'there is a group of that id');
     }

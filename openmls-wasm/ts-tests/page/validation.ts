@@ -1,7 +1,7 @@
 /** Scenarios of the app's decision on credentials. */
 
 import type { CoreCryptoOptions, CredentialContext, CredentialToValidate } from 'openmls-wasm';
-import { ENTRANT, HEADER, IN_ORDER, REMOVAL } from './fake-engine.js';
+import { ENTRANT, HEADER, IN_ORDER, JUNK, REMOVAL } from './fake-engine.js';
 import { codeOf, dump, encrypt, equal, gate, GROUP, isSettled, make, open, type Fixture, type Scenario } from './support.js';
 
 const OTHER = Uint8Array.of(9, 9, 9, 9);
@@ -282,6 +282,20 @@ export const validation: Record<string, Scenario> = {
     const received = client.receiveMessage(entrant('a', 1, 7));
     await asked(app, 1);
     await client.mergePendingCommit(GROUP);
+    equal(await isSettled(received), false, 'the question is open');
+    app.last().answer(true);
+    await received;
+    await client.close();
+  },
+
+  'a Welcome that is not for this client waits for nobody, and nobody for it': async () => {
+    const { client, app } = await openWith();
+    await client.createGroup(OTHER);
+    const received = client.receiveMessage(entrant('a', 1, 7));
+    const junk = client.receiveWelcome({ bytes: Uint8Array.of(JUNK, 0, 0, 0), id: 'junk' });
+    const other = client.receiveMessage(entry('other', 1, OTHER, 0));
+    equal([(await junk)?.kind, (await other)?.kind], ['failed', 'message'], 'items while the app thinks');
+    await asked(app, 1);
     equal(await isSettled(received), false, 'the question is open');
     app.last().answer(true);
     await received;

@@ -1,6 +1,6 @@
 /** What all methods of `CoreCryptoClient` rest on: the session, and the ways a call runs. */
 
-import { CoreCryptoError } from '../errors.js';
+import { CoreCryptoError, type CoreCryptoErrorCode } from '../errors.js';
 import type { CoreCryptoEvents } from '../events.js';
 import { Guard, questionOfKeyPackages, receivingMessage, receivingWelcome, type ReceivingSteps, type Run, type Steps } from '../guard.js';
 import type { ProcessEntry } from '../incoming-queue.js';
@@ -141,13 +141,16 @@ export abstract class ClientBase {
     });
   }
 
-  /** The lane of a Welcome is known only when it is opened; undefined for one that cannot be opened now. */
+  /**
+   * The lane of a Welcome is known only when it is opened; undefined for one that a call before it may make openable. One
+   * that can never be opened needs to wait for nobody, and nobody for it.
+   */
   protected async laneOfWelcome(welcome: Uint8Array, ratchetTree: Uint8Array | undefined): Promise<string | undefined> {
     try {
       const { groupId } = await this.read((client) => client.inspectWelcome(welcome, ratchetTree));
       return laneOfGroup(groupId);
-    } catch {
-      return undefined;
+    } catch (error) {
+      return error instanceof CoreCryptoError && NEVER_OPENED.has(error.code) ? 'welcomes never opened' : undefined;
     }
   }
 
@@ -260,6 +263,18 @@ export abstract class ClientBase {
     };
   }
 }
+
+/** What a Welcome is refused with that no call can make openable. */
+const NEVER_OPENED: ReadonlySet<CoreCryptoErrorCode> = new Set<CoreCryptoErrorCode>([
+  'no-matching-key-package',
+  'key-package-expired',
+  'key-package-used',
+  'key-package-of-other-client',
+  'malformed-message',
+  'wrong-kind',
+  'stale-welcome',
+  'invalid-welcome',
+]);
 
 /** Finds out in which order a call takes its turn; see `lanes.ts`. */
 export type Lane = () => string | Promise<string | undefined>;

@@ -29,8 +29,10 @@ export interface Question {
 
 /** An operation by which credentials may enter a group. All three are synchronous, and change nothing if they throw. */
 export interface Steps<T> {
-  /** Who would enter. What it throws as a refusal of the engine, `accept` will say. */
+  /** Who would enter. */
   readonly inspect: (client: MlsClientApi) => Question;
+  /** What `inspect` throws is the outcome. Otherwise a refusal of the engine is left to `accept`. */
+  readonly inspectable?: true;
   /** Does it; `epoch` is that of the inspection, undefined if there could be none. */
   readonly accept: (client: MlsClientApi, epoch: bigint | undefined) => T;
   /** What comes of it instead if the app refuses. Default: the call rejects. */
@@ -168,7 +170,7 @@ function inspected<T>(client: MlsClientApi, steps: Steps<T>): Question | undefin
   try {
     return steps.inspect(client);
   } catch (error) {
-    if (!isMlsError(error)) {
+    if (steps.inspectable === true || !isMlsError(error)) {
       throw error;
     }
     return undefined;

@@ -22,7 +22,7 @@ export const REMOVAL = 0xfd;
 export const IN_ORDER = 0xfc;
 /** First byte of a message that brings a credential into the group: the byte behind it is the identity. */
 export const ENTRANT = 0xfb;
-/** First byte of a Welcome that is not for this client. */
+/** First byte of a Welcome that is not for this client, and of a key package that cannot be inspected, only added. */
 export const JUNK = 0xfa;
 /** First byte of a record that cannot be read. */
 export const DAMAGED = 0xee;
@@ -237,6 +237,9 @@ export class FakeClient {
 
   /** A key package is the identity of its owner. */
   inspectKeyPackage(keyPackage: Uint8Array): object {
+    if (keyPackage[0] === JUNK) {
+      throw new FakeMlsError('invalid-key-package', 'fetch another one');
+    }
     const { identity, signatureKey } = credential(keyPackage, 0);
     return { credential: { kind: 'basic', identity }, signatureKey };
   }

@@ -302,6 +302,13 @@ export const validation: Record<string, Scenario> = {
     await client.close();
   },
 
+  'whom the app cannot be asked about is not added': async () => {
+    const { client, app } = await openWith();
+    equal(await codeOf(client.addMembers(GROUP, [Uint8Array.of(JUNK)])), 'invalid-key-package', 'the code');
+    equal([app.asked.length, await encrypt(client)], [0, 1], 'asked, number: no commit was made');
+    await client.close();
+  },
+
   'closing does not wait for the app': async () => {
     const { client, app, name } = await openWith();
     const received = codeOf(client.receiveMessage(entrant('a', 1, 7)));

@@ -172,6 +172,7 @@ export abstract class ClientBase {
       ? this.send(operation)
       : this.sendGuarded(() => laneOfGroup(groupId), {
           inspect: (client) => questionOfKeyPackages(client, groupId, keyPackages),
+          inspectable: true,
           accept: operation,
         });
   }

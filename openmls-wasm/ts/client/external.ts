@@ -53,6 +53,7 @@ export abstract class ExternalMethods extends CommitMethods {
         const { groupId, epoch, credentials } = client.inspectExternalJoin(info, how);
         return { context: { groupId, epoch }, credentials };
       },
+      inspectable: true,
       accept: (client) => client.joinByExternalCommit(info, how, name),
     });
   }

@@ -42,6 +42,7 @@ export abstract class GroupMethods extends KeyPackageMethods {
     const checked = checkGroup.joinOptions('options', options);
     return this.guarded(() => this.laneOfWelcome(message, checked.ratchetTree), {
       inspect: (client) => questionOfWelcome(client, message, checked.ratchetTree),
+      inspectable: true,
       accept: (client) => client.joinGroup(message, checked),
     });
   }

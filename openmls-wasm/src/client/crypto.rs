@@ -44,7 +44,8 @@ impl SupportedCrypto {
         self.0.supported_ciphersuites().into_iter().any(has)
     }
 
-    fn check_scheme(&self, scheme: SignatureScheme) -> Result<(), CryptoError> {
+    /// Also for key pairs, which sign by themselves.
+    pub(super) fn check_scheme(&self, scheme: SignatureScheme) -> Result<(), CryptoError> {
         self.any_suite(|suite| suite.signature_algorithm() == scheme)
             .then_some(())
             .ok_or(CryptoError::UnsupportedSignatureScheme)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tls_codec::{DeserializeBytes as _, SecretVLBytes, Serialize as _};
 use zeroize::Zeroizing;
 
-use super::{credential, identity, ClientError, MlsClient, Result};
+use super::{credential, crypto::SupportedCrypto, identity, ClientError, MlsClient, Result};
 use crate::storage::{key::SINGLETON, Category, GranularStorage};
 
 /// Which of the stored signature key pairs waits for its credential.
@@ -24,6 +24,14 @@ pub(super) fn generated(storage: &GranularStorage) -> Result<Option<SignatureKey
     else {
         return Ok(None);
     };
+    // The build with post-quantum ciphersuites may have generated it.
+    SupportedCrypto::default()
+        .check_scheme(generated.scheme)
+        .map_err(|_| {
+            ClientError::InvalidArgument(
+                "a key of a signature scheme that this build does not have",
+            )
+        })?;
     SignatureKeyPair::read(storage, &generated.public_key, generated.scheme)
         .map(Some)
         .ok_or(ClientError::SignatureKeyMissing)

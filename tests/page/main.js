@@ -16,11 +16,12 @@ const databaseOf = (user) => `openmls-wasm ${user}`
 const all = Number.MAX_SAFE_INTEGER
 
 class Person {
-  static async open({ user, retry, swallowAfter, panics }) {
+  static async open({ user, retry, swallowAfter, panics, mustExist }) {
     const name = databaseOf(user)
     const engine = panics && (window.host = new PanickingHost())
     const client = new CoreCryptoClient({
       name,
+      ...(mustExist && { mustExist }),
       ...(retry && { retry }),
       ...(engine && { engine }),
       ...(swallowAfter !== undefined && { persister: new SwallowingPersister({ name }, swallowAfter) }),

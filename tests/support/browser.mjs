@@ -1,7 +1,7 @@
 // A real Chromium on a profile of its own on the disk, in a process group of its own: so it can be killed like the power
 // cut kills it, and started again on what it left.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -77,6 +77,17 @@ export class Profile {
     await prepare?.(page)
     await page.goto(url)
     return page
+  }
+
+  /**
+   * Whether Chromium itself has deleted the databases of this profile. A kill in the middle of a write leaves half a record
+   * at the end of LevelDB's log; the next start appends behind it, and the one after that finds a checksum that does not
+   * match ("database was corrupt"), deletes all of the origin and begins anew. Nothing on a page can prevent it.
+   */
+  databasesWereDeleted() {
+    const folder = join(this.#folder, 'Default', 'IndexedDB')
+    const logs = readdirSync(folder).map((name) => join(folder, name, 'LOG')).filter((log) => existsSync(log))
+    return logs.some((log) => readFileSync(log, 'latin1').includes('since it was missing'))
   }
 
   /** SIGKILL, for the browser and everything it started. Settles when it is gone. */

@@ -1,5 +1,9 @@
 // A person in a browser of their own, on the page of the tests.
+import assert from 'node:assert/strict'
 import { Profile } from './browser.mjs'
+
+/** Chromium found its own files corrupt and deleted them: see `Profile.databasesWereDeleted`. */
+export class LostByBrowser extends Error {}
 
 export class User {
   profile = new Profile()
@@ -17,6 +21,25 @@ export class User {
     await this.browse(url)
     await this.begin(options)
     return this
+  }
+
+  /**
+   * Comes back after a kill, on what must be there.
+   * @throws {LostByBrowser} if Chromium has deleted it; that the client says so, and begins nothing new, is checked here
+   */
+  async comeBack(url) {
+    await this.browse(url)
+    const refused = await this.run(async (user) => {
+      try {
+        window.me = await Person.open({ user, mustExist: true })
+      } catch (error) {
+        return error.code ?? String(error)
+      }
+      await me.start()
+      return undefined
+    }, this.name)
+    if (refused === 'database-missing' && this.profile.databasesWereDeleted()) throw new LostByBrowser(this.name)
+    assert.equal(refused, undefined)
   }
 
   /** Starts the browser with the page in it, and no client yet. */

@@ -62,11 +62,7 @@ pub(super) fn bytes(object: &JsValue, name: &str) -> JsResult<Vec<u8>> {
 }
 
 pub(super) fn optional_bytes(object: &JsValue, name: &str) -> JsResult<Option<Vec<u8>>> {
-    let value = property(object, name);
-    if value.is_undefined() || value.is_null() {
-        return Ok(None);
-    }
-    bytes(object, name).map(Some)
+    optional(object, name, |_| bytes(object, name))
 }
 
 /// An epoch: a `bigint`, for all 64 bits are in use (RFC 9420 §12.1).
@@ -78,48 +74,48 @@ pub(super) fn epoch(value: JsValue) -> JsResult<u64> {
         .ok_or_else(|| invalid("an epoch must be a bigint of 64 bits"))
 }
 
-pub(super) fn optional_epoch(object: &JsValue, name: &str) -> JsResult<Option<u64>> {
+/// A property that may be `undefined` or `null`.
+fn optional<T>(
+    object: &JsValue,
+    name: &str,
+    read: impl FnOnce(JsValue) -> JsResult<T>,
+) -> JsResult<Option<T>> {
     let value = property(object, name);
     if value.is_undefined() || value.is_null() {
         return Ok(None);
     }
-    epoch(value).map(Some)
+    read(value).map(Some)
+}
+
+pub(super) fn optional_epoch(object: &JsValue, name: &str) -> JsResult<Option<u64>> {
+    optional(object, name, epoch)
 }
 
 pub(super) fn optional_u16(object: &JsValue, name: &str) -> JsResult<Option<u16>> {
-    let value = property(object, name);
-    if value.is_undefined() || value.is_null() {
-        return Ok(None);
-    }
-    value
-        .as_f64()
-        .and_then(integer)
-        .and_then(|number| u16::try_from(number).ok())
-        .map(Some)
-        .ok_or_else(|| invalid("expected a whole number of 16 bits"))
+    optional(object, name, |value| {
+        value
+            .as_f64()
+            .and_then(integer)
+            .and_then(|number| u16::try_from(number).ok())
+            .ok_or_else(|| invalid("expected a whole number of 16 bits"))
+    })
 }
 
 pub(super) fn optional_string(object: &JsValue, name: &str) -> JsResult<Option<String>> {
-    let value = property(object, name);
-    if value.is_undefined() || value.is_null() {
-        return Ok(None);
-    }
-    value
-        .as_string()
-        .map(Some)
-        .ok_or_else(|| invalid("an id must be a string"))
+    optional(object, name, |value| {
+        value
+            .as_string()
+            .ok_or_else(|| invalid("an id must be a string"))
+    })
 }
 
 pub(super) fn optional_position(object: &JsValue, name: &str) -> JsResult<Option<u64>> {
-    let value = property(object, name);
-    if value.is_undefined() || value.is_null() {
-        return Ok(None);
-    }
-    value
-        .as_f64()
-        .and_then(integer)
-        .map(Some)
-        .ok_or_else(|| invalid("a position must be a safe integer, not negative"))
+    optional(object, name, |value| {
+        value
+            .as_f64()
+            .and_then(integer)
+            .ok_or_else(|| invalid("a position must be a safe integer, not negative"))
+    })
 }
 
 pub(super) fn sequence(value: f64) -> JsResult<u64> {

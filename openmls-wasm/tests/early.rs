@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{assert_in_step, pair, Database, Device};
+use common::{assert_in_step, code, pair, Database, Device};
 use openmls_wasm::{
     client::{
         CommitRequest, Delivered, EarlyMessageSettings, ExternalJoin, GroupSettings, InboxContent,
@@ -11,10 +11,6 @@ use openmls_wasm::{
     storage::Category,
     ClientError,
 };
-
-fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
-    result.unwrap_err().code()
-}
 
 /// Hands in a message beside any log.
 fn receive(device: &mut Device, bytes: &[u8]) -> Result<Option<InboxItem>, ClientError> {

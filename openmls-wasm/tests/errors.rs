@@ -5,7 +5,7 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{pair, Database, Device};
+use common::{pair, refused_by as refused, Database, Device};
 use openmls::prelude::SignatureScheme;
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_wasm::{
@@ -14,19 +14,6 @@ use openmls_wasm::{
     ClientError, GranularStorage, MlsClient,
 };
 use zeroize::Zeroizing;
-
-/// The code of the error; and the failed operation has changed nothing.
-fn refused<T: std::fmt::Debug>(
-    client: &mut MlsClient,
-    operation: impl FnOnce(&mut MlsClient) -> Result<T, ClientError>,
-) -> &'static str {
-    let before = Database::of(client);
-    let dirty = client.storage().is_dirty().unwrap();
-    let error = operation(client).unwrap_err();
-    assert_eq!(Database::of(client), before, "{error}");
-    assert_eq!(client.storage().is_dirty().unwrap(), dirty, "{error}");
-    error.code()
-}
 
 /// The records of a client, with one category changed.
 fn records_but(

@@ -2,23 +2,7 @@
 
 mod common;
 
-use common::{pair, Database, Device};
-use openmls_wasm::ClientError;
-
-fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
-    result.unwrap_err().code()
-}
-
-/// Runs what must fail; no record may differ afterwards.
-fn refused<T: std::fmt::Debug>(
-    device: &mut Device,
-    operation: impl FnOnce(&mut openmls_wasm::MlsClient) -> Result<T, ClientError>,
-) -> &'static str {
-    let before = Database::of(&device.client);
-    let code = code(operation(&mut device.client));
-    assert_eq!(Database::of(&device.client), before, "{code}");
-    code
-}
+use common::{code, pair, refused, Device};
 
 /// Bob, removed by Alice.
 fn removed() -> (Device, Device, common::Service, Vec<u8>) {

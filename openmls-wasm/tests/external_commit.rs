@@ -4,7 +4,9 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{assert_in_step, bare::Bare, pair, Crash, Database, Device, Plan, Service, Upload};
+use common::{
+    assert_in_step, bare::Bare, code, pair, refused, Crash, Database, Device, Plan, Service, Upload,
+};
 use openmls::prelude::{
     BasicCredential, CredentialWithKey, GroupId, Lifetime, MlsGroup, SignatureScheme,
 };
@@ -18,21 +20,6 @@ use openmls_wasm::{
     storage::Category,
     ClientError, MlsClient,
 };
-
-fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
-    result.unwrap_err().code()
-}
-
-/// Runs what must fail; no record may differ afterwards.
-fn refused<T: std::fmt::Debug>(
-    device: &mut Device,
-    operation: impl FnOnce(&mut MlsClient) -> Result<T, ClientError>,
-) -> &'static str {
-    let before = Database::of(&device.client);
-    let code = code(operation(&mut device.client));
-    assert_eq!(Database::of(&device.client), before, "{code}");
-    code
-}
 
 fn join(device: &mut Device, group_info: &[u8]) -> openmls_wasm::client::OutboxEntry {
     device

@@ -2,30 +2,15 @@
 
 mod common;
 
-use common::{assert_in_step, Database, Device};
+use common::{assert_in_step, code, refused, Database, Device};
 use openmls_wasm::{
     client::{
         Extension, GroupOptions, OutboxEntry, OutboxKind, Party, ProposalInfo, ProposalSender,
         ProposalTarget,
     },
     storage::Category,
-    ClientError, MlsClient,
+    MlsClient,
 };
-
-fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
-    result.unwrap_err().code()
-}
-
-/// Runs what must fail; no record may differ afterwards.
-fn refused<T: std::fmt::Debug>(
-    device: &mut Device,
-    operation: impl FnOnce(&mut MlsClient) -> Result<T, ClientError>,
-) -> &'static str {
-    let before = Database::of(&device.client);
-    let code = code(operation(&mut device.client));
-    assert_eq!(Database::of(&device.client), before, "{code}");
-    code
-}
 
 fn listing(senders: &[&Device]) -> Extension {
     let party = |device: &&Device| {

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{assert_in_step, bare::Bare, pair, Device};
+use common::{assert_in_step, bare::Bare, code, pair, Device};
 use openmls::prelude::{
     tls_codec::{DeserializeBytes as _, Serialize as _, VLBytes},
     BasicCredential, Ciphersuite, CredentialWithKey, ExternalProposal, GroupId, JoinProposal,
@@ -17,14 +17,10 @@ use openmls_rust_crypto::RustCrypto;
 use openmls_traits::{signatures::Signer as _, OpenMlsProvider};
 use openmls_wasm::{
     client::{Delivered, DeliveredWelcome, Extension, GroupOptions, InboxContent, Party},
-    ClientError, GranularStorage,
+    GranularStorage,
 };
 
 const SUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519;
-
-fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
-    result.unwrap_err().code()
-}
 
 fn at<'a>(bytes: &'a [u8], id: Option<&'a str>, position: u64) -> Delivered<'a> {
     Delivered {

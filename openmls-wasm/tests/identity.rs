@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{assert_in_step, bare::Bare, pair, x509, Database, Device, Service};
+use common::{assert_in_step, bare::Bare, code, pair, x509, Database, Device, Service};
 use openmls::prelude::{
     tls_codec::Serialize as _, Capabilities, Ciphersuite, Credential as MlsCredential,
     CredentialType, CredentialWithKey, GroupId, KeyPackage, MlsGroup, MlsMessageOut,
@@ -14,7 +14,7 @@ use openmls_traits::crypto::OpenMlsCrypto as _;
 use openmls_wasm::{
     client::{Credential, Identity, InboxContent},
     storage::{key::parse_bytes_key, Category},
-    ClientError, MlsClient,
+    MlsClient,
 };
 
 const SUITE: Ciphersuite = Ciphersuite::MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519;
@@ -30,10 +30,6 @@ const CAROL_PUBLIC_KEY: [u8; 32] = [
     0x1a, 0xb9, 0x91, 0xad, 0x6e, 0x4c, 0xc3, 0xc2, 0x14, 0x8d, 0x76, 0x51, 0x08, 0x99, 0x0c, 0x93,
     0x9a, 0x6c, 0x53, 0x4f, 0xa1, 0x29, 0xc7, 0x83, 0xa0, 0x29, 0xa2, 0xc2, 0x29, 0x85, 0x45, 0xe6,
 ];
-
-fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
-    result.unwrap_err().code()
-}
 
 fn chain(certificates: &[&[u8]]) -> Credential {
     Credential::X509 {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{assert_in_step, pair, Database, Device};
+use common::{assert_in_step, code, pair, Database, Device};
 use openmls_wasm::{
     client::{
         CommitRequest, Credential, CredentialReason, CredentialToValidate, Delivered,
@@ -12,12 +12,8 @@ use openmls_wasm::{
         ProposalTarget, WireFormatPolicy,
     },
     storage::Category,
-    ClientError, MlsClient,
+    MlsClient,
 };
-
-fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
-    result.unwrap_err().code()
-}
 
 /// Does something with a client that must change none of its records and leave nothing to store.
 fn untouched<T>(device: &mut Device, look: impl FnOnce(&mut MlsClient) -> T) -> T {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{bare::key_package_of, Database, Device};
+use common::{bare::key_package_of, code, Database, Device};
 use openmls::prelude::Lifetime;
 use openmls_wasm::{
     client::{
@@ -11,14 +11,10 @@ use openmls_wasm::{
         KeyPackageInfo, KeyPackageOptions, KeyPackageState, LifetimeStatus,
     },
     storage::{key::bytes_key, Category},
-    ClientError, MlsClient,
+    MlsClient,
 };
 
 const WEEK: u64 = 7 * 24 * 3600;
-
-fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
-    result.unwrap_err().code()
-}
 
 fn now() -> u64 {
     Lifetime::new(0).not_after()

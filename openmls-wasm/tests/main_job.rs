@@ -2,15 +2,11 @@
 
 mod common;
 
-use common::{assert_in_step, pair, texts, Device, Service};
+use common::{assert_in_step, code, pair, texts, Device, Service};
 use openmls_wasm::{
     client::{Delivered, DeliveredWelcome, InboxContent, ProcessedContent},
     storage::Category,
 };
-
-fn code<T: std::fmt::Debug>(result: Result<T, openmls_wasm::ClientError>) -> &'static str {
-    result.unwrap_err().code()
-}
 
 #[test]
 fn two_devices_talk_both_ways() {

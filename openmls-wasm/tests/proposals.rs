@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{assert_in_step, Database, Device};
+use common::{assert_in_step, code, Database, Device};
 use openmls_wasm::{
     client::{
         AppCapabilities, CommitRequest, Credential, Extension, GroupSettings, LeafUpdate,
@@ -10,7 +10,6 @@ use openmls_wasm::{
         WireFormatPolicy,
     },
     storage::Category,
-    ClientError,
 };
 
 /// A proposal type and an extension type of the app's own.
@@ -807,10 +806,6 @@ fn who_sends_no_public_messages_cannot_leave_by_self_remove() {
         .client
         .propose(&group, &ProposalRequest::SelfRemove, b"", None);
     assert_eq!(code(leaving), "proposal-rejected");
-}
-
-fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
-    result.unwrap_err().code()
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{assert_in_step, bare::Bare, pair, Crash, Database, Device, Plan};
+use common::{assert_in_step, bare::Bare, code, pair, refused, Crash, Database, Device, Plan};
 use openmls::prelude::{
     tls_codec::{DeserializeBytes as _, Serialize as _, VLBytes},
     CreateCommitError, GroupId, MlsGroup, PreSharedKeyProposal, Proposal, ProposalValidationError,
@@ -26,21 +26,6 @@ use openmls_wasm::{
     storage::Category,
     ClientError, MlsClient,
 };
-
-fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
-    result.unwrap_err().code()
-}
-
-/// Runs what must fail; no record may differ afterwards.
-fn refused<T: std::fmt::Debug>(
-    device: &mut Device,
-    operation: impl FnOnce(&mut MlsClient) -> Result<T, ClientError>,
-) -> &'static str {
-    let before = Database::of(&device.client);
-    let code = code(operation(&mut device.client));
-    assert_eq!(Database::of(&device.client), before, "{code}");
-    code
-}
 
 fn key_package(device: &mut Device) -> Vec<u8> {
     let package = device.client.generate_key_packages(1).unwrap().remove(0);

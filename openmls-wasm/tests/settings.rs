@@ -2,22 +2,18 @@
 
 mod common;
 
-use common::{assert_in_step, Database, Device};
+use common::{assert_in_step, code, Database, Device};
 use openmls_wasm::{
     client::{
         AppCapabilities, CommitRequest, Extension, GroupOptions, GroupSettings, JoinOptions,
         OutboxEntry, Party, ProcessedContent, ProposalRequest, WireFormatPolicy,
     },
-    ClientError, MlsClient,
+    MlsClient,
 };
 
 const APP_PROPOSAL: u16 = 0xf001;
 const APP_EXTENSION: u16 = 0xf002;
 const LEAF_EXTENSION: u16 = 0xf003;
-
-fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
-    result.unwrap_err().code()
-}
 
 fn rehydrate(device: &mut Device) {
     assert!(device.save());

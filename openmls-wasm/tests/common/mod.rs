@@ -348,3 +348,29 @@ pub fn texts(device: &Device) -> Vec<String> {
         .map(|(_, text)| String::from_utf8(text.clone()).unwrap())
         .collect()
 }
+
+/// The code of what must fail.
+pub fn code<T: std::fmt::Debug>(result: Result<T, ClientError>) -> &'static str {
+    result.unwrap_err().code()
+}
+
+/// Runs what must fail; no record may differ afterwards, and nothing be there to store that was not.
+pub fn refused_by<T: std::fmt::Debug>(
+    client: &mut MlsClient,
+    operation: impl FnOnce(&mut MlsClient) -> Result<T, ClientError>,
+) -> &'static str {
+    let before = Database::of(client);
+    let dirty = client.storage().is_dirty().unwrap();
+    let error = operation(client).unwrap_err();
+    assert_eq!(Database::of(client), before, "{error}");
+    assert_eq!(client.storage().is_dirty().unwrap(), dirty, "{error}");
+    error.code()
+}
+
+/// [`refused_by`], for a device.
+pub fn refused<T: std::fmt::Debug>(
+    device: &mut Device,
+    operation: impl FnOnce(&mut MlsClient) -> Result<T, ClientError>,
+) -> &'static str {
+    refused_by(&mut device.client, operation)
+}

@@ -5,13 +5,13 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{pair, refused_by as refused, Database, Device};
+use common::{pair, refused_by as refused, Device};
 use openmls::prelude::SignatureScheme;
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_wasm::{
     client::{CommitRequest, Delivered, GroupSettings, ProposalRequest, WireFormatPolicy},
     storage::{Category, Record},
-    ClientError, GranularStorage, MlsClient,
+    GranularStorage, MlsClient,
 };
 use zeroize::Zeroizing;
 

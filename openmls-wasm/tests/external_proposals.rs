@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{assert_in_step, code, refused, Database, Device};
+use common::{assert_in_step, refused, Device};
 use openmls_wasm::{
     client::{
         Extension, GroupOptions, OutboxEntry, OutboxKind, Party, ProposalInfo, ProposalSender,

@@ -5,7 +5,7 @@ mod common;
 
 use std::rc::Rc;
 
-use common::{assert_in_step, bare::Bare, code, pair, refused, Crash, Database, Device, Plan};
+use common::{assert_in_step, bare::Bare, pair, refused, Crash, Database, Device, Plan};
 use openmls::prelude::{
     tls_codec::{DeserializeBytes as _, Serialize as _, VLBytes},
     CreateCommitError, GroupId, MlsGroup, PreSharedKeyProposal, Proposal, ProposalValidationError,

@@ -40,6 +40,10 @@ impl Subject for MemoryStorage {
 
 impl Subject for GranularStorage {
     fn records_left(&self) -> usize {
+        // The digest of a group is brought up to date when a batch is made.
+        if let Some(batch) = self.drain().expect("drain") {
+            self.confirm(batch.sequence).expect("confirm");
+        }
         self.records().expect("records").len()
     }
 

@@ -208,7 +208,8 @@ fn a_refused_message_leaves_an_item_and_the_cursor_and_nothing_else() {
         [
             Category::Inbox,
             Category::LastSequence,
-            Category::DeliveryCursor
+            Category::DeliveryCursor,
+            Category::GroupDigest
         ]
     );
     bob.save();

@@ -277,6 +277,7 @@ fn storage_code(error: &StorageError) -> &'static str {
         StorageError::MalformedKey { .. } => "malformed-key",
         StorageError::UnsupportedFormat { .. } => "unsupported-format",
         StorageError::DamagedRecord { .. } | StorageError::Decode { .. } => "damaged-record",
+        StorageError::DamagedGroup(_) => "damaged-group",
         StorageError::HydrateConflict { .. } => "hydrate-conflict",
         StorageError::BatchUnconfirmed(_) => "batch-unconfirmed",
         StorageError::UnknownBatch(_) => "unknown-batch",

@@ -77,7 +77,7 @@ impl ExternalCommit {
             return Err(ClientError::UnsupportedCiphersuite(suite.into()));
         }
         let provider = Provider::default();
-        provider.storage().hydrate(pre_shared_keys(storage)?)?;
+        provider.storage().adopt(pre_shared_keys(storage)?)?;
         let mut builder = MlsGroup::external_commit_builder()
             .with_config(config)
             .with_aad(join.authenticated_data.clone())

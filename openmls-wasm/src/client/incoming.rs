@@ -250,7 +250,7 @@ fn past_member(
     epoch: u64,
 ) -> Result<Option<openmls::prelude::Member>> {
     let key = key::bytes_key(group.group_id().as_slice());
-    let kept: Option<PastEpochs> = provider.storage().get(Category::MessageSecrets, &key)?;
+    let kept: Option<PastEpochs> = provider.storage().message_secrets_of(&key)?;
     let of_epoch = kept.and_then(|kept| {
         let mut trees = kept.past_epoch_trees.into_iter();
         trees.find(|tree| tree.epoch == epoch)

@@ -125,7 +125,7 @@ fn scratch(live: &GranularStorage) -> Result<Provider> {
         if category.scope() == Scope::Client && *category != Category::Inbox {
             provider
                 .storage()
-                .hydrate(live.records_of(*category, None)?)?;
+                .adopt(live.records_of(*category, None)?)?;
         }
     }
     Ok(provider)
@@ -137,7 +137,7 @@ fn copy_group(live: &GranularStorage, scratch: &Provider, group_id: &[u8]) -> Re
     for category in Category::ALL {
         if category.scope() == Scope::Group {
             let records = live.records_of(*category, Some(&group))?;
-            scratch.storage().hydrate(records)?;
+            scratch.storage().adopt(records)?;
         }
     }
     Ok(())

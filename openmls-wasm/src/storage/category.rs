@@ -80,7 +80,9 @@ categories! {
     OwnLeafNode, "own_leaf_node", Group, Some(2);
     /// Queued proposals with their references, in order. Key: group / position / reference.
     QueuedProposal, "queued_proposal", Group, Some(3);
-    /// The public ratchet tree (`TreeSync`). Key: group.
+    /// The sum of the checksums of all records of a group, for a missing or outdated one. Key: group.
+    GroupDigest, "group_digest", Group, Some(1);
+    /// The public ratchet tree (`TreeSync`), in parts. Key: group.
     Tree, "tree", Group, Some(1);
     /// `InterimTranscriptHash`. Key: group.
     InterimTranscriptHash, "interim_transcript_hash", Group, Some(1);
@@ -90,8 +92,10 @@ categories! {
     ConfirmationTag, "confirmation_tag", Group, Some(1);
     /// `MlsGroupState`, with the pending commit if there is one. Key: group.
     GroupState, "group_state", Group, Some(1);
-    /// `MessageSecretsStore`: the secret trees. Key: group.
-    MessageSecrets, "message_secrets", Group, Some(1);
+    /// `MessageSecretsStore`: the secret tree of an epoch, in parts. Key: group / epoch.
+    MessageSecrets, "message_secrets", Group, Some(2);
+    /// An epoch that is over and of which late messages can be read. Key: group / epoch.
+    RetainedEpoch, "retained_epoch", Group, Some(2);
     /// `ResumptionPskStore`. Key: group.
     ResumptionPskStore, "resumption_psk_store", Group, Some(1);
     /// The own leaf index. Key: group.
@@ -111,6 +115,13 @@ impl Category {
 
     pub(crate) const fn index(self) -> usize {
         self as usize
+    }
+
+    /// Whether long lists in its values are records of their own, with the part's number behind the
+    /// key: those values that grow with the number of members, and are written for each message or
+    /// commit.
+    pub const fn has_parts(self) -> bool {
+        matches!(self, Category::Tree | Category::MessageSecrets)
     }
 }
 

@@ -4,6 +4,9 @@
 //! format tag (1 byte) | checksum (8 bytes, little-endian) | named MessagePack
 //! ```
 //!
+//! A value of a category that is stored in parts ([`Category::has_parts`]) is several records: see
+//! `msgpack::parts` for what their contents are.
+//!
 //! MessagePack with field names, because OpenMLS's types gain fields between versions and one of
 //! them (`MlsGroupJoinConfig`) deserializes through an untagged enum, which only a self-describing
 //! format can do.
@@ -17,12 +20,12 @@ use xxhash_rust::xxh64::Xxh64;
 use zeroize::Zeroizing;
 
 use super::{
-    msgpack::{self, Writer},
+    msgpack::{self, Encoded, Writer},
     Category, StorageError,
 };
 
 /// The format of values that this version writes.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
 const HEADER: usize = 1 + size_of::<u64>();
 
@@ -36,11 +39,45 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     let mut writer = Writer::with_capacity(HEADER + size_hint);
     writer.append(&[0; HEADER]);
     msgpack::to_writer(&mut writer, content).map_err(|_| StorageError::Encode(category))?;
-    let mut bytes = writer.into_bytes();
-    let checksum = checksum(category, key, &bytes[HEADER..]).to_le_bytes();
-    bytes[0] = FORMAT;
-    bytes[1..HEADER].copy_from_slice(&checksum);
-    Ok(bytes)
+    Ok(with_header(category, key, writer.into_bytes()))
+}
+
+/// Encodes `content` in parts, none of them with its header yet.
+pub(crate) fn encode_parts<T: Serialize + ?Sized>(
+    category: Category,
+    content: &T,
+    size_hint: usize,
+) -> Result<Encoded, StorageError> {
+    msgpack::to_parts(content, size_hint).map_err(|_| StorageError::Encode(category))
+}
+
+/// The record of content that is encoded already: a head, or a part.
+pub(crate) fn record(category: Category, key: &str, content: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(HEADER + content.len()));
+    bytes.extend_from_slice(&[0; HEADER]);
+    bytes.extend_from_slice(content);
+    with_header(category, key, bytes)
+}
+
+/// Fills in the header in front of what is there.
+fn with_header(category: Category, key: &str, mut bytes: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
+    let checksum = checksum(category, key, content_of(&bytes)).to_le_bytes();
+    if let Some((format, sum)) = bytes.get_mut(..HEADER).and_then(<[u8]>::split_first_mut) {
+        *format = FORMAT;
+        sum.copy_from_slice(&checksum);
+    }
+    bytes
+}
+
+/// What a record holds behind its header.
+pub(crate) fn content_of(bytes: &[u8]) -> &[u8] {
+    bytes.get(HEADER..).unwrap_or_default()
+}
+
+/// The checksum that a record carries.
+pub(crate) fn checksum_of(bytes: &[u8]) -> u64 {
+    let checksum = bytes.get(1..).and_then(<[u8]>::first_chunk);
+    checksum.map_or(0, |checksum| u64::from_le_bytes(*checksum))
 }
 
 /// Decodes what [`encode`] wrote for the same category and key.
@@ -49,10 +86,28 @@ pub(crate) fn decode<T: DeserializeOwned>(
     key: &str,
     bytes: &[u8],
 ) -> Result<T, StorageError> {
-    msgpack::from_slice(bytes.get(HEADER..).unwrap_or_default()).map_err(|_| StorageError::Decode {
+    msgpack::from_slice(content_of(bytes)).map_err(|_| undecodable(category, key))
+}
+
+/// Decodes a value whose head is `head`, with the records of the parts that `part` finds, of
+/// `size_hint` bytes in all.
+pub(crate) fn decode_parts<'a, T: DeserializeOwned>(
+    category: Category,
+    key: &str,
+    head: &[u8],
+    size_hint: usize,
+    mut part: impl FnMut(u64) -> Option<&'a [u8]>,
+) -> Result<T, StorageError> {
+    msgpack::assemble(content_of(head), size_hint, |id| part(id).map(content_of))
+        .and_then(|whole| msgpack::from_slice(&whole))
+        .map_err(|_| undecodable(category, key))
+}
+
+fn undecodable(category: Category, key: &str) -> StorageError {
+    StorageError::Decode {
         category,
         key: key.into(),
-    })
+    }
 }
 
 /// Checks format tag and checksum of a record that comes from outside.

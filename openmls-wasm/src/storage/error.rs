@@ -48,6 +48,10 @@ pub enum StorageError {
         /// The key in it.
         key: String,
     },
+    /// The records of a group (its id in hex) do not belong together: one is missing, or is of another
+    /// time than the others.
+    #[error("the records of group {0} do not belong together: one is missing or out of date")]
+    DamagedGroup(String),
     /// A record to hydrate differs from what memory holds or has changed since: memory is newer.
     #[error("the record {key} of {} is already in memory and newer; nothing was hydrated", category.name())]
     HydrateConflict {

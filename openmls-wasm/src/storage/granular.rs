@@ -106,10 +106,17 @@ impl GranularStorage {
     /// # Errors
     /// [`MalformedKey`](StorageError::MalformedKey),
     /// [`UnsupportedFormat`](StorageError::UnsupportedFormat) and
-    /// [`DamagedRecord`](StorageError::DamagedRecord) for a record that cannot be read (G6);
+    /// [`DamagedRecord`](StorageError::DamagedRecord) for a record that cannot be read,
+    /// [`DamagedGroup`](StorageError::DamagedGroup) for one that is missing or out of date (G6);
     /// [`HydrateConflict`](StorageError::HydrateConflict) if memory holds something newer (G5).
     pub fn hydrate(&self, records: Vec<Record>) -> Result<(), StorageError> {
         self.write_state()?.hydrate(records)
+    }
+
+    /// Takes in records of another store of this process, for a scratch copy of it.
+    pub(crate) fn adopt(&self, records: Vec<Record>) -> Result<(), StorageError> {
+        self.write_state()?.adopt(records);
+        Ok(())
     }
 
     /// Every record in memory, by category and key.
@@ -147,7 +154,7 @@ impl Savepoint<'_> {
         if let Some(failure) = self.failure() {
             return Err(failure);
         }
-        self.storage.write_state()?.release_savepoint();
+        self.storage.write_state()?.release_savepoint()?;
         std::mem::forget(self);
         Ok(())
     }
@@ -170,6 +177,9 @@ impl GranularStorage {
         content: &T,
     ) -> Result<(), StorageError> {
         let mut state = self.write_state()?;
+        if category.has_parts() {
+            return self.noted(state.set_parts(category, key, content));
+        }
         // A record is mostly rewritten with about the same size.
         let expected = state.get(category, key).map_or(256, |old| old.len() + 64);
         let written = codec::encode(category, key, content, expected)
@@ -194,8 +204,11 @@ impl GranularStorage {
         category: Category,
         key: &str,
     ) -> Result<Option<T>, StorageError> {
-        let read = self
-            .read_state()?
+        let state = self.read_state()?;
+        if category.has_parts() {
+            return self.noted(state.get_parts(category, key));
+        }
+        let read = state
             .get(category, key)
             .map(|value| codec::decode(category, key, value))
             .transpose();
@@ -285,9 +298,8 @@ impl GranularStorage {
     }
 
     pub(crate) fn delete_range(&self, category: Category, group: &str) -> Result<(), StorageError> {
-        self.keys_in_range(category, group)?
-            .iter()
-            .try_for_each(|key| self.delete(category, key))
+        let deleted = self.write_state()?.delete_range(category, group);
+        self.noted(deleted)
     }
 
     /// The next free position of a list under `group`: positions only grow while the list lives.
@@ -307,18 +319,18 @@ impl GranularStorage {
         key::key_of(category, parts)
     }
 
-    fn noted<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
+    pub(super) fn noted<T>(&self, result: Result<T, StorageError>) -> Result<T, StorageError> {
         if let (Err(error), Ok(mut failure)) = (&result, self.failure.lock()) {
             failure.get_or_insert_with(|| error.clone());
         }
         result
     }
 
-    fn read_state(&self) -> Result<RwLockReadGuard<'_, State>, StorageError> {
+    pub(super) fn read_state(&self) -> Result<RwLockReadGuard<'_, State>, StorageError> {
         self.state.read().map_err(|_| StorageError::Poisoned)
     }
 
-    fn write_state(&self) -> Result<RwLockWriteGuard<'_, State>, StorageError> {
+    pub(super) fn write_state(&self) -> Result<RwLockWriteGuard<'_, State>, StorageError> {
         self.state.write().map_err(|_| StorageError::Poisoned)
     }
 }

@@ -60,9 +60,25 @@ pub(crate) fn is_well_formed(category: Category, key: &str) -> bool {
     let hex = key.split('/').all(|part| {
         part.len().is_multiple_of(2) && part.bytes().all(|character| hex_digit(character).is_some())
     });
-    hex && category
-        .key_parts()
-        .is_none_or(|parts| key.split('/').count() == parts)
+    let count = key.split('/').count();
+    let is_part = category.has_parts() && part_id(key).is_some();
+    let fits = |parts| count == parts || (is_part && count == parts + 1);
+    hex && category.key_parts().is_none_or(fits)
+}
+
+/// The key of a part of the value under `key`.
+pub(crate) fn part_key(key: &str, id: u64) -> String {
+    format!("{key}/{id:016x}")
+}
+
+/// The id of a part, from its key.
+pub(crate) fn part_id(key: &str) -> Option<u64> {
+    parse_integer_key(key.rsplit('/').next()?)
+}
+
+/// The group id part of a key of the group scope: its first.
+pub(crate) fn group_part(key: &str) -> &str {
+    key.split('/').next().unwrap_or_default()
 }
 
 /// The end (exclusive) of the range that starts with the group id part `group`.

@@ -12,6 +12,9 @@
 //! | [`codec`] | values: format tag, checksum, MessagePack |
 //! | `msgpack` | MessagePack for serde, thin |
 //! | `state` | records, dirty events, batches, savepoints: no MLS in it |
+//! | `parted` | values that are stored in parts |
+//! | `message_secrets` | the secrets of each epoch |
+//! | `digest` | whether the records of a group belong together |
 //! | [`granular`] | `GranularStorage`, the thread-safe face of `state` |
 //! | `provider` | OpenMLS's `StorageProvider<1>` on top of it |
 //! | [`error`] | `StorageError` |
@@ -20,10 +23,13 @@
 
 pub mod category;
 pub mod codec;
+mod digest;
 pub mod error;
 pub mod granular;
 pub mod key;
+mod message_secrets;
 mod msgpack;
+mod parted;
 mod provider;
 mod state;
 

@@ -142,14 +142,35 @@ impl StorageProvider<CURRENT_VERSION> for GranularStorage {
         self.write_record(Category::GroupState, &[group_id], group_state)
     }
 
-    write_one!(
-        write_message_secrets,
-        MessageSecrets,
-        GroupId,
-        MessageSecrets
-    );
-    read_one!(message_secrets, MessageSecrets, GroupId => MessageSecrets);
-    delete_one!(delete_message_secrets, MessageSecrets, GroupId);
+    fn write_message_secrets<
+        GroupId: traits::GroupId<CURRENT_VERSION>,
+        MessageSecrets: traits::MessageSecrets<CURRENT_VERSION>,
+    >(
+        &self,
+        group_id: &GroupId,
+        message_secrets: &MessageSecrets,
+    ) -> Result<()> {
+        let group = Self::key(Category::MessageSecrets, &[group_id])?;
+        self.put_message_secrets(&group, message_secrets)
+    }
+
+    fn message_secrets<
+        GroupId: traits::GroupId<CURRENT_VERSION>,
+        MessageSecrets: traits::MessageSecrets<CURRENT_VERSION>,
+    >(
+        &self,
+        group_id: &GroupId,
+    ) -> Result<Option<MessageSecrets>> {
+        self.message_secrets_of(&Self::key(Category::MessageSecrets, &[group_id])?)
+    }
+
+    fn delete_message_secrets<GroupId: traits::GroupId<CURRENT_VERSION>>(
+        &self,
+        group_id: &GroupId,
+    ) -> Result<()> {
+        let category = Category::MessageSecrets;
+        self.delete_range(category, &Self::key(category, &[group_id])?)
+    }
 
     write_one!(
         write_resumption_psk_store,

@@ -14,11 +14,20 @@
 //! A pre-image lives until its batch is confirmed, so a key that OpenMLS deleted leaves memory as
 //! soon as its deletion is on disk, and not before (G3 needs it until then, G7 allows it no longer).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+};
 
 use zeroize::Zeroizing;
 
-use super::{category::Category, codec, key, StorageError};
+use super::{
+    category::{Category, Scope},
+    codec,
+    digest::{self, Digests},
+    key, StorageError,
+};
 
 /// The bytes of a record. Shared between memory and batches, zeroized when the last one drops it.
 pub type Value = Arc<Zeroizing<Vec<u8>>>;
@@ -77,6 +86,7 @@ struct Before {
 #[derive(Default)]
 pub(super) struct State {
     records: [BTreeMap<Box<str>, Value>; Category::COUNT],
+    pub(super) digests: Digests,
     dirty_events: PreImages,
     in_flight: Option<(u64, PreImages)>,
     last_sequence: u64,
@@ -109,6 +119,40 @@ impl State {
             .map(|(key, value)| (&**key, value))
     }
 
+    /// The records of `category` whose key begins with `key/`, in key order.
+    pub(super) fn below<'a>(
+        &'a self,
+        category: Category,
+        key: &str,
+    ) -> impl DoubleEndedIterator<Item = (&'a str, &'a Value)> {
+        let first = format!("{key}/").into_boxed_str();
+        self.records[category.index()]
+            .range(first..key::group_range_end(key).into_boxed_str())
+            .map(|(key, value)| (&**key, value))
+    }
+
+    /// The first key of `category` that is not before `from`.
+    pub(super) fn first_from(&self, category: Category, from: &str) -> Option<&str> {
+        let records = &self.records[category.index()];
+        let bounds = (Bound::Included(from), Bound::Unbounded);
+        records
+            .range::<str, _>(bounds)
+            .next()
+            .map(|(key, _)| &**key)
+    }
+
+    /// Deletes the record under `group` and all whose key begins with `group/`.
+    pub(super) fn delete_range(
+        &mut self,
+        category: Category,
+        group: &str,
+    ) -> Result<(), StorageError> {
+        let keys = self.range(category, group).map(|(key, _)| Box::from(key));
+        let keys: Vec<Box<str>> = keys.collect();
+        keys.iter()
+            .try_for_each(|key| self.set(category, key, None))
+    }
+
     pub(super) fn all(
         &self,
         category: Category,
@@ -127,9 +171,14 @@ impl State {
     ) -> Result<(), StorageError> {
         #[cfg(feature = "test-hooks")]
         self.fail_if_asked()?;
+        self.change(category, key, value);
+        Ok(())
+    }
+
+    pub(super) fn change(&mut self, category: Category, key: &str, value: Option<Value>) {
         let old = self.get(category, key);
         if same(old, value.as_ref()) {
-            return Ok(());
+            return;
         }
         let old = old.cloned();
         let id: RecordId = (category, key.into());
@@ -145,15 +194,17 @@ impl State {
             maybe_stored: false,
         });
         self.put(category, key, value);
-        Ok(())
     }
 
+    /// Every way in which a record changes leads through here.
     fn put(&mut self, category: Category, key: &str, value: Option<Value>) {
         let records = &mut self.records[category.index()];
-        match value {
+        let new = value.clone();
+        let old = match value {
             Some(value) => records.insert(key.into(), value),
             None => records.remove(key),
         };
+        self.digests.note(category, key, old.as_ref(), new.as_ref());
     }
 
     pub(super) fn drain(&mut self) -> Result<Option<Batch>, StorageError> {
@@ -161,6 +212,8 @@ impl State {
         if let Some((sequence, _)) = self.in_flight {
             return Err(StorageError::BatchUnconfirmed(sequence));
         }
+        // Of what changed outside any operation.
+        self.write_digests(digest::groups_of(self.dirty_events.keys()))?;
         let mut pre_images = std::mem::take(&mut self.dirty_events);
         // What was written and deleted again since the last batch is no change.
         pre_images.retain(|(category, key), before| {
@@ -238,8 +291,12 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn release_savepoint(&mut self) {
+    pub(super) fn release_savepoint(&mut self) -> Result<(), StorageError> {
+        if let Some(savepoint) = &self.savepoint {
+            self.write_digests(digest::groups_of(savepoint.keys()))?;
+        }
         self.savepoint = None;
+        Ok(())
     }
 
     pub(super) fn roll_back_to_savepoint(&mut self) {
@@ -265,6 +322,29 @@ impl State {
         for record in &records {
             self.check_hydration(record)?;
         }
+        let is_new = |record: &&Record| self.get(record.category, &record.key).is_none();
+        let new: Vec<RecordId> = records
+            .iter()
+            .filter(is_new)
+            .map(|record| (record.category, record.key.as_str().into()))
+            .collect();
+        let groups: BTreeSet<Box<str>> = records
+            .iter()
+            .filter(|record| record.category.scope() == Scope::Group)
+            .map(|record| key::group_part(&record.key).into())
+            .collect();
+        self.adopt(records);
+        let checked = groups.iter().try_for_each(|group| self.check_digest(group));
+        if checked.is_err() {
+            for (category, key) in new {
+                self.put(category, &key, None);
+            }
+        }
+        checked
+    }
+
+    /// Takes in records of another store of this process, whatever became of them there.
+    pub(super) fn adopt(&mut self, records: Vec<Record>) {
         for Record {
             category,
             key,
@@ -273,7 +353,6 @@ impl State {
         {
             self.put(category, &key, Some(value));
         }
-        Ok(())
     }
 
     fn check_hydration(&self, record: &Record) -> Result<(), StorageError> {

@@ -11,12 +11,14 @@
 //! - a struct is a map from field names, an enum its variant's name, alone or as a map of one.
 
 mod de;
+mod parts;
 mod read;
 mod ser;
 mod write;
 
 use serde::{de::DeserializeOwned, Serialize};
 
+pub(crate) use parts::{assemble, rest_of, to_parts, Encoded};
 pub(crate) use write::Writer;
 
 /// The value or the bytes do not fit the format.

@@ -23,6 +23,8 @@ pub(super) struct Serializer<'a> {
     next: Next,
     /// Whether the last value was written as an element of a list of bytes.
     wrote_byte: bool,
+    /// How many lists the next value is in.
+    depth: usize,
 }
 
 impl<'a> Serializer<'a> {
@@ -31,6 +33,7 @@ impl<'a> Serializer<'a> {
             writer,
             next: Next::Value,
             wrote_byte: false,
+            depth: 0,
         }
     }
 
@@ -38,7 +41,7 @@ impl<'a> Serializer<'a> {
     fn value(&mut self) -> Result<&mut Writer, Malformed> {
         match std::mem::replace(&mut self.next, Next::Value) {
             Next::Value => {}
-            Next::FirstOf(length) => self.writer.array_header(length)?,
+            Next::FirstOf(length) => self.writer.begin_list(self.depth, length)?,
             // A list whose elements begin as bytes and go on as something else has no place here.
             Next::Byte => return Err(Malformed),
         }
@@ -91,6 +94,9 @@ impl List<'_, '_> {
             self.of_bytes = self.serializer.wrote_byte;
         }
         self.written += 1;
+        if !self.of_bytes {
+            self.serializer.writer.end_element(self.serializer.depth);
+        }
     }
 
     fn finish(self) -> Done {
@@ -101,6 +107,8 @@ impl List<'_, '_> {
             // Nobody knows of what; an empty list of bytes reads as either.
             self.serializer.writer.bytes_header(0)?;
         }
+        self.serializer.writer.end_list(self.serializer.depth);
+        self.serializer.depth -= 1;
         self.serializer.wrote_byte = false;
         Ok(())
     }
@@ -220,6 +228,7 @@ impl<'a, 'w> ser::Serializer for &'a mut Serializer<'w> {
     fn serialize_seq(self, length: Option<usize>) -> Result<List<'a, 'w>, Malformed> {
         // The header of the list that this one is an element of comes first.
         self.value()?;
+        self.depth += 1;
         Ok(List {
             serializer: self,
             length: length.ok_or(Malformed)?,

@@ -2,18 +2,26 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::Malformed;
+use super::{parts::Parts, Malformed};
 
-/// A buffer that leaves no copy of its content behind when it grows.
-pub(crate) struct Writer(Zeroizing<Vec<u8>>);
+/// The marker of no value.
+pub(super) const NIL: u8 = 0xc0;
 
-impl Writer {
+/// Bytes that leave no copy behind when they grow.
+#[derive(Default)]
+pub(crate) struct Buffer(Zeroizing<Vec<u8>>);
+
+impl Buffer {
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self(Zeroizing::new(Vec::with_capacity(capacity)))
     }
 
     pub(crate) fn into_bytes(self) -> Zeroizing<Vec<u8>> {
         self.0
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.0
     }
 
     pub(crate) fn append(&mut self, bytes: &[u8]) {
@@ -27,12 +35,78 @@ impl Writer {
         self.0.extend_from_slice(bytes);
     }
 
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.0.truncate(length);
+    }
+}
+
+/// Writes a value into a buffer; with [`Parts`], long lists go there.
+pub(crate) struct Writer {
+    out: Buffer,
+    parts: Option<Parts>,
+}
+
+impl Writer {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            out: Buffer::with_capacity(capacity),
+            parts: None,
+        }
+    }
+
+    /// A writer that keeps long lists out of the value, in parts.
+    pub(super) fn with_parts(capacity: usize, parts: Parts) -> Self {
+        Self {
+            out: Buffer::with_capacity(capacity),
+            parts: Some(parts),
+        }
+    }
+
+    pub(crate) fn into_bytes(self) -> Zeroizing<Vec<u8>> {
+        self.out.into_bytes()
+    }
+
+    pub(super) fn into_parts(self) -> (Buffer, Parts) {
+        (self.out, self.parts.unwrap_or_default())
+    }
+
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        match &mut self.parts {
+            Some(parts) if parts.is_open() => parts.append(bytes),
+            _ => self.out.append(bytes),
+        }
+    }
+
+    /// The header of a list that is not one of bytes. `depth` tells it from the lists inside it.
+    pub(super) fn begin_list(&mut self, depth: usize, length: usize) -> Result<(), Malformed> {
+        if let Some(parts) = &mut self.parts {
+            if parts.begin_list(depth, self.out.as_slice().len(), length)? {
+                // Where the list belongs; a value as good as any, so that the rest can be read alone.
+                self.out.append(&[NIL]);
+                return Ok(());
+            }
+        }
+        self.array_header(length)
+    }
+
+    pub(super) fn end_element(&mut self, depth: usize) {
+        if let Some(parts) = &mut self.parts {
+            parts.end_element(depth);
+        }
+    }
+
+    pub(super) fn end_list(&mut self, depth: usize) {
+        if let Some(parts) = &mut self.parts {
+            parts.end_list(depth);
+        }
+    }
+
     pub(super) fn byte(&mut self, byte: u8) {
         self.append(&[byte]);
     }
 
     pub(super) fn nil(&mut self) {
-        self.byte(0xc0);
+        self.byte(NIL);
     }
 
     pub(super) fn bool(&mut self, value: bool) {

@@ -51,6 +51,28 @@ pub(crate) fn encode_parts<T: Serialize + ?Sized>(
     msgpack::to_parts(content, size_hint).map_err(|_| StorageError::Encode(category))
 }
 
+/// The head of `content`, and the shapes of its parts.
+pub(crate) fn encode_shapes<T: Serialize + ?Sized>(
+    category: Category,
+    content: &T,
+) -> Result<Encoded, StorageError> {
+    msgpack::to_shapes(content).map_err(|_| StorageError::Encode(category))
+}
+
+/// Encodes these parts of `content`.
+pub(crate) fn encode_some_parts<T: Serialize + ?Sized>(
+    category: Category,
+    content: &T,
+    ids: &[u64],
+) -> Result<Encoded, StorageError> {
+    msgpack::to_some_parts(content, ids).map_err(|_| StorageError::Encode(category))
+}
+
+/// A hash of something that is secret, of 64 bits.
+pub(crate) fn hash(content: &[u8]) -> u64 {
+    xxhash_rust::xxh64::xxh64(content, 0)
+}
+
 /// The record of content that is encoded already: a head, or a part.
 pub(crate) fn record(category: Category, key: &str, content: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(HEADER + content.len()));
@@ -89,16 +111,16 @@ pub(crate) fn decode<T: DeserializeOwned>(
     msgpack::from_slice(content_of(bytes)).map_err(|_| undecodable(category, key))
 }
 
-/// Decodes a value whose head is `head`, with the records of the parts that `part` finds, of
+/// Decodes a value whose head is `head`, with the contents of the parts that `part` finds, of
 /// `size_hint` bytes in all.
 pub(crate) fn decode_parts<'a, T: DeserializeOwned>(
     category: Category,
     key: &str,
     head: &[u8],
     size_hint: usize,
-    mut part: impl FnMut(u64) -> Option<&'a [u8]>,
+    part: impl FnMut(u64) -> Option<&'a [u8]>,
 ) -> Result<T, StorageError> {
-    msgpack::assemble(content_of(head), size_hint, |id| part(id).map(content_of))
+    msgpack::assemble(content_of(head), size_hint, part)
         .and_then(|whole| msgpack::from_slice(&whole))
         .map_err(|_| undecodable(category, key))
 }

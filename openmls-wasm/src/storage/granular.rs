@@ -220,7 +220,11 @@ impl GranularStorage {
     }
 
     pub(crate) fn delete(&self, category: Category, key: &str) -> Result<(), StorageError> {
-        let deleted = self.write_state()?.set(category, key, None);
+        let mut state = self.write_state()?;
+        let deleted = match category.has_parts() {
+            true => state.delete_range(category, key),
+            false => state.set(category, key, None),
+        };
         self.noted(deleted)
     }
 

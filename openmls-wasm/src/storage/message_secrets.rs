@@ -47,11 +47,10 @@ impl State {
         secrets: &T,
     ) -> Result<(), StorageError> {
         let last = self.last_epoch(group);
-        let size = last.as_ref().map(|key| self.size_of_parts(CATEGORY, key));
-        let encoded = codec::encode_parts(CATEGORY, secrets, size.unwrap_or_default())?;
-        let epoch = key::integer_key(epoch_of(&encoded).unwrap_or_default());
+        let shapes = codec::encode_shapes(CATEGORY, secrets)?;
+        let epoch = key::integer_key(epoch_of(&shapes).unwrap_or_default());
         let key = format!("{group}/{epoch}");
-        self.set_encoded(CATEGORY, &key, &encoded)?;
+        self.set_shaped(CATEGORY, &key, secrets, &shapes)?;
         if last.is_none_or(|last| last == key) {
             return Ok(());
         }

@@ -1,6 +1,15 @@
 //! Values in parts: which records a write of one changes, and how they are read.
+//!
+//! A ratchet tree is encoded as a whole and compared with what is there: any node may have changed,
+//! and it is written with commits only. Message secrets are written with every message, so there the
+//! shapes of the parts are compared, and what has another is encoded. The shape of a ratchet is its
+//! generation, and which keys of earlier generations it still has; that of a node of the secret tree,
+//! whether it is there. All of these are derived from the secret of the epoch (RFC 9420 §9), so what
+//! has the same shape in the same epoch is the same. The epoch is told by the head, in which there are
+//! secrets of it; so a part of message secrets begins with a hash of the head and its own shape.
 
 use serde::{de::DeserializeOwned, Serialize};
+use zeroize::Zeroizing;
 
 use super::{
     category::Category,
@@ -9,6 +18,14 @@ use super::{
     state::{State, Value},
     StorageError,
 };
+
+/// The bytes of a shape, before the elements of a part.
+const SHAPE: usize = size_of::<u64>();
+
+fn shape_of(value: &Value) -> Option<u64> {
+    let shape = codec::content_of(value).first_chunk()?;
+    Some(u64::from_le_bytes(*shape))
+}
 
 impl State {
     /// Writes a value in parts: those that differ from what is there, and no other (G9).
@@ -20,34 +37,79 @@ impl State {
     ) -> Result<(), StorageError> {
         let size = self.size_of_parts(category, key);
         let encoded = codec::encode_parts(category, content, size)?;
-        self.set_encoded(category, key, &encoded)
+        let (changed, gone) = self.compare(category, key, encoded.parts(), |value, content| {
+            codec::content_of(value) == content
+        });
+        self.set_content(category, key, Some(&encoded.head))?;
+        for (id, content) in changed {
+            self.set_content(category, &key::part_key(key, id), Some(content))?;
+        }
+        self.delete_parts(category, key, &gone)
     }
 
-    /// Writes what is encoded already.
-    pub(super) fn set_encoded(
+    /// Writes a value in parts of which the shape says whether they have changed.
+    pub(super) fn set_shaped<T: Serialize + ?Sized>(
         &mut self,
         category: Category,
         key: &str,
-        encoded: &Encoded,
+        content: &T,
+        shapes: &Encoded,
     ) -> Result<(), StorageError> {
-        let mut changes: Vec<(u64, Option<&[u8]>)> = vec![];
+        let epoch = codec::hash(&shapes.head);
+        let shapes_in_epoch = shapes.shapes().map(|(id, shape)| (id, shape ^ epoch));
+        let (changed, gone) = self.compare(category, key, shapes_in_epoch, |value, shape| {
+            shape_of(value) == Some(shape)
+        });
+        self.set_content(category, key, Some(&shapes.head))?;
+        let ids: Vec<u64> = changed.iter().map(|(id, _)| *id).collect();
+        let encoded = codec::encode_some_parts(category, content, &ids)?;
+        let mut encoded = encoded.parts().peekable();
+        for (id, shape) in changed {
+            let elements = encoded.next_if(|(encoded, _)| *encoded == id);
+            let (_, elements) = elements.ok_or(StorageError::Encode(category))?;
+            let mut part = Zeroizing::new(Vec::with_capacity(SHAPE + elements.len()));
+            part.extend_from_slice(&shape.to_le_bytes());
+            part.extend_from_slice(elements);
+            self.set_content(category, &key::part_key(key, id), Some(&part))?;
+        }
+        self.delete_parts(category, key, &gone)?;
+        #[cfg(feature = "test-hooks")]
+        self.assert_shapes_tell_all(category, key, content)?;
+        Ok(())
+    }
+
+    /// Which of the new parts are not as stored, and which stored ones there are not any more.
+    fn compare<P: Copy>(
+        &self,
+        category: Category,
+        key: &str,
+        new: impl Iterator<Item = (u64, P)>,
+        is_same: impl Fn(&Value, P) -> bool,
+    ) -> (Vec<(u64, P)>, Vec<u64>) {
+        let (mut changed, mut gone) = (vec![], vec![]);
         // Both are in the order of their ids.
         let mut stored = self.parts(category, key).peekable();
-        for (id, content) in encoded.parts() {
-            while let Some((gone, _)) = stored.next_if(|(stored, _)| *stored < id) {
-                changes.push((gone, None));
+        for (id, part) in new {
+            while let Some((old, _)) = stored.next_if(|(stored, _)| *stored < id) {
+                gone.push(old);
             }
             let old = stored.next_if(|(stored, _)| *stored == id);
-            if old.is_none_or(|(_, value)| codec::content_of(value) != content) {
-                changes.push((id, Some(content)));
+            if old.is_none_or(|(_, value)| !is_same(value, part)) {
+                changed.push((id, part));
             }
         }
-        changes.extend(stored.map(|(gone, _)| (gone, None)));
-        self.set_content(category, key, Some(&encoded.head))?;
-        for (id, content) in changes {
-            self.set_content(category, &key::part_key(key, id), content)?;
-        }
-        Ok(())
+        gone.extend(stored.map(|(old, _)| old));
+        (changed, gone)
+    }
+
+    fn delete_parts(
+        &mut self,
+        category: Category,
+        key: &str,
+        ids: &[u64],
+    ) -> Result<(), StorageError> {
+        ids.iter()
+            .try_for_each(|id| self.set(category, &key::part_key(key, *id), None))
     }
 
     /// Reads a value that [`set_parts`](Self::set_parts) wrote.
@@ -65,7 +127,11 @@ impl State {
         let part = |id| {
             while stored.next_if(|(stored, _)| *stored < id).is_some() {}
             let (_, value) = stored.next_if(|(stored, _)| *stored == id)?;
-            Some(value.as_slice())
+            let content = codec::content_of(value);
+            match category {
+                Category::MessageSecrets => content.get(SHAPE..),
+                _ => Some(content),
+            }
         };
         codec::decode_parts(category, key, head, size, part).map(Some)
     }
@@ -94,5 +160,22 @@ impl State {
         }
         let value = content.map(|content| Value::new(codec::record(category, key, content)));
         self.set(category, key, value)
+    }
+
+    /// What is stored is what encoding everything comes to.
+    #[cfg(feature = "test-hooks")]
+    fn assert_shapes_tell_all<T: Serialize + ?Sized>(
+        &self,
+        category: Category,
+        key: &str,
+        content: &T,
+    ) -> Result<(), StorageError> {
+        let whole = codec::encode_parts(category, content, 0)?;
+        let (changed, gone) = self.compare(category, key, whole.parts(), |value, content| {
+            codec::content_of(value).get(SHAPE..) == Some(content)
+        });
+        let ids: Vec<u64> = changed.into_iter().map(|(id, _)| id).chain(gone).collect();
+        assert!(ids.is_empty(), "the shapes did not tell of parts {ids:?}");
+        Ok(())
     }
 }

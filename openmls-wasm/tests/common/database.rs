@@ -32,8 +32,14 @@ impl Database {
         self.0.iter().map(record).collect()
     }
 
+    /// The number of values; one in parts counts once.
     pub fn count(&self, category: Category) -> usize {
-        self.0.keys().filter(|(of, _)| *of == category).count()
+        let is_part = |key: &str| {
+            category.has_parts() && Some(key.split('/').count()) != category.key_parts()
+        };
+        let keys = self.0.keys();
+        keys.filter(|(of, key)| *of == category && !is_part(key))
+            .count()
     }
 
     pub fn remove_all(&mut self, category: Category) {

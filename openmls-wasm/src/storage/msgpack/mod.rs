@@ -18,7 +18,7 @@ mod write;
 
 use serde::{de::DeserializeOwned, Serialize};
 
-pub(crate) use parts::{assemble, rest_of, to_parts, Encoded};
+pub(crate) use parts::{assemble, rest_of, to_parts, to_shapes, to_some_parts, Encoded};
 pub(crate) use write::Writer;
 
 /// The value or the bytes do not fit the format.

@@ -40,7 +40,7 @@ const PER_PART: usize = if cfg!(feature = "test-hooks") { 2 } else { 8 };
 /// would exhaust memory if somebody made the number up.
 const MAX_LENGTH: usize = 1 << 22;
 
-/// A value in parts.
+/// A value in parts, or those of its parts that were asked for.
 pub(crate) struct Encoded {
     /// The rest of the value, and where the lists belong.
     pub(crate) head: Zeroizing<Vec<u8>>,
@@ -51,6 +51,7 @@ pub(crate) struct Encoded {
 struct Part {
     id: u64,
     bytes: Range<usize>,
+    shape: u64,
 }
 
 impl Encoded {
@@ -61,6 +62,11 @@ impl Encoded {
         let content = |part: &Part| body.get(part.bytes.clone()).unwrap_or_default();
         self.parts.iter().map(move |part| (part.id, content(part)))
     }
+
+    /// The shapes of the parts by their ids, in order.
+    pub(crate) fn shapes(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.parts.iter().map(|part| (part.id, part.shape))
+    }
 }
 
 /// Encodes a value in parts. `size_hint` is the expected size of all parts in bytes.
@@ -68,7 +74,33 @@ pub(crate) fn to_parts<T: Serialize + ?Sized>(
     value: &T,
     size_hint: usize,
 ) -> Result<Encoded, Malformed> {
+    write(value, What::Everything, size_hint)
+}
+
+/// The head, and the shape of each part: a hash of all that is in it but byte strings.
+///
+/// Where the shape of an element and what the head says determine its byte strings, parts of the same
+/// shape are the same, and need not be written to find that out: looking at the shapes of the
+/// ratchets of a thousand members takes a small part of the time that encoding them does.
+pub(crate) fn to_shapes<T: Serialize + ?Sized>(value: &T) -> Result<Encoded, Malformed> {
+    write(value, What::Shapes, 0)
+}
+
+/// Encodes these parts, given in order, and no others.
+pub(crate) fn to_some_parts<T: Serialize + ?Sized>(
+    value: &T,
+    ids: &[u64],
+) -> Result<Encoded, Malformed> {
+    write(value, What::Only(ids.into()), 1024)
+}
+
+fn write<T: Serialize + ?Sized>(
+    value: &T,
+    what: What,
+    size_hint: usize,
+) -> Result<Encoded, Malformed> {
     let parts = Parts {
+        what,
         body: Buffer::with_capacity(size_hint),
         ..Parts::default()
     };
@@ -148,9 +180,21 @@ fn id_of(list: usize, index: usize) -> u64 {
     ((list as u64) << 32) | index as u64
 }
 
+/// Which parts are written, and how.
+#[derive(Default)]
+enum What {
+    #[default]
+    Everything,
+    /// Their shapes.
+    Shapes,
+    /// Those with these ids, which are in order.
+    Only(Vec<u64>),
+}
+
 /// The lists of a value that is being written.
 #[derive(Default)]
 pub(super) struct Parts {
+    what: What,
     body: Buffer,
     finished: Vec<Part>,
     /// Where in the rest each list belongs, and its length.
@@ -164,6 +208,11 @@ struct OpenList {
     index: usize,
     start: usize,
     elements: usize,
+    is_wanted: bool,
+    shape: u64,
+    /// How much has been taken up into the shape, and how much of that was nil.
+    mixed: usize,
+    nils: usize,
 }
 
 impl Parts {
@@ -171,8 +220,36 @@ impl Parts {
         self.open.is_some()
     }
 
+    /// Whether what is written now is only looked at for its shape.
+    pub(super) fn is_probing(&self) -> bool {
+        self.is_open() && matches!(self.what, What::Shapes)
+    }
+
+    /// Whether an element of the list at `depth` is in a part that nobody asked for.
+    pub(super) fn is_skipping(&self, depth: usize) -> bool {
+        let open = self.open.as_ref();
+        open.is_some_and(|open| open.depth == depth && !open.is_wanted)
+    }
+
     pub(super) fn append(&mut self, bytes: &[u8]) {
         self.body.append(bytes);
+    }
+
+    /// Takes up something of the shape of an element.
+    pub(super) fn mix(&mut self, value: u64) {
+        if let Some(open) = &mut self.open {
+            open.shape = (open.shape ^ value)
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+                .rotate_left(23);
+            open.mixed += 1;
+        }
+    }
+
+    pub(super) fn mix_nil(&mut self) {
+        self.mix(u64::MAX);
+        if let Some(open) = &mut self.open {
+            open.nils += 1;
+        }
     }
 
     /// Whether the list is put into parts. A list inside a part stays in it.
@@ -193,9 +270,14 @@ impl Parts {
         self.open = Some(OpenList {
             depth,
             index: 0,
-            start: self.body.as_slice().len(),
+            start: 0,
             elements: 0,
+            is_wanted: true,
+            shape: 0,
+            mixed: 0,
+            nils: 0,
         });
+        self.begin_part();
         Ok(true)
     }
 
@@ -206,6 +288,7 @@ impl Parts {
         open.elements += 1;
         if open.elements == PER_PART {
             self.end_part();
+            self.begin_part();
         }
     }
 
@@ -216,19 +299,41 @@ impl Parts {
         }
     }
 
+    fn begin_part(&mut self) {
+        let list = self.lists.len() - 1;
+        let Some(open) = &mut self.open else { return };
+        open.start = self.body.as_slice().len();
+        open.elements = 0;
+        open.shape = 0;
+        open.mixed = 0;
+        open.nils = 0;
+        open.is_wanted = match &self.what {
+            What::Only(ids) => ids.binary_search(&id_of(list, open.index)).is_ok(),
+            _ => true,
+        };
+    }
+
     fn end_part(&mut self) {
+        let list = self.lists.len() - 1;
         let Some(open) = &mut self.open else { return };
         let bytes = open.start..self.body.as_slice().len();
-        let content = self.body.as_slice().get(bytes.clone()).unwrap_or_default();
-        if content.len() == open.elements && content.iter().all(|byte| *byte == NIL) {
+        let id = id_of(list, open.index);
+        open.index += 1;
+        let shape = open.shape;
+        let is_blank = match &self.what {
+            // Something is taken up of every element, so there was nothing else in any of them.
+            What::Shapes => open.mixed == open.elements && open.nils == open.elements,
+            _ => {
+                let content = self.body.as_slice().get(bytes.clone()).unwrap_or_default();
+                content.len() == open.elements && content.iter().all(|byte| *byte == NIL)
+            }
+        };
+        if is_blank || !open.is_wanted || open.elements == 0 {
+            // The first element of a list is written to learn what the list is of.
             self.body.truncate(open.start);
         } else {
-            let id = id_of(self.lists.len() - 1, open.index);
-            self.finished.push(Part { id, bytes });
-            open.start = self.body.as_slice().len();
+            self.finished.push(Part { id, bytes, shape });
         }
-        open.index += 1;
-        open.elements = 0;
     }
 }
 

@@ -44,6 +44,8 @@ impl Buffer {
 pub(crate) struct Writer {
     out: Buffer,
     parts: Option<Parts>,
+    /// Whether what comes is not written, but taken up into a shape.
+    probing: bool,
 }
 
 impl Writer {
@@ -51,6 +53,7 @@ impl Writer {
         Self {
             out: Buffer::with_capacity(capacity),
             parts: None,
+            probing: false,
         }
     }
 
@@ -59,6 +62,7 @@ impl Writer {
         Self {
             out: Buffer::with_capacity(capacity),
             parts: Some(parts),
+            probing: false,
         }
     }
 
@@ -81,6 +85,7 @@ impl Writer {
     pub(super) fn begin_list(&mut self, depth: usize, length: usize) -> Result<(), Malformed> {
         if let Some(parts) = &mut self.parts {
             if parts.begin_list(depth, self.out.as_slice().len(), length)? {
+                self.probing = parts.is_probing();
                 // Where the list belongs; a value as good as any, so that the rest can be read alone.
                 self.out.append(&[NIL]);
                 return Ok(());
@@ -98,22 +103,57 @@ impl Writer {
     pub(super) fn end_list(&mut self, depth: usize) {
         if let Some(parts) = &mut self.parts {
             parts.end_list(depth);
+            self.probing = parts.is_probing();
         }
     }
 
-    pub(super) fn byte(&mut self, byte: u8) {
+    /// Whether what is written now is only looked at for its shape.
+    pub(super) fn is_probing(&self) -> bool {
+        self.probing
+    }
+
+    /// Whether the next element of the list at `depth` need not be written.
+    pub(super) fn is_skipping(&self, depth: usize) -> bool {
+        let parts = self.parts.as_ref();
+        parts.is_some_and(|parts| parts.is_skipping(depth))
+    }
+
+    /// Takes up something of a shape.
+    pub(super) fn mix(&mut self, value: u64) {
+        if let Some(parts) = &mut self.parts {
+            parts.mix(value);
+        }
+    }
+
+    /// A byte of a list of bytes, of which the length has been said.
+    pub(super) fn element(&mut self, byte: u8) {
+        if !self.probing {
+            self.byte(byte);
+        }
+    }
+
+    fn byte(&mut self, byte: u8) {
         self.append(&[byte]);
     }
 
     pub(super) fn nil(&mut self) {
-        self.byte(NIL);
+        match &mut self.parts {
+            Some(parts) if self.probing => parts.mix_nil(),
+            _ => self.byte(NIL),
+        }
     }
 
     pub(super) fn bool(&mut self, value: bool) {
+        if self.probing {
+            return self.mix(u64::from(value));
+        }
         self.byte(0xc2 + u8::from(value));
     }
 
     pub(super) fn unsigned(&mut self, value: u64) {
+        if self.probing {
+            return self.mix(value);
+        }
         if let Ok(small) = u8::try_from(value) {
             if small >= 0x80 {
                 self.byte(0xcc);
@@ -134,6 +174,7 @@ impl Writer {
     pub(super) fn signed(&mut self, value: i64) {
         match u64::try_from(value) {
             Ok(value) => self.unsigned(value),
+            Err(_) if self.probing => self.mix(value as u64),
             Err(_) => {
                 self.byte(0xd3);
                 self.append(&value.to_be_bytes());
@@ -142,11 +183,18 @@ impl Writer {
     }
 
     pub(super) fn float(&mut self, value: f64) {
+        if self.probing {
+            return self.mix(value.to_bits());
+        }
         self.byte(0xcb);
         self.append(&value.to_be_bytes());
     }
 
     pub(super) fn string(&mut self, value: &str) -> Result<(), Malformed> {
+        if self.probing {
+            value.bytes().for_each(|byte| self.mix(u64::from(byte)));
+            return Ok(());
+        }
         match value.len() {
             length @ 0..=31 => self.byte(0xa0 | length as u8),
             length => self.length(length, Some(0xd9), 0xda)?,
@@ -161,6 +209,7 @@ impl Writer {
 
     pub(super) fn array_header(&mut self, length: usize) -> Result<(), Malformed> {
         match length {
+            _ if self.probing => self.mix(length as u64),
             0..=15 => self.byte(0x90 | length as u8),
             _ => self.length(length, None, 0xdc)?,
         }
@@ -169,6 +218,7 @@ impl Writer {
 
     pub(super) fn map_header(&mut self, length: usize) -> Result<(), Malformed> {
         match length {
+            _ if self.probing => self.mix(length as u64),
             0..=15 => self.byte(0x80 | length as u8),
             _ => self.length(length, None, 0xde)?,
         }
@@ -177,7 +227,9 @@ impl Writer {
 
     /// A marker for 8 bits of length, if there is one; the next two are for 16 and 32.
     fn length(&mut self, length: usize, bits8: Option<u8>, bits16: u8) -> Result<(), Malformed> {
-        if let (Ok(length), Some(marker)) = (u8::try_from(length), bits8) {
+        if self.probing {
+            self.mix(length as u64);
+        } else if let (Ok(length), Some(marker)) = (u8::try_from(length), bits8) {
             self.append(&[marker, length]);
         } else if let Ok(length) = u16::try_from(length) {
             self.byte(bits16);

@@ -4,7 +4,7 @@ mod common;
 
 use common::{assert_in_step, code, pair, texts, Device, Service};
 use openmls_wasm::{
-    client::{Delivered, DeliveredWelcome, InboxContent, ProcessedContent},
+    client::{Delivered, DeliveredWelcome, GroupSettings, InboxContent, ProcessedContent},
     storage::Category,
 };
 
@@ -486,6 +486,11 @@ fn messages_of_other_epochs_are_told_apart() {
     alice.client.merge_pending_commit(&group).unwrap();
     let new = alice.client.encrypt_message(&group, b"new").unwrap();
     assert_eq!(code(bob.client.process_message(&new)), "future-epoch");
+    let none = GroupSettings {
+        max_past_epochs: 0,
+        ..GroupSettings::default()
+    };
+    bob.client.configure_group(&group, &none).unwrap();
     bob.client.process_message(&commit.bytes.unwrap()).unwrap();
     assert_eq!(code(bob.client.process_message(&old)), "past-epoch");
     let processed = bob.client.process_message(&new).unwrap();

@@ -51,6 +51,7 @@ fn settings() -> GroupSettings {
         maximum_forward_distance: 12,
         out_of_order_tolerance: 3,
         max_past_epochs: 4,
+        max_past_epoch_age: Some(86_400),
         number_of_resumption_psks: 7,
         use_ratchet_tree_extension: false,
     }

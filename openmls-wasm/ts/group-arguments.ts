@@ -54,6 +54,7 @@ export function settings<T extends Partial<GroupSettings>>(name: string, value: 
     maximumForwardDistance: count('maximumForwardDistance', value.maximumForwardDistance),
     outOfOrderTolerance: count('outOfOrderTolerance', value.outOfOrderTolerance),
     maxPastEpochs: count('maxPastEpochs', value.maxPastEpochs),
+    maxPastEpochAge: optional(value.maxPastEpochAge, (it) => integer(`${name}.maxPastEpochAge`, it)),
     numberOfResumptionPsks: count('numberOfResumptionPsks', value.numberOfResumptionPsks),
     useRatchetTreeExtension: optional(useRatchetTreeExtension, (it) => flag(`${name}.useRatchetTreeExtension`, it)),
   };

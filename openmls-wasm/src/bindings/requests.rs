@@ -139,6 +139,7 @@ pub(super) fn settings(value: &JsValue) -> JsResult<GroupSettings> {
         out_of_order_tolerance: optional_number(value, "outOfOrderTolerance")?
             .unwrap_or(default.out_of_order_tolerance),
         max_past_epochs: count(value, "maxPastEpochs")?.unwrap_or(default.max_past_epochs),
+        max_past_epoch_age: optional_number(value, "maxPastEpochAge")?,
         number_of_resumption_psks: count(value, "numberOfResumptionPsks")?
             .unwrap_or(default.number_of_resumption_psks),
         use_ratchet_tree_extension: flag(

@@ -18,6 +18,8 @@ pub(super) struct SettingsView {
     maximum_forward_distance: u32,
     out_of_order_tolerance: u32,
     max_past_epochs: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_past_epoch_age: Option<f64>,
     number_of_resumption_psks: u32,
     use_ratchet_tree_extension: bool,
 }
@@ -35,6 +37,7 @@ impl From<&GroupSettings> for SettingsView {
             maximum_forward_distance: settings.maximum_forward_distance,
             out_of_order_tolerance: settings.out_of_order_tolerance,
             max_past_epochs: count(settings.max_past_epochs),
+            max_past_epoch_age: settings.max_past_epoch_age.map(|age| age as f64),
             number_of_resumption_psks: count(settings.number_of_resumption_psks),
             use_ratchet_tree_extension: settings.use_ratchet_tree_extension,
         }

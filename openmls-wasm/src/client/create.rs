@@ -70,7 +70,10 @@ impl MlsClient {
         );
         // This client is there from the start: the first message of the log is at position 1.
         let created = created.map_err(ClientError::from).and_then(|group| {
-            delivery::put_cursor(self.provider.storage(), group_id.as_slice(), 0)?;
+            let storage = self.provider.storage();
+            delivery::put_cursor(storage, group_id.as_slice(), 0)?;
+            let policy = settings.past_epoch_policy();
+            policy.put(storage, group_id.as_slice())?;
             Ok(group)
         });
         let group = settled(savepoint, created)?;

@@ -4,8 +4,8 @@ use openmls::group::{CreateCommitError, MlsGroup};
 use openmls::messages::group_info::VerifiableGroupInfo;
 use openmls::prelude::{
     Capabilities, CreationFromExternalError, ExternalCommitBuilderError,
-    ExternalCommitBuilderFinalizeError, LeafNodeParameters, MlsGroupJoinConfig, MlsMessageBodyIn,
-    MlsMessageIn, MlsMessageOut, PreSharedKeyProposal, PublicMessageIn,
+    ExternalCommitBuilderFinalizeError, LeafNodeParameters, MlsMessageBodyIn, MlsMessageIn,
+    MlsMessageOut, PreSharedKeyProposal, PublicMessageIn,
 };
 use openmls::schedule::{errors::PskError, ExternalPsk, PreSharedKeyId, Psk};
 use openmls_traits::OpenMlsProvider;
@@ -68,7 +68,7 @@ impl ExternalCommit {
         storage: &GranularStorage,
         identity: &LoadedIdentity,
         capabilities: Capabilities,
-        config: MlsGroupJoinConfig,
+        settings: &GroupSettings,
         info: VerifiableGroupInfo,
         join: &ExternalJoin,
     ) -> Result<Self> {
@@ -79,7 +79,7 @@ impl ExternalCommit {
         let provider = Provider::default();
         provider.storage().adopt(pre_shared_keys(storage)?)?;
         let mut builder = MlsGroup::external_commit_builder()
-            .with_config(config)
+            .with_config(settings.join_config()?)
             .with_aad(join.authenticated_data.clone())
             .with_proposals(proposals(&join.self_removes)?)
             // As for a Welcome: a member that was away for long keeps nobody out.
@@ -109,6 +109,8 @@ impl ExternalCommit {
             })?
             .finalize(&provider)?;
         let (message, _, _) = bundle.into_contents();
+        let policy = settings.past_epoch_policy();
+        policy.put(provider.storage(), group.group_id().as_slice())?;
         Ok(Self {
             provider,
             group,

@@ -40,7 +40,7 @@ use super::{
     own_leaf,
     pending_join::{self, PendingJoin},
     provider::Provider,
-    ClientError, MlsClient, Result,
+    ClientError, GroupSettings, MlsClient, Result,
 };
 
 impl MlsClient {
@@ -170,12 +170,19 @@ impl MlsClient {
             (None, None) => self.capabilities.clone(),
         };
         let capabilities = capabilities::own(&self.provider, &app);
-        let config = match (&join.settings, old) {
-            (Some(settings), _) => settings.join_config()?,
-            (None, Some(group)) => group.configuration().clone(),
-            (None, None) => self.settings.join_config()?,
+        let settings = match (&join.settings, old) {
+            (Some(settings), _) => settings.clone(),
+            (None, Some(group)) => GroupSettings::of(self.storage(), &group)?,
+            (None, None) => self.settings.clone(),
         };
-        ExternalCommit::new(self.storage(), identity, capabilities, config, info, join)
+        ExternalCommit::new(
+            self.storage(),
+            identity,
+            capabilities,
+            &settings,
+            info,
+            join,
+        )
     }
 
     /// Receives an entry of the log of a group that this client is about to join. `Continue` if the

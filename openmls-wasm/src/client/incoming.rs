@@ -2,12 +2,10 @@
 
 use openmls::framing::errors::{MessageDecryptionError, SecretTreeError};
 use openmls::prelude::{
-    ContentType, LeafNodeIndex, MlsGroup, MlsMessageIn, ProcessMessageError,
-    ProcessedMessageContent, ProtocolMessage, QueuedProposal, Sender, StagedCommit,
-    ValidationError,
+    ContentType, MlsGroup, MlsMessageIn, ProcessMessageError, ProcessedMessageContent,
+    ProtocolMessage, QueuedProposal, Sender, StagedCommit, ValidationError,
 };
 use openmls_traits::OpenMlsProvider;
-use serde::Deserialize;
 use tls_codec::DeserializeBytes as _;
 
 use super::{
@@ -17,7 +15,7 @@ use super::{
     outbox::{self, OutboxEntry, OutboxKind},
     own_leaf,
     provider::Provider,
-    ClientError, CredentialToValidate, Member, MlsClient, PendingProposal, Result,
+    retained_epochs, ClientError, CredentialToValidate, Member, MlsClient, PendingProposal, Result,
 };
 use crate::storage::{key, Category};
 
@@ -130,6 +128,7 @@ pub(super) fn handle(
         Some(entry) => (accept_own(provider, group, entry)?, vec![]),
         None => process(provider, group, message)?,
     };
+    retained_epochs::delete_expired(provider.storage(), group)?;
     Ok(Processed {
         group_id: group.group_id().to_vec(),
         group_epoch,
@@ -172,7 +171,11 @@ fn process(provider: &Provider, group: &mut MlsGroup, message: ProtocolMessage) 
     if is_past && content_type != ContentType::Application {
         return Err(past_epoch);
     }
-    let processed = match group.process_message(provider, message) {
+    let late = match is_past {
+        true => retained_epochs::read(provider, group, message.clone())?,
+        false => None,
+    };
+    let processed = match late.unwrap_or_else(|| group.process_message(provider, message)) {
         Err(ProcessMessageError::ValidationError(
             ValidationError::NoPastEpochData
             | ValidationError::UnableToDecrypt(MessageDecryptionError::SecretTreeError(
@@ -214,51 +217,20 @@ fn process(provider: &Provider, group: &mut MlsGroup, message: ProtocolMessage) 
     }
 }
 
-/// Who sent an application message of `epoch`.
+/// Who sent an application message of `epoch`: whoever was at the leaf then.
 fn author(provider: &Provider, group: &MlsGroup, sender: &Sender, epoch: u64) -> Result<Member> {
+    let unknown = || ClientError::InvalidMessage("the sender is no member".into());
     let Sender::Member(index) = sender else {
-        return Err(ClientError::InvalidMessage(
-            "the sender is no member".into(),
-        ));
+        return Err(unknown());
     };
     let member = if epoch == group.epoch().as_u64() {
         group.member_at(*index)
     } else {
-        past_member(provider, group, *index, epoch)?
+        let members = retained_epochs::members_at(provider, group, epoch)?;
+        let mut members = members.into_iter().flatten();
+        members.find(|member| member.index == *index)
     };
-    let unknown = || ClientError::InvalidMessage("the sender is no member".into());
     member.map(Member::from).ok_or_else(unknown)
-}
-
-/// The members of past epochs, as OpenMLS keeps them with the secrets of those epochs. Its own
-/// methods only tell who is at a leaf *now*, which may be somebody else.
-#[derive(Deserialize)]
-struct PastEpochs {
-    past_epoch_trees: Vec<PastEpoch>,
-}
-
-#[derive(Deserialize)]
-struct PastEpoch {
-    epoch: u64,
-    leaves: Vec<openmls::prelude::Member>,
-}
-
-fn past_member(
-    provider: &Provider,
-    group: &MlsGroup,
-    index: LeafNodeIndex,
-    epoch: u64,
-) -> Result<Option<openmls::prelude::Member>> {
-    let key = key::bytes_key(group.group_id().as_slice());
-    let kept: Option<PastEpochs> = provider.storage().message_secrets_of(&key)?;
-    let of_epoch = kept.and_then(|kept| {
-        let mut trees = kept.past_epoch_trees.into_iter();
-        trees.find(|tree| tree.epoch == epoch)
-    });
-    Ok(of_epoch.and_then(|tree| {
-        let mut leaves = tree.leaves.into_iter();
-        leaves.find(|member| member.index == index)
-    }))
 }
 
 /// Stores a proposal, which then waits for a commit.

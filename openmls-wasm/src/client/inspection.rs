@@ -71,9 +71,9 @@ impl MlsClient {
         ratchet_tree: Option<&[u8]>,
     ) -> Result<WelcomeInfo> {
         let provider = scratch(self.storage())?;
-        let config = self.settings.join_config()?;
         let copy = |group_id: &[u8]| copy_group(self.storage(), &provider, group_id);
-        let (staged, psks) = welcome::stage(&provider, &config, welcome, ratchet_tree, copy)?;
+        let settings = &self.settings;
+        let (staged, psks) = welcome::stage(&provider, settings, welcome, ratchet_tree, copy)?;
         WelcomeInfo::of(&staged, &psks)
     }
 }
@@ -134,11 +134,26 @@ fn scratch(live: &GranularStorage) -> Result<Provider> {
 /// Adds the records of a group to a scratch store.
 fn copy_group(live: &GranularStorage, scratch: &Provider, group_id: &[u8]) -> Result<()> {
     let group = key::bytes_key(group_id);
-    for category in Category::ALL {
-        if category.scope() == Scope::Group {
-            let records = live.records_of(*category, Some(&group))?;
-            scratch.storage().adopt(records)?;
-        }
-    }
-    Ok(())
+    Category::ALL
+        .iter()
+        .filter(|category| category.scope() == Scope::Group)
+        .try_for_each(|category| copy(live, scratch, &group, *category))
+}
+
+/// Adds the records of a group that it is loaded from to a scratch store, but for those of a category.
+pub(super) fn copy_group_but(
+    live: &GranularStorage,
+    scratch: &Provider,
+    group: &str,
+    left_out: Category,
+) -> Result<()> {
+    Category::ALL
+        .iter()
+        .filter(|category| category.scope() == Scope::Group && **category != left_out)
+        .try_for_each(|category| copy(live, scratch, group, *category))
+}
+
+fn copy(live: &GranularStorage, scratch: &Provider, group: &str, category: Category) -> Result<()> {
+    let records = live.records_of(category, Some(group))?;
+    Ok(scratch.storage().adopt(records)?)
 }

@@ -30,6 +30,7 @@
 //! | `exporter` | §8.5 | secrets for the app |
 //! | `safe_exporter` | draft | secrets for components of the app, each once |
 //! | `psk` | §8.4 | external pre-shared keys |
+//! | `retained_epochs` | §15.2 | read messages of epochs that are over |
 //! | `recovery` | – | after a fork: add the others again, or go on in a new group |
 //! | `settings` | – | how a group treats its messages |
 //! | [`outbox`], [`inbox`] | – | what was produced and not handed over yet (G10) |
@@ -74,6 +75,7 @@ mod provider;
 mod psk;
 mod recovery;
 mod requirements;
+mod retained_epochs;
 #[cfg(feature = "extensions-draft")]
 mod safe_exporter;
 mod settings;

@@ -18,7 +18,7 @@ use super::{
     identity::{Identity, LoadedIdentity},
     pending_join,
     provider::Provider,
-    signature_key, AppCapabilities, ClientError, Credential, Extension, Result,
+    retained_epochs, signature_key, AppCapabilities, ClientError, Credential, Extension, Result,
 };
 use crate::storage::{key, Category, GranularStorage};
 
@@ -207,15 +207,15 @@ pub(super) fn app_capabilities(group: &MlsGroup, app: &AppCapabilities) -> AppCa
     app
 }
 
-/// Runs what ends an epoch, then deletes the key pairs that were only for it: OpenMLS keeps those
-/// of update proposals that were not committed.
+/// Runs what ends an epoch, keeps what its late messages need, and deletes the key pairs that were only
+/// for it: OpenMLS keeps those of update proposals that were not committed.
 pub(super) fn ending_epoch(
     provider: &Provider,
     group: &mut MlsGroup,
     end: impl FnOnce(&mut MlsGroup) -> Result<()>,
 ) -> Result<()> {
     let proposed: Vec<LeafNode> = provider.storage().own_leaf_nodes(group.group_id())?;
-    end(group)?;
+    retained_epochs::keeping(provider, group, end)?;
     delete_encryption_keys(provider.storage(), &proposed)?;
     collect_signature_keys(provider.storage(), group)
 }

@@ -190,7 +190,8 @@ fn create(
     let capabilities = capabilities::own(provider, &own_leaf::app_capabilities(old, app));
     // What `MlsGroup::reboot` does, by the same two steps that other groups and commits are made
     // with: a second copy of all that would be 5 kB of wasm.
-    let config = GroupSettings::of(provider.storage(), old)?
+    let settings = GroupSettings::of(provider.storage(), old)?;
+    let config = settings
         .create_config()?
         .ciphersuite(suite)
         .capabilities(capabilities)
@@ -203,6 +204,8 @@ fn create(
         group_id,
         identity.credential_with_key(),
     )?;
+    let policy = settings.past_epoch_policy();
+    policy.put(provider.storage(), group.group_id().as_slice())?;
     let plan = Plan {
         adds: key_packages,
         others: psks,

@@ -1,8 +1,5 @@
 //! How a group treats its messages: settings of this client, not agreed with the other members.
 
-use std::time::Duration;
-
-use openmls::group::{PastEpochDeletion, PastEpochDeletionPolicy};
 use openmls::prelude::{
     MlsGroup, MlsGroupCreateConfig, MlsGroupCreateConfigBuilder, MlsGroupJoinConfig,
     SenderRatchetConfiguration, MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY,
@@ -12,7 +9,11 @@ use openmls::prelude::{
 use openmls_traits::OpenMlsProvider;
 use serde::Deserialize;
 
-use super::{provider::Provider, ClientError, MlsClient, Result};
+use super::{
+    key_package_state::now,
+    retained_epochs::{self, Policy},
+    ClientError, MlsClient, Result,
+};
 use crate::storage::{key, Category, GranularStorage};
 
 /// Whether proposals and commits travel encrypted (RFC 9420 §6). Application messages always do.
@@ -40,9 +41,13 @@ pub struct GroupSettings {
     pub maximum_forward_distance: u32,
     /// How many generations back a late message of a sender is still decrypted.
     pub out_of_order_tolerance: u32,
-    /// Of how many past epochs application messages can still be read. Each costs forward secrecy,
-    /// and (until the store writes parts) bytes with every message.
+    /// Of how many past epochs application messages can still be read. Each costs forward secrecy:
+    /// the keys of the messages that have not come. It costs no bytes with a message.
     pub max_past_epochs: usize,
+    /// For how many seconds after the end of an epoch its application messages can still be read;
+    /// `None` for as long as it is among the last `max_past_epochs`. Its keys are deleted with the
+    /// next message or commit that is processed after that time.
+    pub max_past_epoch_age: Option<u64>,
     /// Of how many past epochs the resumption PSK is kept (RFC 9420 §8.6).
     pub number_of_resumption_psks: usize,
     /// Whether a Welcome carries the ratchet tree (RFC 9420 §12.4.3.3). If not, the app must.
@@ -56,7 +61,8 @@ impl Default for GroupSettings {
             padding_size: 0,
             maximum_forward_distance: 1000,
             out_of_order_tolerance: 5,
-            max_past_epochs: 0,
+            max_past_epochs: 10,
+            max_past_epoch_age: None,
             number_of_resumption_psks: 0,
             use_ratchet_tree_extension: true,
         }
@@ -80,7 +86,8 @@ impl GroupSettings {
         Ok(MlsGroupJoinConfig::builder()
             .wire_format_policy(self.wire_format_policy.into())
             .padding_size(self.padding_size)
-            .max_past_epochs(self.max_past_epochs)
+            // They are kept by `retained_epochs`.
+            .max_past_epochs(0)
             .number_of_resumption_psks(self.number_of_resumption_psks)
             .sender_ratchet_configuration(self.ratchets())
             .use_ratchet_tree_extension(self.use_ratchet_tree_extension)
@@ -94,10 +101,17 @@ impl GroupSettings {
         Ok(MlsGroupCreateConfig::builder()
             .wire_format_policy(join.wire_format_policy())
             .padding_size(join.padding_size())
-            .max_past_epochs(self.max_past_epochs)
+            .max_past_epochs(0)
             .number_of_resumption_psks(self.number_of_resumption_psks)
             .sender_ratchet_configuration(self.ratchets())
             .use_ratchet_tree_extension(self.use_ratchet_tree_extension))
+    }
+
+    pub(super) fn past_epoch_policy(&self) -> Policy {
+        Policy {
+            max_epochs: self.max_past_epochs,
+            max_age: self.max_past_epoch_age,
+        }
     }
 
     /// The settings of a group.
@@ -108,15 +122,14 @@ impl GroupSettings {
             .get(Category::JoinConfig, &group_id)?
             .ok_or_else(|| ClientError::internal("the group has no settings"))?;
         let ratchets = config.sender_ratchet_configuration();
+        let past = Policy::of(storage, group.group_id().as_slice())?;
         Ok(Self {
             wire_format_policy: WireFormatPolicy::of(&config.wire_format_policy()),
             padding_size: config.padding_size(),
             maximum_forward_distance: ratchets.maximum_forward_distance(),
             out_of_order_tolerance: ratchets.out_of_order_tolerance(),
-            max_past_epochs: match group.past_epoch_deletion_policy() {
-                PastEpochDeletionPolicy::MaxEpochs(epochs) => *epochs,
-                PastEpochDeletionPolicy::KeepAll => usize::MAX,
-            },
+            max_past_epochs: past.max_epochs,
+            max_past_epoch_age: past.max_age,
             number_of_resumption_psks: stored.number_of_resumption_psks,
             use_ratchet_tree_extension: stored.use_ratchet_tree_extension,
         })
@@ -141,15 +154,18 @@ impl MlsClient {
     /// `invalid-argument`, `group-not-found`.
     pub fn configure_group(&mut self, group_id: &[u8], settings: &GroupSettings) -> Result<()> {
         let config = settings.join_config()?;
+        let policy = settings.past_epoch_policy();
         self.with_group(group_id, |provider, _, group| {
-            keep_past_epochs(provider, group, settings.max_past_epochs)?;
-            Ok(group.set_configuration(provider.storage(), &config)?)
+            let storage = provider.storage();
+            policy.put(storage, group_id)?;
+            retained_epochs::delete_beyond(storage, &key::bytes_key(group_id), policy, now())?;
+            Ok(group.set_configuration(storage, &config)?)
         })
     }
 
-    /// Deletes the secrets of past epochs of a group: those that began more than `older_than` seconds
-    /// ago, and all but the latest `max_past_epochs`. Without either, all of them. Messages of those
-    /// epochs can then not be read any more.
+    /// Deletes what late messages of past epochs of a group are read with: of those that ended more
+    /// than `older_than` seconds ago, and of all but the latest `max_past_epochs`. Without either, of
+    /// all of them.
     ///
     /// # Errors
     /// `group-not-found`.
@@ -159,42 +175,10 @@ impl MlsClient {
         older_than: Option<u64>,
         max_past_epochs: Option<usize>,
     ) -> Result<()> {
-        let deletion = match (older_than, max_past_epochs) {
-            (None, None) => PastEpochDeletion::delete_all(),
-            (seconds, None) => older(seconds),
-            (seconds, Some(epochs)) => older(seconds).max_past_epochs(epochs),
-        };
-        self.with_group(group_id, |provider, _, group| {
-            group
-                .delete_past_epoch_secrets(provider, deletion)
-                .map_err(ClientError::internal)
+        self.with_group(group_id, |provider, _, _| {
+            retained_epochs::delete(provider.storage(), group_id, older_than, max_past_epochs)
         })
     }
-}
-
-fn older(seconds: Option<u64>) -> PastEpochDeletion {
-    PastEpochDeletion::older_than_duration(seconds.map_or(Duration::MAX, Duration::from_secs))
-}
-
-/// Keeps the latest past epochs and no more than `epochs`.
-///
-/// OpenMLS 0.9.2 keeps the wrong ones when it resizes a store that is not full (`past_secrets.rs`,
-/// `resize`). So the store has the right length before, and is resized by more than that.
-fn keep_past_epochs(provider: &Provider, group: &mut MlsGroup, epochs: usize) -> Result<()> {
-    let before = match *group.past_epoch_deletion_policy() {
-        PastEpochDeletionPolicy::MaxEpochs(before) => before,
-        PastEpochDeletionPolicy::KeepAll => usize::MAX,
-    };
-    if epochs >= before {
-        return Ok(());
-    }
-    group
-        .delete_past_epoch_secrets(provider, older(None).max_past_epochs(epochs))
-        .map_err(ClientError::internal)?;
-    let roomy = PastEpochDeletionPolicy::MaxEpochs(before.saturating_add(epochs));
-    group
-        .set_past_epoch_deletion_policy(provider, roomy)
-        .map_err(ClientError::internal)
 }
 
 impl WireFormatPolicy {

@@ -1,8 +1,6 @@
 //! Joining by Welcome (RFC 9420 §12.4.3.1).
 
-use openmls::prelude::{
-    MlsGroup, MlsGroupJoinConfig, MlsMessageBodyIn, MlsMessageIn, StagedWelcome,
-};
+use openmls::prelude::{MlsGroup, MlsMessageBodyIn, MlsMessageIn, StagedWelcome};
 use openmls::schedule::PreSharedKeyId;
 use openmls_traits::OpenMlsProvider;
 use tls_codec::DeserializeBytes as _;
@@ -59,12 +57,11 @@ impl MlsClient {
     /// `invalid-argument` for settings that cannot be.
     pub fn join_group_with(&mut self, welcome: &[u8], options: &JoinOptions) -> Result<Vec<u8>> {
         let settings = options.settings.as_ref().unwrap_or(&self.settings);
-        let config = settings.join_config()?;
         let ratchet_tree = options.ratchet_tree.as_deref();
         let savepoint = self.provider.storage().savepoint()?;
         let group = settled(
             savepoint,
-            join(&self.provider, &config, welcome, ratchet_tree),
+            join(&self.provider, settings, welcome, ratchet_tree),
         )?;
         let group_id = group.group_id().to_vec();
         self.groups.insert(group_id.clone(), group);
@@ -75,12 +72,15 @@ impl MlsClient {
 /// Joins; to be called inside a savepoint.
 pub(super) fn join(
     provider: &Provider,
-    config: &MlsGroupJoinConfig,
+    settings: &GroupSettings,
     welcome: &[u8],
     ratchet_tree: Option<&[u8]>,
 ) -> Result<MlsGroup> {
-    let (staged, _) = stage(provider, config, welcome, ratchet_tree, |_| Ok(()))?;
-    Ok(staged.into_group(provider)?)
+    let (staged, _) = stage(provider, settings, welcome, ratchet_tree, |_| Ok(()))?;
+    let group = staged.into_group(provider)?;
+    let policy = settings.past_epoch_policy();
+    policy.put(provider.storage(), group.group_id().as_slice())?;
+    Ok(group)
 }
 
 /// Opens and verifies a Welcome, and makes room for its group; to be called inside a savepoint or
@@ -89,11 +89,12 @@ pub(super) fn join(
 /// Returns the pre-shared keys too that the epoch rests on.
 pub(super) fn stage(
     provider: &Provider,
-    config: &MlsGroupJoinConfig,
+    settings: &GroupSettings,
     welcome: &[u8],
     ratchet_tree: Option<&[u8]>,
     with_group: impl FnOnce(&[u8]) -> Result<()>,
 ) -> Result<(StagedWelcome, Vec<PreSharedKeyId>)> {
+    let config = settings.join_config()?;
     let ratchet_tree = ratchet_tree
         .map(group_info::parse_ratchet_tree)
         .transpose()?;
@@ -103,7 +104,7 @@ pub(super) fn stage(
         return Err(ClientError::WrongKind("not a Welcome"));
     };
     let used = key_package_state::welcomed(provider, &welcome)?;
-    let builder = StagedWelcome::build_from_welcome(provider, config, welcome)?
+    let builder = StagedWelcome::build_from_welcome(provider, &config, welcome)?
         // The key package of a member that has never updated its leaf expires while the member
         // stays (RFC 9420 §7.3 asks for the check where a leaf is added). A group must not become
         // impossible to join because one of its members was away for three months.

@@ -44,11 +44,10 @@ impl MlsClient {
         let Some(mut arrival) = self.welcome_arrival(&delivered)? else {
             return Ok(None);
         };
-        let config = self.settings.join_config()?;
         let savepoint = self.provider.storage().savepoint()?;
         let joined = welcome::join(
             &self.provider,
-            &config,
+            &self.settings,
             delivered.bytes,
             delivered.ratchet_tree,
         )

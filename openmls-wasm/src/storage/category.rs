@@ -94,6 +94,8 @@ categories! {
     GroupState, "group_state", Group, Some(1);
     /// `MessageSecretsStore`: the secret tree of an epoch, in parts. Key: group / epoch.
     MessageSecrets, "message_secrets", Group, Some(2);
+    /// Which epochs of a group are kept when they are over. Key: group.
+    PastEpochPolicy, "past_epoch_policy", Group, Some(1);
     /// An epoch that is over and of which late messages can be read. Key: group / epoch.
     RetainedEpoch, "retained_epoch", Group, Some(2);
     /// `ResumptionPskStore`. Key: group.

@@ -111,21 +111,28 @@ pub(crate) fn decode<T: DeserializeOwned>(
     msgpack::from_slice(content_of(bytes)).map_err(|_| undecodable(category, key))
 }
 
-/// Decodes a value whose head is `head`, with the contents of the parts that `part` finds, of
-/// `size_hint` bytes in all.
-pub(crate) fn decode_parts<'a, T: DeserializeOwned>(
+/// The MessagePack of a value whose head is `head`, with the contents of the parts that `part` finds,
+/// of `size_hint` bytes in all.
+pub(crate) fn assemble<'a>(
     category: Category,
     key: &str,
     head: &[u8],
     size_hint: usize,
     part: impl FnMut(u64) -> Option<&'a [u8]>,
-) -> Result<T, StorageError> {
-    msgpack::assemble(content_of(head), size_hint, part)
-        .and_then(|whole| msgpack::from_slice(&whole))
-        .map_err(|_| undecodable(category, key))
+) -> Result<Zeroizing<Vec<u8>>, StorageError> {
+    msgpack::assemble(content_of(head), size_hint, part).map_err(|_| undecodable(category, key))
 }
 
-fn undecodable(category: Category, key: &str) -> StorageError {
+/// Decodes what [`assemble`] put together.
+pub(crate) fn decode_whole<T: DeserializeOwned>(
+    category: Category,
+    key: &str,
+    whole: &[u8],
+) -> Result<T, StorageError> {
+    msgpack::from_slice(whole).map_err(|_| undecodable(category, key))
+}
+
+pub(crate) fn undecodable(category: Category, key: &str) -> StorageError {
     StorageError::Decode {
         category,
         key: key.into(),

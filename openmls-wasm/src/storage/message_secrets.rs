@@ -5,12 +5,22 @@
 //! messages may still come, can stay where they are: they are not written again when the epoch ends,
 //! nor with any message after it (G9). They stay if there is a `retained_epoch` for it, and go
 //! otherwise, as with OpenMLS.
+//!
+//! Of an epoch that is over, less is kept than OpenMLS would keep: what decrypts its application
+//! messages, and not the ratchets of handshake messages, nor the keys that authenticate them, all of
+//! which come too late (G7).
 
-use serde::{de::DeserializeOwned, Deserialize, Serialize};
+use std::ops::Range;
+
+use serde::{de::DeserializeOwned, Serialize};
+use zeroize::Zeroizing;
 
 use super::{
-    category::Category, codec, key, msgpack, msgpack::Encoded, state::State, GranularStorage,
-    StorageError,
+    category::Category,
+    codec, key,
+    msgpack::{self, Malformed, Raw, Writer},
+    state::{Record, State, Value},
+    GranularStorage, StorageError,
 };
 
 const CATEGORY: Category = Category::MessageSecrets;
@@ -27,6 +37,78 @@ impl GranularStorage {
         self.noted(written)
     }
 
+    /// Leaves of the secrets of an epoch that is over what decrypts its application messages.
+    pub(crate) fn retain_message_secrets(
+        &self,
+        group: &str,
+        epoch: u64,
+    ) -> Result<(), StorageError> {
+        let key = epoch_key(group, epoch);
+        let retained = self.write_state()?.retain_message_secrets(&key);
+        self.noted(retained)
+    }
+
+    /// Deletes the secrets of an epoch.
+    pub(crate) fn delete_message_secrets_of(
+        &self,
+        group: &str,
+        epoch: u64,
+    ) -> Result<(), StorageError> {
+        self.delete(CATEGORY, &epoch_key(group, epoch))
+    }
+
+    /// The secrets of an epoch that is over, as OpenMLS wants them: past ones, with those who were
+    /// members then. For a scratch store; in the place of the present ones, that nothing is processed
+    /// with there, they stand too.
+    pub(crate) fn past_message_secrets<M: Serialize>(
+        &self,
+        group: &str,
+        epoch: u64,
+        leaves: &[M],
+    ) -> Result<Option<Record>, StorageError> {
+        let key = epoch_key(group, epoch);
+        let whole = self.read_state()?.get_whole(CATEGORY, &key);
+        let Some(whole) = self.noted(whole)? else {
+            return Ok(None);
+        };
+        let undecodable = |_| codec::undecodable(CATEGORY, &key);
+        let secrets = msgpack::locate(&whole, &["message_secrets"]).map_err(undecodable)?;
+        let secrets = Raw(whole.get(secrets).unwrap_or_default());
+        let past = PastSecrets {
+            max_epochs: 1,
+            past_epoch_trees: [EpochTree {
+                epoch,
+                message_secrets: &secrets,
+                leaves,
+            }],
+            message_secrets: &secrets,
+        };
+        let mut writer = Writer::with_capacity(3 * whole.len());
+        msgpack::to_writer(&mut writer, &past).map_err(|_| StorageError::Encode(CATEGORY))?;
+        let head = msgpack::head_of(&writer.into_bytes());
+        Ok(Some(Record {
+            category: CATEGORY,
+            value: Value::new(codec::record(CATEGORY, &key, &head)),
+            key,
+        }))
+    }
+
+    /// Takes over what reading a message in a scratch store has changed in the secrets of an epoch
+    /// that is over.
+    pub(crate) fn put_past_message_secrets(
+        &self,
+        group: &str,
+        epoch: u64,
+        scratch: &GranularStorage,
+    ) -> Result<(), StorageError> {
+        let key = epoch_key(group, epoch);
+        let whole = scratch.read_state()?.get_whole(CATEGORY, &key)?;
+        let written = whole
+            .ok_or_else(|| codec::undecodable(CATEGORY, &key))
+            .and_then(|whole| self.write_state()?.set_past_message_secrets(&key, &whole));
+        self.noted(written)
+    }
+
     /// The secrets of the present epoch.
     pub(crate) fn message_secrets_of<T: DeserializeOwned>(
         &self,
@@ -40,7 +122,45 @@ impl GranularStorage {
     }
 }
 
+/// `MessageSecretsStore` of OpenMLS.
+#[derive(Serialize)]
+struct PastSecrets<'a, M> {
+    max_epochs: usize,
+    past_epoch_trees: [EpochTree<'a, M>; 1],
+    message_secrets: &'a Raw<'a>,
+}
+
+/// `EpochTree` of OpenMLS.
+#[derive(Serialize)]
+struct EpochTree<'a, M> {
+    epoch: u64,
+    message_secrets: &'a Raw<'a>,
+    leaves: &'a [M],
+}
+
+/// `MessageSecretsStore` of OpenMLS, with nothing of the past in it.
+#[derive(Serialize)]
+struct PresentSecrets<'a> {
+    max_epochs: usize,
+    past_epoch_trees: &'a [u8],
+    message_secrets: Raw<'a>,
+}
+
 impl State {
+    fn set_past_message_secrets(&mut self, key: &str, whole: &[u8]) -> Result<(), StorageError> {
+        let path = ["past_epoch_trees", "0", "message_secrets"];
+        let secrets = msgpack::locate(whole, &path);
+        let secrets = secrets.map_err(|_| codec::undecodable(CATEGORY, key))?;
+        let secrets = PresentSecrets {
+            max_epochs: 0,
+            past_epoch_trees: &[],
+            message_secrets: Raw(whole.get(secrets).unwrap_or_default()),
+        };
+        let shapes = codec::encode_shapes(CATEGORY, &secrets)?;
+        let epoch = codec::hash(context_in(&shapes.head).unwrap_or_default());
+        self.set_shaped(CATEGORY, key, &secrets, &shapes, epoch)
+    }
+
     fn set_message_secrets<T: Serialize + ?Sized>(
         &mut self,
         group: &str,
@@ -48,16 +168,17 @@ impl State {
     ) -> Result<(), StorageError> {
         let last = self.last_epoch(group);
         let shapes = codec::encode_shapes(CATEGORY, secrets)?;
-        let epoch = key::integer_key(epoch_of(&shapes).unwrap_or_default());
-        let key = format!("{group}/{epoch}");
-        self.set_shaped(CATEGORY, &key, secrets, &shapes)?;
+        let context = context_in(&shapes.head).unwrap_or_default();
+        let epoch = epoch_in_context(context).unwrap_or_default();
+        let key = epoch_key(group, epoch);
+        self.set_shaped(CATEGORY, &key, secrets, &shapes, codec::hash(context))?;
         if last.is_none_or(|last| last == key) {
             return Ok(());
         }
         // The keys of other epochs, each found by a step over all of the one before.
         let mut ended = vec![];
         let mut from = format!("{group}/");
-        while let Some(found) = self.first_from(CATEGORY, &from).and_then(epoch_key) {
+        while let Some(found) = self.first_from(CATEGORY, &from).and_then(without_part) {
             if key::group_part(&found) != group {
                 break;
             }
@@ -74,30 +195,76 @@ impl State {
     /// The key of the secrets of the last epoch.
     fn last_epoch(&self, group: &str) -> Option<String> {
         let (last, _) = self.below(CATEGORY, group).next_back()?;
-        epoch_key(last)
+        without_part(last)
+    }
+
+    /// Leaves of the secrets of an epoch that is over what decrypts its application messages.
+    fn retain_message_secrets(&mut self, key: &str) -> Result<(), StorageError> {
+        let Some(stored) = self.get(CATEGORY, key) else {
+            return Ok(());
+        };
+        let head = Zeroizing::new(codec::content_of(stored).to_vec());
+        let (head, gone) =
+            without_handshakes(head).map_err(|_| codec::undecodable(CATEGORY, key))?;
+        self.set_content(CATEGORY, key, Some(&head))?;
+        let gone: Vec<u64> = self
+            .parts(CATEGORY, key)
+            .map(|(id, _)| id)
+            .filter(|id| gone.contains(id))
+            .collect();
+        self.delete_parts(CATEGORY, key, &gone)
     }
 }
 
+/// The head of message secrets without what is for handshake messages, and the ids of the parts that
+/// go with it.
+fn without_handshakes(
+    mut head: Zeroizing<Vec<u8>>,
+) -> Result<(Zeroizing<Vec<u8>>, Range<u64>), Malformed> {
+    let rest = head.len() - msgpack::rest_of(&head)?.len();
+    for name in ["membership_key", "confirmation_key"] {
+        let path = ["message_secrets", name, "secret", "value", "vec"];
+        let secret = msgpack::locate_bytes(msgpack::rest_of(&head)?, &path)?;
+        let secret = head.get_mut(rest + secret.start..rest + secret.end);
+        secret.ok_or(Malformed)?.fill(0);
+    }
+    let path = [
+        "message_secrets",
+        "secret_tree",
+        "handshake_sender_ratchets",
+    ];
+    let list = msgpack::locate(msgpack::rest_of(&head)?, &path)?;
+    if let Some(ids) = msgpack::ids_of_list(&head, list.start)? {
+        return Ok((head, ids));
+    }
+    // A list this short is not in parts, and then none is: all have an element per leaf.
+    let (start, end) = (rest + list.start, rest + list.end);
+    let (before, ratchets) = head.split_at_checked(start).ok_or(Malformed)?;
+    let ratchets = ratchets.get(..end - start).ok_or(Malformed)?;
+    let mut writer = Writer::with_capacity(head.len());
+    writer.append(before);
+    let blank = vec![(); msgpack::length_of(ratchets)?];
+    msgpack::to_writer(&mut writer, &blank)?;
+    writer.append(head.get(end..).ok_or(Malformed)?);
+    Ok((writer.into_bytes(), 0..0))
+}
+
+fn epoch_key(group: &str, epoch: u64) -> String {
+    format!("{group}/{}", key::integer_key(epoch))
+}
+
 /// The group and epoch of a key, without the number of a part.
-fn epoch_key(key: &str) -> Option<String> {
+fn without_part(key: &str) -> Option<String> {
     let mut parts = key.split('/');
     Some(format!("{}/{}", parts.next()?, parts.next()?))
 }
 
-/// The epoch that the secrets are of: the group context is among them, to verify signatures over.
-fn epoch_of(encoded: &Encoded) -> Option<u64> {
-    #[derive(Deserialize)]
-    struct Outline {
-        message_secrets: Secrets,
-    }
-    #[derive(Deserialize)]
-    struct Secrets {
-        #[serde(with = "serde_bytes")]
-        serialized_context: Vec<u8>,
-    }
-    let rest = msgpack::rest_of(&encoded.head).ok()?;
-    let outline: Outline = msgpack::from_slice(rest).ok()?;
-    epoch_in_context(&outline.message_secrets.serialized_context)
+/// The serialized group context among the secrets, which signatures are verified with: it tells the
+/// epoch from all others.
+fn context_in(head: &[u8]) -> Option<&[u8]> {
+    let rest = msgpack::rest_of(head).ok()?;
+    let path = ["message_secrets", "serialized_context"];
+    rest.get(msgpack::locate_bytes(rest, &path).ok()?)
 }
 
 /// The epoch in a serialized GroupContext (RFC 9420 §8.1): version, ciphersuite, `opaque

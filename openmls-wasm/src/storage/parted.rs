@@ -5,8 +5,8 @@
 //! shapes of the parts are compared, and what has another is encoded. The shape of a ratchet is its
 //! generation, and which keys of earlier generations it still has; that of a node of the secret tree,
 //! whether it is there. All of these are derived from the secret of the epoch (RFC 9420 §9), so what
-//! has the same shape in the same epoch is the same. The epoch is told by the head, in which there are
-//! secrets of it; so a part of message secrets begins with a hash of the head and its own shape.
+//! has the same shape in the same epoch is the same. So a part of message secrets begins with a hash of
+//! its shape and of what tells the epoch from all others.
 
 use serde::{de::DeserializeOwned, Serialize};
 use zeroize::Zeroizing;
@@ -47,15 +47,16 @@ impl State {
         self.delete_parts(category, key, &gone)
     }
 
-    /// Writes a value in parts of which the shape says whether they have changed.
+    /// Writes a value in parts of which the shape says whether they have changed, in the epoch that
+    /// `epoch` is a hash of.
     pub(super) fn set_shaped<T: Serialize + ?Sized>(
         &mut self,
         category: Category,
         key: &str,
         content: &T,
         shapes: &Encoded,
+        epoch: u64,
     ) -> Result<(), StorageError> {
-        let epoch = codec::hash(&shapes.head);
         let shapes_in_epoch = shapes.shapes().map(|(id, shape)| (id, shape ^ epoch));
         let (changed, gone) = self.compare(category, key, shapes_in_epoch, |value, shape| {
             shape_of(value) == Some(shape)
@@ -102,7 +103,7 @@ impl State {
         (changed, gone)
     }
 
-    fn delete_parts(
+    pub(super) fn delete_parts(
         &mut self,
         category: Category,
         key: &str,
@@ -112,12 +113,23 @@ impl State {
             .try_for_each(|id| self.set(category, &key::part_key(key, *id), None))
     }
 
-    /// Reads a value that [`set_parts`](Self::set_parts) wrote.
+    /// Reads a value in parts.
     pub(super) fn get_parts<T: DeserializeOwned>(
         &self,
         category: Category,
         key: &str,
     ) -> Result<Option<T>, StorageError> {
+        self.get_whole(category, key)?
+            .map(|whole| codec::decode_whole(category, key, &whole))
+            .transpose()
+    }
+
+    /// A value in parts as one piece of MessagePack.
+    pub(super) fn get_whole(
+        &self,
+        category: Category,
+        key: &str,
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, StorageError> {
         let Some(head) = self.get(category, key) else {
             return Ok(None);
         };
@@ -133,7 +145,7 @@ impl State {
                 _ => Some(content),
             }
         };
-        codec::decode_parts(category, key, head, size, part).map(Some)
+        codec::assemble(category, key, head, size, part).map(Some)
     }
 
     /// The size of all parts of a value, in bytes.
@@ -143,12 +155,16 @@ impl State {
     }
 
     /// The parts of the value under `key`, in order.
-    fn parts(&self, category: Category, key: &str) -> impl Iterator<Item = (u64, &Value)> {
+    pub(super) fn parts(
+        &self,
+        category: Category,
+        key: &str,
+    ) -> impl Iterator<Item = (u64, &Value)> {
         self.below(category, key)
             .filter_map(|(key, value)| Some((key::part_id(key)?, value)))
     }
 
-    fn set_content(
+    pub(super) fn set_content(
         &mut self,
         category: Category,
         key: &str,

@@ -83,9 +83,18 @@ struct Before {
     dirty: Option<PreImage>,
 }
 
+/// One map per category.
+struct Tables([BTreeMap<Box<str>, Value>; Category::COUNT]);
+
+impl Default for Tables {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| BTreeMap::new()))
+    }
+}
+
 #[derive(Default)]
 pub(super) struct State {
-    records: [BTreeMap<Box<str>, Value>; Category::COUNT],
+    records: Tables,
     pub(super) digests: Digests,
     dirty_events: PreImages,
     in_flight: Option<(u64, PreImages)>,
@@ -104,7 +113,7 @@ fn same(left: Option<&Value>, right: Option<&Value>) -> bool {
 
 impl State {
     pub(super) fn get(&self, category: Category, key: &str) -> Option<&Value> {
-        self.records[category.index()].get(key)
+        self.records.0[category.index()].get(key)
     }
 
     /// The records of `category` whose key is `group` or begins with `group/`, in key order.
@@ -114,7 +123,7 @@ impl State {
         group: &str,
     ) -> impl DoubleEndedIterator<Item = (&'a str, &'a Value)> {
         let bounds = Box::from(group)..key::group_range_end(group).into_boxed_str();
-        self.records[category.index()]
+        self.records.0[category.index()]
             .range(bounds)
             .map(|(key, value)| (&**key, value))
     }
@@ -126,14 +135,14 @@ impl State {
         key: &str,
     ) -> impl DoubleEndedIterator<Item = (&'a str, &'a Value)> {
         let first = format!("{key}/").into_boxed_str();
-        self.records[category.index()]
+        self.records.0[category.index()]
             .range(first..key::group_range_end(key).into_boxed_str())
             .map(|(key, value)| (&**key, value))
     }
 
     /// The first key of `category` that is not before `from`.
     pub(super) fn first_from(&self, category: Category, from: &str) -> Option<&str> {
-        let records = &self.records[category.index()];
+        let records = &self.records.0[category.index()];
         let bounds = (Bound::Included(from), Bound::Unbounded);
         records
             .range::<str, _>(bounds)
@@ -157,7 +166,7 @@ impl State {
         &self,
         category: Category,
     ) -> impl DoubleEndedIterator<Item = (&str, &Value)> {
-        self.records[category.index()]
+        self.records.0[category.index()]
             .iter()
             .map(|(key, value)| (&**key, value))
     }
@@ -198,7 +207,7 @@ impl State {
 
     /// Every way in which a record changes leads through here.
     fn put(&mut self, category: Category, key: &str, value: Option<Value>) {
-        let records = &mut self.records[category.index()];
+        let records = &mut self.records.0[category.index()];
         let new = value.clone();
         let old = match value {
             Some(value) => records.insert(key.into(), value),
@@ -217,7 +226,7 @@ impl State {
         let mut pre_images = std::mem::take(&mut self.dirty_events);
         // What was written and deleted again since the last batch is no change.
         pre_images.retain(|(category, key), before| {
-            let present = self.records[category.index()].get(key);
+            let present = self.records.0[category.index()].get(key);
             before.maybe_stored || !same(before.value.as_ref(), present)
         });
         if pre_images.is_empty() {

@@ -190,7 +190,6 @@ fn joined_at(
         settings,
         cursor,
         next: position + 1,
-        joined_from: Some(epoch - 1),
         waiting: vec![],
         early: vec![],
         key,

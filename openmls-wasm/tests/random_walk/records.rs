@@ -143,16 +143,25 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
             Must::Be(pairs.collect())
         }
         Category::MessageSecrets => {
-            // Whoever is removed learns nothing of the epoch that this leads to.
             let groups = view.groups.iter();
-            let epochs = groups.map(|(group, view)| {
+            let epochs = groups.flat_map(|(group, view)| {
+                // Whoever is removed learns nothing of the epoch that this leads to.
                 let last = view.epoch - u64::from(!view.active);
-                format!("{}/{last:016x}", key(group))
+                let known = retained(view).chain([last]);
+                known.map(|epoch| format!("{}/{epoch:016x}", key(group)))
+            });
+            Must::Be(epochs.collect())
+        }
+        Category::RetainedEpoch => {
+            let groups = view.groups.iter();
+            let epochs = groups.flat_map(|(group, view)| {
+                retained(view).map(|epoch| format!("{}/{epoch:016x}", key(group)))
             });
             Must::Be(epochs.collect())
         }
         Category::JoinConfig
         | Category::GroupDigest
+        | Category::PastEpochPolicy
         | Category::Tree
         | Category::InterimTranscriptHash
         | Category::GroupContext
@@ -164,6 +173,17 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
         | Category::ApplicationExportTree => Must::Be(view.groups.keys().map(key).collect()),
         // Nothing that the walk does leads to these.
         _ => Must::Count(0),
+    }
+}
+
+/// The epochs that are over and of which late messages can be read.
+fn retained(view: &GroupView) -> std::ops::Range<u64> {
+    let oldest = view
+        .epoch
+        .saturating_sub(view.settings.max_past_epochs as u64);
+    match view.active {
+        true => oldest.max(view.joined)..view.epoch,
+        false => 0..0,
     }
 }
 

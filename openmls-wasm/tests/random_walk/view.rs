@@ -161,8 +161,6 @@ pub struct GroupView {
     pub joined: u64,
     pub own_leaf: u32,
     pub settings: GroupSettings,
-    /// The epoch that the own external commit ended: OpenMLS takes it for one that it has secrets of.
-    pub joined_from: Option<u64>,
     /// The stored cursor, and the next position as the app knows it.
     pub cursor: Option<u64>,
     pub next: u64,
@@ -284,10 +282,6 @@ impl View {
         let behind = view.epoch - sent.epoch;
         let is_message = sent.kind() == OutboxKind::Message;
         let is_kept = behind <= view.settings.max_past_epochs as u64 && sent.epoch >= view.joined;
-        let is_recent = behind <= view.settings.max_past_epochs as u64;
-        if is_message && is_recent && Some(sent.epoch) == view.joined_from {
-            return Err("undecryptable");
-        }
         if behind > 0 && !(is_message && is_kept) {
             return Err("past-epoch");
         }

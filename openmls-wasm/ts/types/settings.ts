@@ -19,8 +19,16 @@ export interface GroupSettings {
   readonly maximumForwardDistance: number;
   /** How many generations back a late message of a sender is still decrypted; default 5. */
   readonly outOfOrderTolerance: number;
-  /** Of how many past epochs messages can still be read, at the price of forward secrecy; default 0. */
+  /**
+   * Of how many past epochs messages that come late can still be read; default 10. The price is forward secrecy: the keys
+   * of those messages stay until then. It costs no bytes with a message.
+   */
   readonly maxPastEpochs: number;
+  /**
+   * For how many seconds after the end of an epoch its messages can still be read; default: as long as it is among the
+   * last `maxPastEpochs`. Its keys are deleted with the next message or commit that is processed after that time.
+   */
+  readonly maxPastEpochAge?: number | undefined;
   /** Of how many past epochs the resumption PSK is kept (RFC 9420 §8.6), where a Welcome was joined by; default 0. */
   readonly numberOfResumptionPsks: number;
   /** Whether a Welcome carries the ratchet tree (RFC 9420 §12.4.3.3); default true. If not, the app must. */
@@ -53,7 +61,7 @@ export interface JoinOptions {
 
 /** Which secrets of past epochs are deleted; without either, all of them. */
 export interface PastEpochSecrets {
-  /** Those of epochs that began more than this many seconds ago. */
+  /** Those of epochs that ended more than this many seconds ago. */
   readonly olderThan?: number | undefined;
   /** All but those of the latest so many past epochs. */
   readonly maxPastEpochs?: number | undefined;

@@ -12,13 +12,17 @@
 
 mod de;
 mod parts;
+mod raw;
 mod read;
 mod ser;
 mod write;
 
 use serde::{de::DeserializeOwned, Serialize};
 
-pub(crate) use parts::{assemble, rest_of, to_parts, to_shapes, to_some_parts, Encoded};
+pub(crate) use parts::{
+    assemble, head_of, ids_of_list, rest_of, to_parts, to_shapes, to_some_parts, Encoded,
+};
+pub(crate) use raw::{length_of, locate, locate_bytes, Raw};
 pub(crate) use write::Writer;
 
 /// The value or the bytes do not fit the format.

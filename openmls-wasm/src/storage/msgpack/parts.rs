@@ -154,9 +154,30 @@ pub(crate) fn assemble<'a>(
     Ok(writer.into_bytes())
 }
 
-/// The MessagePack of a head, without the lists.
+/// The MessagePack of a head, a list that is in parts being nil.
 pub(crate) fn rest_of(head: &[u8]) -> Result<&[u8], Malformed> {
     split(head).map(|(_, _, rest)| rest)
+}
+
+/// The ids that parts of the list have whose place in the rest of a head is `offset`; `None` if there
+/// is no list in parts.
+pub(crate) fn ids_of_list(head: &[u8], offset: usize) -> Result<Option<Range<u64>>, Malformed> {
+    let (_, lists, _) = split(head)?;
+    for (number, list) in lists.chunks_exact(8).enumerate() {
+        if read_u32(list)? == offset {
+            return Ok(Some(id_of(number, 0)..id_of(number + 1, 0)));
+        }
+    }
+    Ok(None)
+}
+
+/// A head of MessagePack without lists in parts.
+pub(crate) fn head_of(whole: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut head = Buffer::with_capacity(4 + whole.len());
+    head.append(&[0, 0]);
+    head.append(&(PER_PART as u16).to_le_bytes());
+    head.append(whole);
+    head.into_bytes()
 }
 
 /// The elements of a part, the places of the lists, and the MessagePack without them.

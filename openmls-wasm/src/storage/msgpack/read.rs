@@ -27,6 +27,33 @@ impl<'de> Reader<'de> {
         self.0.is_empty()
     }
 
+    /// How many bytes have not been read.
+    pub(super) fn remaining(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Goes past the next value, whatever is in it.
+    pub(super) fn skip(&mut self) -> Result<(), Malformed> {
+        let mut values = 1usize;
+        while values > 0 {
+            // Each takes a byte at least, so a length that was made up ends at the end of the bytes.
+            let inside = match self.next()? {
+                Token::Array(length) => length,
+                Token::Map(length) => length.saturating_mul(2),
+                _ => 0,
+            };
+            values = values.saturating_add(inside) - 1;
+        }
+        Ok(())
+    }
+
+    /// The bytes of the next value.
+    pub(super) fn take_value(&mut self) -> Result<&'de [u8], Malformed> {
+        let mut rest = Reader(self.0);
+        rest.skip()?;
+        self.take(self.0.len() - rest.remaining())
+    }
+
     /// Whether the next token is nil; takes it if so.
     pub(super) fn take_nil(&mut self) -> bool {
         let nil = self.0.first() == Some(&0xc0);

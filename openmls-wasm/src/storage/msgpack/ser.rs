@@ -71,7 +71,7 @@ impl<'a> Serializer<'a> {
     fn variant(&mut self, name: &str) -> Done {
         let writer = self.value()?;
         writer.map_header(1)?;
-        writer.string(name)
+        writer.name(name)
     }
 }
 
@@ -310,14 +310,10 @@ macro_rules! fields {
                 name: &'static str,
                 value: &T,
             ) -> Done {
-                if self.writer.is_probing() {
-                    if name == BYTE_STRING {
-                        self.writer.mix(0);
-                        return Ok(());
-                    }
-                } else {
-                    self.writer.string(name)?;
+                if name == BYTE_STRING && self.writer.is_probing() {
+                    return self.writer.bytes_header(0);
                 }
+                self.writer.name(name)?;
                 value.serialize(&mut **self)
             }
             fn end(self) -> Done {
@@ -333,7 +329,11 @@ impl ser::SerializeMap for &mut Serializer<'_> {
     type Ok = ();
     type Error = Malformed;
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
-        key.serialize(&mut **self)
+        match self.writer.is_probing() {
+            // As for a struct, which this may have been.
+            true => Ok(()),
+            false => key.serialize(&mut **self),
+        }
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
         value.serialize(&mut **self)

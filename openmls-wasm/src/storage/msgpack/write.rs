@@ -203,7 +203,19 @@ impl Writer {
         Ok(())
     }
 
+    /// The name of a field or variant: known from where it stands, so it is no part of a shape.
+    pub(super) fn name(&mut self, name: &str) -> Result<(), Malformed> {
+        match self.probing {
+            true => Ok(()),
+            false => self.string(name),
+        }
+    }
+
     pub(super) fn bytes_header(&mut self, length: usize) -> Result<(), Malformed> {
+        if self.probing {
+            self.mix(0);
+            return Ok(());
+        }
         self.length(length, Some(0xc4), 0xc5)
     }
 
@@ -227,9 +239,7 @@ impl Writer {
 
     /// A marker for 8 bits of length, if there is one; the next two are for 16 and 32.
     fn length(&mut self, length: usize, bits8: Option<u8>, bits16: u8) -> Result<(), Malformed> {
-        if self.probing {
-            self.mix(length as u64);
-        } else if let (Ok(length), Some(marker)) = (u8::try_from(length), bits8) {
+        if let (Ok(length), Some(marker)) = (u8::try_from(length), bits8) {
             self.append(&[marker, length]);
         } else if let Ok(length) = u16::try_from(length) {
             self.byte(bits16);

@@ -547,11 +547,17 @@ fn a_deleted_group_leaves_nothing_behind() {
         .iter()
         .map(|record| record.category)
         .collect();
-    use Category::{FormerGroup, Identity, LastSequence, SignatureKeyPair};
+    use Category::{FormerGroup, GroupDigest, Identity, LastSequence, SignatureKeyPair};
     assert_eq!(
         left,
-        [Identity, SignatureKeyPair, LastSequence, FormerGroup],
-        "what belongs to the client"
+        [
+            Identity,
+            SignatureKeyPair,
+            LastSequence,
+            FormerGroup,
+            GroupDigest
+        ],
+        "what belongs to the client, and how far it was in the group"
     );
 }
 

@@ -94,6 +94,7 @@ impl From<Category> for CategoryView {
             name: category.name(),
             scope: match category.scope() {
                 Scope::Client => "client",
+                Scope::OnDemand => "on-demand",
                 Scope::Group => "group",
             },
         }

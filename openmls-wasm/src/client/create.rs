@@ -8,9 +8,10 @@ use openmls_traits::OpenMlsProvider;
 use super::{
     capabilities, delivery,
     extensions::{self, Extension},
+    groups,
     identity::{self, LoadedIdentity},
     provider::Provider,
-    settled, AppCapabilities, ClientError, GroupSettings, MlsClient, Result,
+    settled, summaries, AppCapabilities, ClientError, GroupSettings, MlsClient, Result,
 };
 
 /// How long the leaf of a group's creator lives: twelve weeks, as OpenMLS has it.
@@ -55,7 +56,7 @@ impl MlsClient {
         let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
         let group_id = match group_id {
             Some(group_id) => GroupId::from_slice(group_id),
-            None => GroupId::random(self.provider.rand()),
+            None => groups::new_id(&self.provider)?,
         };
         let settings = options.settings.as_ref().unwrap_or(&self.settings);
         let app = options.capabilities.as_ref().unwrap_or(&self.capabilities);
@@ -74,6 +75,7 @@ impl MlsClient {
             delivery::put_cursor(storage, group_id.as_slice(), 0)?;
             let policy = settings.past_epoch_policy();
             policy.put(storage, group_id.as_slice())?;
+            summaries::note(&self.provider, &group)?;
             Ok(group)
         });
         let group = settled(savepoint, created)?;

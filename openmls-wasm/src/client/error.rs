@@ -278,6 +278,7 @@ fn storage_code(error: &StorageError) -> &'static str {
         StorageError::UnsupportedFormat { .. } => "unsupported-format",
         StorageError::DamagedRecord { .. } | StorageError::Decode { .. } => "damaged-record",
         StorageError::DamagedGroup(_) => "damaged-group",
+        StorageError::NotLoaded(_) => "not-loaded",
         StorageError::HydrateConflict { .. } => "hydrate-conflict",
         StorageError::BatchUnconfirmed(_) => "batch-unconfirmed",
         StorageError::UnknownBatch(_) => "unknown-batch",

@@ -13,8 +13,8 @@ use tls_codec::DeserializeBytes as _;
 
 use super::{
     extensions::Extension, group_info, groups, identity::LoadedIdentity, inspection,
-    provider::Provider, AppCapabilities, ClientError, CredentialToValidate, GroupSettings, Member,
-    Result,
+    provider::Provider, summaries, AppCapabilities, ClientError, CredentialToValidate,
+    GroupSettings, Member, Result,
 };
 use crate::storage::{Category, GranularStorage, Record, StorageError};
 
@@ -111,6 +111,7 @@ impl ExternalCommit {
         let (message, _, _) = bundle.into_contents();
         let policy = settings.past_epoch_policy();
         policy.put(provider.storage(), group.group_id().as_slice())?;
+        summaries::note(&provider, &group)?;
         Ok(Self {
             provider,
             group,

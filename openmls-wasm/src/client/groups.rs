@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use tls_codec::VLBytes;
 
 use super::{
-    credential, own_leaf, proposals, provider::Provider, ClientError, Extension, GroupOptions,
-    GroupSettings, MlsClient, Result,
+    credential, own_leaf, proposals, provider::Provider, summaries, ClientError, Extension,
+    GroupOptions, GroupSettings, MlsClient, Result,
 };
 use crate::storage::{key, Category, Scope};
 
@@ -61,6 +61,13 @@ pub(super) fn load(provider: &Provider, group_id: &[u8]) -> Result<MlsGroup> {
         .ok_or_else(|| ClientError::GroupNotFound(group_id.to_vec()))
 }
 
+/// An id that no group has.
+pub(super) fn new_id(provider: &Provider) -> Result<GroupId> {
+    let group_id = GroupId::random(provider.rand());
+    provider.storage().note_new(group_id.as_slice())?;
+    Ok(group_id)
+}
+
 /// Makes room for joining a group again that this client was removed from. A group it is still in
 /// is not touched: joining that one fails.
 ///
@@ -76,7 +83,12 @@ pub(super) fn prepare_to_join(provider: &Provider, group_id: &[u8], welcome: u64
         return Err(ClientError::StaleWelcome { welcome, known });
     }
     match stored {
-        Some(group) if !group.is_active() => forget(provider, &group, group.epoch().as_u64(), None),
+        Some(group) if !group.is_active() => {
+            let summary = summaries::get(storage, group_id)?;
+            forget(provider, &group, group.epoch().as_u64(), None)?;
+            // Its name is that of the group that is joined.
+            summary.map_or(Ok(()), |summary| summary.put(storage))
+        }
         _ => Ok(()),
     }
 }
@@ -100,16 +112,21 @@ pub(super) fn forget(
     Ok(storage.put(Category::FormerGroup, &key, &epoch)?)
 }
 
-/// Deletes every record whose key begins with the group id. (Those of own signature keys go with the
-/// keys.)
+/// What is not deleted with a group, or on its own: the records of own signature keys go with the keys,
+/// early messages and a pending external commit may lead back into the group.
+const KEPT: [Category; 4] = [
+    Category::OwnSignatureKey,
+    Category::EarlyMessage,
+    Category::PendingExternalJoin,
+    Category::FormerGroup,
+];
+
+/// Deletes the records of a group.
 fn delete_records(provider: &Provider, group_id: &[u8]) -> Result<()> {
     let group = key::bytes_key(group_id);
     Category::ALL
         .iter()
-        .filter(|category| {
-            category.scope() == Scope::Group
-                && !matches!(category, Category::OwnSignatureKey | Category::EarlyMessage)
-        })
+        .filter(|category| category.scope() == Scope::Group && !KEPT.contains(category))
         .try_for_each(|category| provider.storage().delete_range(*category, &group))?;
     Ok(())
 }
@@ -151,6 +168,10 @@ impl MlsClient {
     }
 
     /// The ids of all groups, those this client was removed from included.
+    ///
+    /// # Errors
+    /// `storage` if not all groups are in memory: then list their
+    /// [summaries](Self::group_summaries).
     pub fn list_groups(&self) -> Result<Vec<Vec<u8>>> {
         let keys = self.storage().keys(Category::GroupState)?;
         Ok(keys

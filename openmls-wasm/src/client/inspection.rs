@@ -18,7 +18,7 @@ use super::{
     groups, incoming,
     incoming::Processed,
     provider::Provider,
-    welcome, Member, MlsClient, ProposalInfo, Result,
+    settled, welcome, Member, MlsClient, ProposalInfo, Result,
 };
 use crate::storage::{key, Category, GranularStorage, Scope};
 
@@ -58,7 +58,9 @@ impl MlsClient {
         let provider = scratch(self.storage())?;
         copy_group(self.storage(), &provider, &group_id)?;
         let mut group = groups::load(&provider, &group_id)?;
-        incoming::handle(&provider, &mut group, message, own.as_ref())
+        let savepoint = provider.storage().savepoint()?;
+        let handled = incoming::handle(&provider, &mut group, message, own.as_ref());
+        settled(savepoint, handled)
     }
 
     /// What a Welcome (an MLSMessage) leads to. Nothing changes: its key package stays.
@@ -73,7 +75,9 @@ impl MlsClient {
         let provider = scratch(self.storage())?;
         let copy = |group_id: &[u8]| copy_group(self.storage(), &provider, group_id);
         let settings = &self.settings;
-        let (staged, psks) = welcome::stage(&provider, settings, welcome, ratchet_tree, copy)?;
+        let savepoint = provider.storage().savepoint()?;
+        let staged = welcome::stage(&provider, settings, welcome, ratchet_tree, copy);
+        let (staged, psks) = settled(savepoint, staged)?;
         WelcomeInfo::of(&staged, &psks)
     }
 }
@@ -118,22 +122,25 @@ impl WelcomeInfo {
 }
 
 /// A store of its own with what belongs to the client, but for what no message is processed with.
-/// Values are shared, not copied, until the scratch store writes them.
+/// Values are shared, not copied, until the scratch store writes them. What is not in memory is not
+/// known there either.
 fn scratch(live: &GranularStorage) -> Result<Provider> {
     let provider = Provider::default();
     for category in Category::ALL {
-        if category.scope() == Scope::Client && *category != Category::Inbox {
-            provider
-                .storage()
-                .adopt(live.records_of(*category, None)?)?;
+        if category.scope() != Scope::Group && *category != Category::Inbox {
+            let records = live.loaded(*category)?;
+            provider.storage().adopt(records)?;
         }
     }
+    provider.storage().page_like(live)?;
     Ok(provider)
 }
 
 /// Adds the records of a group to a scratch store.
 fn copy_group(live: &GranularStorage, scratch: &Provider, group_id: &[u8]) -> Result<()> {
     let group = key::bytes_key(group_id);
+    live.note_use(group_id)?;
+    scratch.storage().note_new(group_id)?;
     Category::ALL
         .iter()
         .filter(|category| category.scope() == Scope::Group)

@@ -17,6 +17,7 @@
 //! | `own_leaf` | §7.2 | the own leaf of a group: a new credential or signature key, and its key pairs |
 //! | `requirements` | §12.1.7 | what new extensions require of the members |
 //! | `commits`, `staging` | §12.4 | add, remove, update, leave, commit proposals; merge or clear |
+//! | `summaries` | – | what lists show of groups that are not in memory |
 //! | `messages` | §6, §15 | encrypt |
 //! | `incoming` | §6, §12, §15 | process whatever comes in |
 //! | `changes` | §5.3.1, §12.4 | what a commit changes, and which credentials enter by it |
@@ -82,6 +83,7 @@ mod settings;
 mod signature_key;
 mod sorted;
 mod staging;
+mod summaries;
 mod welcome;
 mod welcome_delivery;
 
@@ -115,10 +117,11 @@ pub use own_leaf::LeafUpdate;
 pub use proposals::{PendingProposal, ProposalInfo, ProposalRequest, ProposalSender, PskUsage};
 pub use recovery::Reboot;
 pub use settings::{GroupSettings, WireFormatPolicy};
+pub use summaries::{GroupSummary, Role};
 pub use welcome::JoinOptions;
 pub use welcome_delivery::DeliveredWelcome;
 
-use crate::storage::{Batch, GranularStorage, Record, Savepoint};
+use crate::storage::{Batch, GranularStorage, Page, Record, Savepoint};
 use identity::LoadedIdentity;
 use provider::Provider;
 
@@ -215,6 +218,41 @@ impl MlsClient {
         self.load_identity()
     }
 
+    /// Takes in the stored records of the client itself. What else an operation needs it then asks for
+    /// with [`NotLoaded`](crate::StorageError::NotLoaded), and has changed nothing: bring the page
+    /// by [`hydrate_page`](Self::hydrate_page), and do the operation again. So opening costs the same
+    /// however many groups there are (G9).
+    ///
+    /// # Errors
+    /// Those of [`hydrate`](Self::hydrate); `malformed-key` for a record of another scope.
+    pub fn hydrate_client(&mut self, records: Vec<Record>) -> Result<()> {
+        self.storage().hydrate_client(records)?;
+        self.forget_live_state();
+        self.load_identity()
+    }
+
+    /// Takes in all stored records of a page: a group, or a category that is loaded when it is asked for.
+    ///
+    /// # Errors
+    /// Those of [`hydrate`](Self::hydrate), with `damaged-group` for records of a group that do not
+    /// belong together. That group cannot be used then; all others can.
+    pub fn hydrate_page(&mut self, page: Page, records: Vec<Record>) -> Result<()> {
+        Ok(self.storage().hydrate_page(page, records)?)
+    }
+
+    /// Lets go of the groups that were not used for longest, until the records of the others take no
+    /// more than `limit` bytes; what they are in use takes about as much again. They are loaded again
+    /// when they are asked for. A group with changes that are not confirmed stays, and the one that was
+    /// used last.
+    ///
+    /// Only after [`hydrate_client`](Self::hydrate_client); otherwise nothing happens.
+    pub fn release_groups(&mut self, limit: usize) -> Result<()> {
+        for group_id in self.storage().release_groups(limit)? {
+            self.groups.remove(&group_id);
+        }
+        Ok(())
+    }
+
     fn forget_live_state(&mut self) {
         self.groups.clear();
         self.identity = None;
@@ -240,7 +278,8 @@ impl MlsClient {
         let identity = in_group.as_ref().or(self.identity.as_ref());
         let identity = identity.ok_or(ClientError::NoIdentity)?;
         let savepoint = self.provider.storage().savepoint()?;
-        let value = settled(savepoint, operation(&self.provider, identity, &mut group))?;
+        let result = operation(&self.provider, identity, &mut group);
+        let value = settled(savepoint, noted(&self.provider, &group, result))?;
         self.keep_group(group);
         Ok(value)
     }
@@ -252,6 +291,7 @@ impl MlsClient {
     fn take_group(&mut self, group_id: &[u8]) -> Result<(MlsGroup, Option<LoadedIdentity>)> {
         self.load_identity()?;
         let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
+        self.provider.storage().note_use(group_id)?;
         let group = match self.groups.remove(group_id) {
             Some(group) => group,
             None => groups::load(&self.provider, group_id)?,
@@ -283,6 +323,13 @@ fn settled<T>(savepoint: Savepoint<'_>, result: Result<T>) -> Result<T> {
         Ok(value) => released(savepoint).map(|()| value),
         Err(error) => Err(undone(savepoint, error)),
     }
+}
+
+/// What an operation on a group came to, its summary brought up to date.
+fn noted<T>(provider: &Provider, group: &MlsGroup, result: Result<T>) -> Result<T> {
+    let value = result?;
+    summaries::note(provider, group)?;
+    Ok(value)
 }
 
 #[inline(never)]

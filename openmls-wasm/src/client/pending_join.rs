@@ -14,7 +14,7 @@ use super::{
     groups,
     outbox::{self, OutboxEntry},
     provider::Provider,
-    Result,
+    summaries, Result,
 };
 use crate::storage::{key, Category, GranularStorage, Scope, StorageError};
 
@@ -109,6 +109,7 @@ pub(super) fn discard(provider: &Provider, entry: &OutboxEntry) -> Result<bool> 
 /// savepoint.
 pub(super) fn accept(provider: &Provider, group_id: &[u8], join: &PendingJoin) -> Result<()> {
     let storage = provider.storage();
+    let summary = summaries::get(storage, group_id)?;
     if let Some(old) = stored(provider, group_id)? {
         let epoch = old.epoch().as_u64();
         groups::forget(provider, &old, epoch, Some(&join.signature_key))?;
@@ -118,6 +119,9 @@ pub(super) fn accept(provider: &Provider, group_id: &[u8], join: &PendingJoin) -
             .ok_or_else(|| StorageError::UnknownCategory(record.category.clone()))?;
         let value = Arc::new(Zeroizing::new(record.value.clone()));
         storage.put_encoded(category, &record.key, value)?;
+    }
+    if let Some(old) = summary {
+        summaries::rename(storage, group_id, &old.name)?;
     }
     storage.delete(Category::PendingExternalJoin, &key::bytes_key(group_id))?;
     early::forget_before(provider, group_id, join.epoch.saturating_add(1))?;

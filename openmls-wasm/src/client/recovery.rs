@@ -35,7 +35,7 @@ use super::{
     provider::Provider,
     settled,
     staging::{self, Plan},
-    AppCapabilities, ClientError, Extension, GroupSettings, MlsClient, Result,
+    summaries, AppCapabilities, ClientError, Extension, GroupSettings, MlsClient, Result,
 };
 use crate::storage::{Category, GranularStorage};
 
@@ -179,7 +179,7 @@ fn create(
     }
     let group_id = match &reboot.group_id {
         Some(group_id) => GroupId::from_slice(group_id),
-        None => GroupId::random(provider.rand()),
+        None => groups::new_id(provider)?,
     };
     let suite = ciphersuite(provider, identity, old, reboot.ciphersuite)?;
     let psks = proposals(provider, suite, &reboot.external_psks)?;
@@ -206,6 +206,7 @@ fn create(
     )?;
     let policy = settings.past_epoch_policy();
     policy.put(provider.storage(), group.group_id().as_slice())?;
+    summaries::note(provider, &group)?;
     let plan = Plan {
         adds: key_packages,
         others: psks,

@@ -6,8 +6,8 @@ use openmls_traits::OpenMlsProvider;
 use tls_codec::DeserializeBytes as _;
 
 use super::{
-    group_info, groups, key_package_state, provider::Provider, settled, ClientError, GroupSettings,
-    MlsClient, Result,
+    group_info, groups, key_package_state, provider::Provider, settled, summaries, ClientError,
+    GroupSettings, MlsClient, Result,
 };
 
 /// What a group is joined with.
@@ -80,6 +80,7 @@ pub(super) fn join(
     let group = staged.into_group(provider)?;
     let policy = settings.past_epoch_policy();
     policy.put(provider.storage(), group.group_id().as_slice())?;
+    summaries::note(provider, &group)?;
     Ok(group)
 }
 

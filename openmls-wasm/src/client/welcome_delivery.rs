@@ -91,8 +91,10 @@ impl MlsClient {
         let Some(mut arrival) = self.welcome_arrival(&delivered)? else {
             return Ok(None);
         };
-        if let Ok(info) = self.inspect_welcome(delivered.bytes, delivered.ratchet_tree) {
-            arrival.group_id = info.group_id;
+        match self.inspect_welcome(delivered.bytes, delivered.ratchet_tree) {
+            Ok(info) => arrival.group_id = info.group_id,
+            Err(error @ ClientError::Storage(_)) => return Err(error),
+            Err(_) => {}
         }
         let code = ClientError::CredentialRejected.code();
         self.give_up_welcome(&delivered, &arrival, code)

@@ -5,6 +5,8 @@
 pub enum Scope {
     /// Belongs to the client itself: loaded when the database is opened.
     Client,
+    /// Belongs to the client, and is loaded, all of the category, when something asks for it.
+    OnDemand,
     /// Belongs to one group: the first part of the key is the group id.
     Group,
 }
@@ -50,9 +52,9 @@ categories! {
     /// The signature key that was generated before its credential. Key: 0.
     GeneratedSignatureKey, "generated_signature_key", Client, Some(1);
     /// Key packages with their private keys. Key: key package reference.
-    KeyPackage, "key_package", Client, Some(1);
+    KeyPackage, "key_package", OnDemand, Some(1);
     /// What became of key packages, of other clients of the user too. Key: key package reference.
-    KeyPackageState, "key_package_state", Client, Some(1);
+    KeyPackageState, "key_package_state", OnDemand, Some(1);
     /// HPKE key pairs of own update proposals. Key: public key.
     EncryptionKeyPair, "encryption_key_pair", Client, Some(1);
     /// Pre-shared keys. Key: PSK type / its id.
@@ -64,9 +66,9 @@ categories! {
     /// The sequence last given to an inbox item or outbox entry. Key: 0.
     LastSequence, "last_sequence", Client, Some(1);
     /// The last epoch of a group that was left or deleted: older Welcomes to it are refused. Key: group.
-    FormerGroup, "former_group", Client, Some(1);
+    FormerGroup, "former_group", Group, Some(1);
     /// A group that an external commit makes, until the delivery service has answered. Key: group.
-    PendingExternalJoin, "pending_external_join", Client, Some(1);
+    PendingExternalJoin, "pending_external_join", Group, Some(1);
     /// The position up to which Welcomes have been processed. Key: 0.
     WelcomeCursor, "welcome_cursor", Client, Some(1);
 
@@ -80,6 +82,8 @@ categories! {
     OwnLeafNode, "own_leaf_node", Group, Some(2);
     /// Queued proposals with their references, in order. Key: group / position / reference.
     QueuedProposal, "queued_proposal", Group, Some(3);
+    /// What a list of groups shows of a group. Key: group.
+    GroupSummary, "group_summary", Group, Some(1);
     /// The sum of the checksums of all records of a group, for a missing or outdated one. Key: group.
     GroupDigest, "group_digest", Group, Some(1);
     /// The public ratchet tree (`TreeSync`), in parts. Key: group.

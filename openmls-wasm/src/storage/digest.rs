@@ -27,9 +27,17 @@ pub(super) struct Digest {
     sum: u64,
 }
 
+/// A group in memory.
+#[derive(Clone, Copy, Default)]
+struct Group {
+    digest: Digest,
+    /// What its records take, keys included.
+    bytes: usize,
+}
+
 /// The digests of all groups in memory, as their records are at this moment.
 #[derive(Default)]
-pub(super) struct Digests(BTreeMap<Box<str>, Digest>);
+pub(super) struct Digests(BTreeMap<Box<str>, Group>);
 
 impl Digests {
     /// A record has changed from `old` to `new`.
@@ -40,26 +48,46 @@ impl Digests {
         old: Option<&Value>,
         new: Option<&Value>,
     ) {
-        if !is_digested(category) {
+        if category.scope() != Scope::Group {
             return;
         }
-        let group = key::group_part(key);
-        let mut digest = self.0.get(group).copied().unwrap_or_default();
+        let name = key::group_part(key);
+        let mut group = self.0.get(name).copied().unwrap_or_default();
+        let Group { digest, bytes } = &mut group;
         if let Some(old) = old {
-            digest.records = digest.records.wrapping_sub(1);
-            digest.sum = digest.sum.wrapping_sub(codec::checksum_of(old));
+            *bytes = bytes.wrapping_sub(key.len() + old.len());
         }
         if let Some(new) = new {
-            digest.records = digest.records.wrapping_add(1);
-            digest.sum = digest.sum.wrapping_add(codec::checksum_of(new));
+            *bytes = bytes.wrapping_add(key.len() + new.len());
         }
-        if digest.records == 0 {
-            self.0.remove(group);
-        } else if let Some(known) = self.0.get_mut(group) {
-            *known = digest;
+        if is_digested(category) {
+            if let Some(old) = old {
+                digest.records = digest.records.wrapping_sub(1);
+                digest.sum = digest.sum.wrapping_sub(codec::checksum_of(old));
+            }
+            if let Some(new) = new {
+                digest.records = digest.records.wrapping_add(1);
+                digest.sum = digest.sum.wrapping_add(codec::checksum_of(new));
+            }
+        }
+        if group.bytes == 0 {
+            self.0.remove(name);
+        } else if let Some(known) = self.0.get_mut(name) {
+            *known = group;
         } else {
-            self.0.insert(group.into(), digest);
+            self.0.insert(name.into(), group);
         }
+    }
+
+    /// What the records of a group take, keys included.
+    pub(super) fn bytes(&self, group: &str) -> usize {
+        self.0.get(group).map_or(0, |group| group.bytes)
+    }
+
+    /// The digest of a group of which there are records.
+    fn get(&self, group: &str) -> Option<&Digest> {
+        let digest = self.0.get(group).map(|group| &group.digest);
+        digest.filter(|digest| digest.records > 0)
     }
 }
 
@@ -80,7 +108,7 @@ impl State {
     /// Brings the digests of these groups up to date.
     pub(super) fn write_digests(&mut self, groups: BTreeSet<Box<str>>) -> Result<(), StorageError> {
         for group in groups {
-            let digest = self.digests.0.get(&group);
+            let digest = self.digests.get(&group);
             let value = digest
                 .map(|digest| codec::encode(Category::GroupDigest, &group, digest, 32))
                 .transpose()?;
@@ -98,7 +126,7 @@ impl State {
             .get(Category::GroupDigest, group)
             .map(|value| codec::decode(Category::GroupDigest, group, value))
             .transpose()?;
-        if stored == self.digests.0.get(group).copied() {
+        if stored == self.digests.get(group).copied() {
             return Ok(());
         }
         Err(StorageError::DamagedGroup(group.into()))

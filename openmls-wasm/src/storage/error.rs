@@ -1,6 +1,6 @@
 //! What can go wrong in the store.
 
-use super::Category;
+use super::{Category, Page};
 
 /// An error of the store. None of them carries a value of a record; keys are ids or public keys.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +52,12 @@ pub enum StorageError {
     /// time than the others.
     #[error("the records of group {0} do not belong together: one is missing or out of date")]
     DamagedGroup(String),
+    /// That page is not in memory: load it, and do the operation again.
+    #[error("what is asked for is not in memory: load it and ask again")]
+    NotLoaded(Page),
+    /// Not all groups are in memory, and all were asked for.
+    #[error("not all groups are in memory: list their summaries")]
+    GroupsNotLoaded,
     /// A record to hydrate differs from what memory holds or has changed since: memory is newer.
     #[error("the record {key} of {} is already in memory and newer; nothing was hydrated", category.name())]
     HydrateConflict {

@@ -7,6 +7,7 @@ use serde::{de::DeserializeOwned, Serialize};
 use super::{
     codec,
     key::{self, KeyPart},
+    pages::Page,
     state::{Batch, Record, State, Value},
     Category, StorageError,
 };
@@ -113,15 +114,63 @@ impl GranularStorage {
         self.write_state()?.hydrate(records)
     }
 
+    /// Takes in the records of the client scope. Everything else is then loaded when it is asked for:
+    /// an operation fails with [`NotLoaded`](StorageError::NotLoaded) until
+    /// [`hydrate_page`](Self::hydrate_page) has brought what it needs.
+    ///
+    /// # Errors
+    /// Those of [`hydrate`](Self::hydrate).
+    pub fn hydrate_client(&self, records: Vec<Record>) -> Result<(), StorageError> {
+        self.write_state()?.hydrate_client(records)
+    }
+
+    /// Takes in all records that the database has of a page; none if it has none.
+    ///
+    /// # Errors
+    /// Those of [`hydrate`](Self::hydrate).
+    pub fn hydrate_page(&self, page: Page, records: Vec<Record>) -> Result<(), StorageError> {
+        self.write_state()?.hydrate_page(page, records)
+    }
+
+    /// Lets go of the groups that were not used for longest, until the others take no more than
+    /// `limit` bytes (of records; a group in use takes about as much again). A group with changes that
+    /// are not confirmed stays, and so does the one that was used last. Returns the ids of those that
+    /// went.
+    pub fn release_groups(&self, limit: usize) -> Result<Vec<Vec<u8>>, StorageError> {
+        let released = self.write_state()?.release_groups(limit);
+        Ok(released
+            .iter()
+            .filter_map(|group| key::parse_bytes_key(group))
+            .collect())
+    }
+
+    /// Notes that a group is used, if it is in memory.
+    pub(crate) fn note_use(&self, group_id: &[u8]) -> Result<(), StorageError> {
+        self.write_state()?.note_use(&key::bytes_key(group_id));
+        Ok(())
+    }
+
+    /// Notes that nothing is stored of a group: its id was made up at this moment.
+    pub(crate) fn note_new(&self, group_id: &[u8]) -> Result<(), StorageError> {
+        self.write_state()?.add_group(&key::bytes_key(group_id));
+        Ok(())
+    }
+
     /// Takes in records of another store of this process, for a scratch copy of it.
     pub(crate) fn adopt(&self, records: Vec<Record>) -> Result<(), StorageError> {
         self.write_state()?.adopt(records);
         Ok(())
     }
 
+    /// For a scratch copy of `live`: what is not in memory there is not known here either.
+    pub(crate) fn page_like(&self, live: &GranularStorage) -> Result<(), StorageError> {
+        self.write_state()?.page_like(&*live.read_state()?);
+        Ok(())
+    }
+
     /// Every record in memory, by category and key.
     pub fn records(&self) -> Result<Vec<Record>, StorageError> {
-        let of_category = |category: &Category| self.records_of(*category, None);
+        let of_category = |category: &Category| self.loaded(*category);
         let records: Vec<_> = Category::ALL
             .iter()
             .map(of_category)
@@ -176,7 +225,7 @@ impl GranularStorage {
         key: &str,
         content: &T,
     ) -> Result<(), StorageError> {
-        let mut state = self.write_state()?;
+        let mut state = self.writing(category, key)?;
         if category.has_parts() {
             return self.noted(state.set_parts(category, key, content));
         }
@@ -195,7 +244,7 @@ impl GranularStorage {
         value: Value,
     ) -> Result<(), StorageError> {
         let written = codec::check(category, key, &value)
-            .and_then(|()| self.write_state()?.set(category, key, Some(value)));
+            .and_then(|()| self.writing(category, key)?.set(category, key, Some(value)));
         self.noted(written)
     }
 
@@ -204,7 +253,7 @@ impl GranularStorage {
         category: Category,
         key: &str,
     ) -> Result<Option<T>, StorageError> {
-        let state = self.read_state()?;
+        let state = self.reading(category, key)?;
         if category.has_parts() {
             return self.noted(state.get_parts(category, key));
         }
@@ -216,11 +265,11 @@ impl GranularStorage {
     }
 
     pub(crate) fn contains(&self, category: Category, key: &str) -> Result<bool, StorageError> {
-        Ok(self.read_state()?.get(category, key).is_some())
+        Ok(self.reading(category, key)?.get(category, key).is_some())
     }
 
     pub(crate) fn delete(&self, category: Category, key: &str) -> Result<(), StorageError> {
-        let mut state = self.write_state()?;
+        let mut state = self.writing(category, key)?;
         let deleted = match category.has_parts() {
             true => state.delete_range(category, key),
             false => state.set(category, key, None),
@@ -235,7 +284,7 @@ impl GranularStorage {
         group: &str,
     ) -> Result<Vec<T>, StorageError> {
         let read = self
-            .read_state()?
+            .reading(category, group)?
             .range(category, group)
             .map(|(key, value)| codec::decode(category, key, value))
             .collect();
@@ -247,10 +296,37 @@ impl GranularStorage {
         &self,
         category: Category,
     ) -> Result<Vec<T>, StorageError> {
-        self.read_state()?
+        self.reading_all(category)?
             .all(category)
             .map(|(key, value)| codec::decode(category, key, value))
             .collect()
+    }
+
+    /// The records of a category that are in memory, whatever else there is in the database.
+    pub(crate) fn loaded(&self, category: Category) -> Result<Vec<Record>, StorageError> {
+        let state = self.read_state()?;
+        let records = state.all(category);
+        Ok(records
+            .map(|(key, value)| Record {
+                category,
+                key: key.into(),
+                value: value.clone(),
+            })
+            .collect())
+    }
+
+    /// Whether memory knows of the record of that key, or that there is none.
+    pub(crate) fn is_loaded(&self, category: Category, key: &str) -> Result<bool, StorageError> {
+        Ok(self.read_state()?.require(category, key).is_ok())
+    }
+
+    /// Reads a record that comes from outside, beside the store.
+    pub(crate) fn read<T: DeserializeOwned>(
+        category: Category,
+        record: &Record,
+    ) -> Result<T, StorageError> {
+        codec::check(category, &record.key, &record.value)?;
+        codec::decode(category, &record.key, &record.value)
     }
 
     /// The records of a category as they are: all of them, or those under `group`.
@@ -259,7 +335,10 @@ impl GranularStorage {
         category: Category,
         group: Option<&str>,
     ) -> Result<Vec<Record>, StorageError> {
-        let state = self.read_state()?;
+        let state = match group {
+            Some(group) => self.reading(category, group)?,
+            None => self.reading_all(category)?,
+        };
         let record = |(key, value): (&str, &Value)| Record {
             category,
             key: key.into(),
@@ -272,7 +351,7 @@ impl GranularStorage {
     }
 
     pub(crate) fn keys(&self, category: Category) -> Result<Vec<String>, StorageError> {
-        let state = self.read_state()?;
+        let state = self.reading_all(category)?;
         Ok(state.all(category).map(|(key, _)| key.into()).collect())
     }
 
@@ -281,7 +360,7 @@ impl GranularStorage {
         category: Category,
         group: &str,
     ) -> Result<Vec<String>, StorageError> {
-        let state = self.read_state()?;
+        let state = self.reading(category, group)?;
         Ok(state
             .range(category, group)
             .map(|(key, _)| key.into())
@@ -294,7 +373,7 @@ impl GranularStorage {
         category: Category,
         group: &str,
     ) -> Result<Vec<(String, usize)>, StorageError> {
-        let state = self.read_state()?;
+        let state = self.reading(category, group)?;
         Ok(state
             .range(category, group)
             .map(|(key, value)| (key.into(), value.len()))
@@ -302,7 +381,7 @@ impl GranularStorage {
     }
 
     pub(crate) fn delete_range(&self, category: Category, group: &str) -> Result<(), StorageError> {
-        let deleted = self.write_state()?.delete_range(category, group);
+        let deleted = self.writing(category, group)?.delete_range(category, group);
         self.noted(deleted)
     }
 
@@ -312,7 +391,7 @@ impl GranularStorage {
         category: Category,
         group: &str,
     ) -> Result<u64, StorageError> {
-        let state = self.read_state()?;
+        let state = self.reading(category, group)?;
         let last = state.range(category, group).next_back();
         Ok(last
             .and_then(|(key, _)| key::parse_integer_key(key.split('/').nth(1)?))
@@ -328,6 +407,34 @@ impl GranularStorage {
             failure.get_or_insert_with(|| error.clone());
         }
         result
+    }
+
+    /// The state, if the record of that key is in memory or does not exist.
+    pub(super) fn reading(
+        &self,
+        category: Category,
+        key: &str,
+    ) -> Result<RwLockReadGuard<'_, State>, StorageError> {
+        let state = self.read_state()?;
+        self.noted(state.require(category, key))?;
+        Ok(state)
+    }
+
+    fn reading_all(&self, category: Category) -> Result<RwLockReadGuard<'_, State>, StorageError> {
+        let state = self.read_state()?;
+        self.noted(state.require_all(category))?;
+        Ok(state)
+    }
+
+    /// Like [`reading`](Self::reading), to write.
+    pub(super) fn writing(
+        &self,
+        category: Category,
+        key: &str,
+    ) -> Result<RwLockWriteGuard<'_, State>, StorageError> {
+        let state = self.write_state()?;
+        self.noted(state.require(category, key))?;
+        Ok(state)
     }
 
     pub(super) fn read_state(&self) -> Result<RwLockReadGuard<'_, State>, StorageError> {

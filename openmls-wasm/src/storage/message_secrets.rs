@@ -33,7 +33,9 @@ impl GranularStorage {
         group: &str,
         secrets: &T,
     ) -> Result<(), StorageError> {
-        let written = self.write_state()?.set_message_secrets(group, secrets);
+        let written = self
+            .writing(CATEGORY, group)?
+            .set_message_secrets(group, secrets);
         self.noted(written)
     }
 
@@ -44,7 +46,7 @@ impl GranularStorage {
         epoch: u64,
     ) -> Result<(), StorageError> {
         let key = epoch_key(group, epoch);
-        let retained = self.write_state()?.retain_message_secrets(&key);
+        let retained = self.writing(CATEGORY, group)?.retain_message_secrets(&key);
         self.noted(retained)
     }
 
@@ -67,7 +69,7 @@ impl GranularStorage {
         leaves: &[M],
     ) -> Result<Option<Record>, StorageError> {
         let key = epoch_key(group, epoch);
-        let whole = self.read_state()?.get_whole(CATEGORY, &key);
+        let whole = self.reading(CATEGORY, group)?.get_whole(CATEGORY, &key);
         let Some(whole) = self.noted(whole)? else {
             return Ok(None);
         };
@@ -114,7 +116,7 @@ impl GranularStorage {
         &self,
         group: &str,
     ) -> Result<Option<T>, StorageError> {
-        let state = self.read_state()?;
+        let state = self.reading(CATEGORY, group)?;
         let read = state
             .last_epoch(group)
             .map_or(Ok(None), |key| state.get_parts(CATEGORY, &key));

@@ -13,6 +13,7 @@
 //! | `msgpack` | MessagePack for serde, thin |
 //! | `state` | records, dirty events, batches, savepoints: no MLS in it |
 //! | `parted` | values that are stored in parts |
+//! | [`Page`] | what of the database is in memory, and what leaves it |
 //! | `message_secrets` | the secrets of each epoch |
 //! | `digest` | whether the records of a group belong together |
 //! | [`granular`] | `GranularStorage`, the thread-safe face of `state` |
@@ -29,6 +30,7 @@ pub mod granular;
 pub mod key;
 mod message_secrets;
 mod msgpack;
+mod pages;
 mod parted;
 mod provider;
 mod state;
@@ -36,4 +38,5 @@ mod state;
 pub use category::{Category, Scope};
 pub use error::StorageError;
 pub use granular::{GranularStorage, Savepoint};
+pub use pages::Page;
 pub use state::{Batch, Record, StorageEvent, Value};

@@ -26,7 +26,9 @@ use super::{
     category::{Category, Scope},
     codec,
     digest::{self, Digests},
-    key, StorageError,
+    key,
+    pages::Pages,
+    StorageError,
 };
 
 /// The bytes of a record. Shared between memory and batches, zeroized when the last one drops it.
@@ -63,7 +65,7 @@ pub struct Batch {
     pub events: Vec<StorageEvent>,
 }
 
-type RecordId = (Category, Box<str>);
+pub(super) type RecordId = (Category, Box<str>);
 type PreImages = BTreeMap<RecordId, PreImage>;
 
 /// What the last confirmed batch holds for a key that changed since.
@@ -77,7 +79,7 @@ struct PreImage {
 }
 
 /// What a key looked like before the operation under way touched it.
-struct Before {
+pub(super) struct Before {
     value: Option<Value>,
     /// `None`: the key was not dirty.
     dirty: Option<PreImage>,
@@ -99,7 +101,9 @@ pub(super) struct State {
     dirty_events: PreImages,
     in_flight: Option<(u64, PreImages)>,
     last_sequence: u64,
-    savepoint: Option<BTreeMap<RecordId, Before>>,
+    pub(super) savepoint: Option<BTreeMap<RecordId, Before>>,
+    /// What of the database is in memory; `None`: all of it.
+    pub(super) pages: Option<Pages>,
     #[cfg(feature = "test-hooks")]
     pub(super) writes_until_failure: Option<u64>,
 }
@@ -205,8 +209,14 @@ impl State {
         self.put(category, key, value);
     }
 
+    /// The keys of all changes that no confirmed batch holds.
+    pub(super) fn unconfirmed(&self) -> impl Iterator<Item = &RecordId> {
+        let in_flight = self.in_flight.iter().flat_map(|(_, keys)| keys.keys());
+        self.dirty_events.keys().chain(in_flight)
+    }
+
     /// Every way in which a record changes leads through here.
-    fn put(&mut self, category: Category, key: &str, value: Option<Value>) {
+    pub(super) fn put(&mut self, category: Category, key: &str, value: Option<Value>) {
         let records = &mut self.records.0[category.index()];
         let new = value.clone();
         let old = match value {

@@ -122,6 +122,16 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
                     .collect(),
             )
         }
+        Category::GroupDigest => {
+            let known = view.groups.keys().chain(view.former.keys());
+            let joining = view.outbox.iter().filter(|held| held.joins.is_some());
+            Must::Be(
+                known
+                    .chain(joining.map(|held| &held.group))
+                    .map(key)
+                    .collect(),
+            )
+        }
         Category::PendingExternalJoin => {
             let joining = view.outbox.iter().filter(|held| held.joins.is_some());
             Must::Be(joining.map(|held| key(&held.group)).collect())
@@ -160,7 +170,7 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
             Must::Be(epochs.collect())
         }
         Category::JoinConfig
-        | Category::GroupDigest
+        | Category::GroupSummary
         | Category::PastEpochPolicy
         | Category::Tree
         | Category::InterimTranscriptHash

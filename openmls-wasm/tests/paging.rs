@@ -1,0 +1,450 @@
+//! A client that has in memory what it uses, and no more: it works as one that has everything.
+
+mod common;
+
+use common::{code, pair, Database, Device};
+use openmls_wasm::{
+    client::{ProcessedContent, Role},
+    storage::{key, Category, Page, Record, Scope},
+    ClientError, MlsClient, StorageError,
+};
+
+/// A client over a database, with nothing in memory that is not asked for.
+struct Paged {
+    client: MlsClient,
+    database: Database,
+    /// The pages that were loaded, in order.
+    loaded: Vec<Page>,
+}
+
+fn of_page(record: &Record, page: &Page) -> bool {
+    match page {
+        Page::Group(group) => {
+            record.category.scope() == Scope::Group
+                && record.key.split('/').next() == Some(group.as_str())
+        }
+        Page::Category(category) => record.category == *category,
+    }
+}
+
+impl Paged {
+    fn open(database: &Database) -> Self {
+        let mut client = MlsClient::new();
+        let mut records = database.records();
+        records.retain(|record| record.category.scope() == Scope::Client);
+        client.hydrate_client(records).unwrap();
+        Self {
+            client,
+            database: database.clone(),
+            loaded: vec![],
+        }
+    }
+
+    /// What the write-behind loop does: an operation that misses a page is done again with it.
+    fn run<T>(
+        &mut self,
+        mut operation: impl FnMut(&mut MlsClient) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        loop {
+            let before = Database::of(&self.client);
+            let dirty = self.client.storage().is_dirty().unwrap();
+            match operation(&mut self.client) {
+                Err(ClientError::Storage(StorageError::NotLoaded(page))) => {
+                    assert!(Database::of(&self.client) == before, "it changed nothing");
+                    assert_eq!(self.client.storage().is_dirty().unwrap(), dirty);
+                    self.load(page)?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn load(&mut self, page: Page) -> Result<(), ClientError> {
+        assert!(!self.loaded.contains(&page), "loaded once: {page:?}");
+        let mut records = self.database.records();
+        records.retain(|record| of_page(record, &page));
+        self.client.hydrate_page(page.clone(), records)?;
+        self.loaded.push(page);
+        Ok(())
+    }
+
+    fn save(&mut self) {
+        if let Some(batch) = self.client.drain_storage_events().unwrap() {
+            self.database.write(&batch);
+            self.client.confirm_batch(batch.sequence).unwrap();
+        }
+    }
+
+    /// Lets go of all that may go.
+    fn release(&mut self) {
+        self.client.release_groups(0).unwrap();
+        self.loaded.retain(|page| matches!(page, Page::Category(_)));
+        let kept = self.groups_in_memory();
+        self.loaded.extend(kept.into_iter().map(Page::Group));
+    }
+
+    fn groups_in_memory(&self) -> Vec<String> {
+        let records = self.client.storage().records().unwrap();
+        let of_groups = records
+            .iter()
+            .filter(|record| record.category == Category::GroupState);
+        of_groups.map(|record| record.key.clone()).collect()
+    }
+}
+
+fn text(client: &mut Paged, message: &[u8]) -> Vec<u8> {
+    let processed = client.run(|client| client.process_message(message));
+    match processed.unwrap().content {
+        ProcessedContent::Message { plaintext, .. } => plaintext,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Alice with some groups that Bob is in too.
+fn with_groups(count: usize) -> (Device, Device, Vec<Vec<u8>>) {
+    let (mut alice, mut bob) = (Device::new("alice"), Device::new("bob"));
+    let groups = (0..count)
+        .map(|_| {
+            let packages = bob.client.generate_key_packages(1).unwrap();
+            let group = alice.client.create_group(None).unwrap();
+            let commit = alice.client.add_members(&group, &packages, None).unwrap();
+            alice.client.merge_pending_commit(&group).unwrap();
+            bob.client.join_group(&commit.welcome.unwrap()).unwrap();
+            group
+        })
+        .collect();
+    alice.save();
+    bob.save();
+    (alice, bob, groups)
+}
+
+#[test]
+fn only_what_is_used_is_in_memory() {
+    let (alice, mut bob, groups) = with_groups(5);
+    let mut paged = Paged::open(&alice.database);
+    assert!(paged.client.identity().unwrap().is_some());
+    assert!(paged.groups_in_memory().is_empty());
+    let not_loaded = paged.client.encrypt_message(&groups[2], b"hello");
+    assert_eq!(code(not_loaded), "not-loaded");
+    let message = paged
+        .run(|client| client.encrypt_message(&groups[2], b"hello"))
+        .unwrap();
+    assert_eq!(paged.groups_in_memory(), [key::bytes_key(&groups[2])]);
+    assert_eq!(paged.loaded.len(), 1);
+    assert!(bob.client.process_message(&message).is_ok());
+    assert_eq!(code(paged.client.list_groups()), "storage");
+    // Key packages are there when one is asked about.
+    let packages = paged.run(|client| client.key_packages()).unwrap();
+    assert!(packages.is_empty());
+    assert_eq!(
+        paged.loaded[1..],
+        [
+            Page::Category(Category::KeyPackage),
+            Page::Category(Category::KeyPackageState)
+        ]
+    );
+    let missing = paged.run(|client| client.group_info(b"nobody's"));
+    assert_eq!(code(missing), "group-not-found");
+}
+
+#[test]
+fn a_group_that_is_stored_exists_in_memory_or_not() {
+    let (mut alice, mut bob, _, group) = pair();
+    alice.save();
+    bob.save();
+    let mut paged = Paged::open(&alice.database);
+    let created = paged.run(|client| client.create_group(Some(&group)));
+    assert_eq!(code(created), "group-exists");
+
+    // A Welcome into a group that this client is in: its id is known only when it is opened.
+    let package = alice.client.generate_key_packages(1).unwrap();
+    alice.save();
+    let mut carol = Device::new("carol");
+    carol.client.create_group(Some(&group)).unwrap();
+    let commit = carol.client.add_members(&group, &package, None).unwrap();
+    carol.client.merge_pending_commit(&group).unwrap();
+    carol.client.self_update(&group, None).unwrap();
+    let welcome = commit.welcome.unwrap();
+    let mut paged = Paged::open(&alice.database);
+    let before = Database::of(&alice.client);
+    for inspect in [true, false] {
+        let joined = paged.run(|client| match inspect {
+            true => client.inspect_welcome(&welcome, None).map(|_| ()),
+            false => client.join_group(&welcome).map(|_| ()),
+        });
+        assert_eq!(code(joined), "stale-welcome");
+    }
+    paged.save();
+    assert!(paged.database == before, "the key package is still there");
+    assert!(paged.loaded.contains(&Page::Group(key::bytes_key(&group))));
+    // One that does not exist is created without a look into the database.
+    let loaded = paged.loaded.len();
+    paged.run(|client| client.create_group(None)).unwrap();
+    assert_eq!(paged.loaded.len(), loaded);
+}
+
+#[test]
+fn a_conversation_in_which_every_group_leaves_memory_at_once() {
+    let (alice, mut bob, groups) = with_groups(4);
+    let mut alice = Paged::open(&alice.database);
+    let mut reader = Paged::open(&bob.database);
+    drop(std::mem::take(&mut bob.client));
+    for round in 0..60 {
+        let group = &groups[round % groups.len()];
+        let sent = format!("message {round}");
+        let message = alice
+            .run(|client| client.encrypt_message(group, sent.as_bytes()))
+            .unwrap();
+        if round % 3 == 0 {
+            // What is not stored yet stays, whatever the limit.
+            let in_memory = alice.groups_in_memory();
+            alice.release();
+            assert!(alice.groups_in_memory().contains(&key::bytes_key(group)));
+            assert!(in_memory.len() >= alice.groups_in_memory().len());
+        }
+        alice.save();
+        alice.release();
+        assert!(alice.groups_in_memory().len() <= 1);
+        assert_eq!(text(&mut reader, &message), sent.as_bytes());
+        let again = reader.run(|client| client.process_message(&message));
+        assert_eq!(code(again), "duplicate-message");
+        if round % 7 == 0 {
+            let commit = reader
+                .run(|client| client.self_update(group, None))
+                .unwrap();
+            reader.save();
+            reader.release();
+            reader
+                .run(|client| client.merge_pending_commit(group))
+                .unwrap();
+            let commit = commit.bytes.unwrap();
+            alice.run(|client| client.process_message(&commit)).unwrap();
+        }
+        reader.save();
+        reader.release();
+        let back = reader
+            .run(|client| client.encrypt_message(group, sent.as_bytes()))
+            .unwrap();
+        assert_eq!(text(&mut alice, &back), sent.as_bytes());
+    }
+    let (mut one, mut other) = (alice, reader);
+    for group in &groups {
+        let one = one.run(|client| client.group_info(group)).unwrap();
+        let other = other.run(|client| client.group_info(group)).unwrap();
+        assert_eq!(one.epoch_authenticator, other.epoch_authenticator);
+    }
+}
+
+#[test]
+fn the_limit_is_one_of_bytes() {
+    let (alice, _, groups) = with_groups(6);
+    let mut paged = Paged::open(&alice.database);
+    for group in &groups {
+        paged.run(|client| client.group_info(group)).unwrap();
+    }
+    let size = |paged: &Paged| {
+        let records = paged.client.storage().records().unwrap();
+        let of_groups = records
+            .iter()
+            .filter(|record| record.category.scope() == Scope::Group);
+        of_groups
+            .map(|record| record.key.len() + record.value.len())
+            .sum::<usize>()
+    };
+    let all = size(&paged);
+    paged.client.release_groups(all * 2).unwrap();
+    assert_eq!(paged.groups_in_memory().len(), 6);
+    // The first is used again: it is the second that has not been used for longest.
+    paged.run(|client| client.group_info(&groups[0])).unwrap();
+    paged.client.release_groups(all).unwrap();
+    let kept = paged.groups_in_memory();
+    assert!(kept.contains(&key::bytes_key(&groups[0])));
+    assert!(!kept.contains(&key::bytes_key(&groups[1])));
+    paged.client.release_groups(all / 2).unwrap();
+    assert!(size(&paged) <= all / 2);
+    assert!(paged.groups_in_memory().len() >= 2);
+}
+
+/// What a stranger, or a disk, can do to the records of one group.
+#[test]
+fn a_group_with_a_record_missing_or_out_of_date_is_reported_and_others_work() {
+    let (mut alice, mut bob, groups) = with_groups(3);
+    let group = key::bytes_key(&groups[1]);
+    // An older state of the same group, every record of it valid.
+    let older = alice.database.clone();
+    for _ in 0..2 {
+        let message = bob.client.encrypt_message(&groups[1], b"hello").unwrap();
+        alice.client.process_message(&message).unwrap();
+        alice
+            .client
+            .send_message(&groups[1], b"hello", None)
+            .unwrap();
+        let commit = alice.client.self_update(&groups[1], None).unwrap();
+        alice.client.merge_pending_commit(&groups[1]).unwrap();
+        bob.client.process_message(&commit.bytes.unwrap()).unwrap();
+    }
+    alice.save();
+    let present = alice.database.records();
+    let of_group = |record: &&Record| of_page(record, &Page::Group(group.clone()));
+    let victims: Vec<Record> = present.iter().filter(of_group).cloned().collect();
+    assert!(victims
+        .iter()
+        .any(|record| { record.category == Category::Tree && record.key.split('/').count() == 2 }));
+    let mut damages = 0;
+    let mut open = |records: Vec<Record>, what: &str| {
+        damages += 1;
+        let mut client = MlsClient::new();
+        let (own, rest): (Vec<_>, Vec<_>) = records
+            .into_iter()
+            .partition(|record| record.category.scope() == Scope::Client);
+        client.hydrate_client(own).unwrap();
+        for other in [&groups[0], &groups[2]] {
+            let page = Page::Group(key::bytes_key(other));
+            let records = rest.iter().filter(|record| of_page(record, &page));
+            client
+                .hydrate_page(page.clone(), records.cloned().collect())
+                .unwrap();
+        }
+        let page = Page::Group(group.clone());
+        let records = rest.iter().filter(|record| of_page(record, &page));
+        let error = client
+            .hydrate_page(page.clone(), records.cloned().collect())
+            .unwrap_err();
+        assert!(error.to_string().contains(&group), "{what}: {error}");
+        assert!(
+            matches!(error.code(), "damaged-group" | "damaged-record"),
+            "{what}: {error}"
+        );
+        // Nothing of it was taken in, and the others work.
+        assert_eq!(
+            code(client.encrypt_message(&groups[1], b"?")),
+            "not-loaded",
+            "{what}"
+        );
+        client.encrypt_message(&groups[0], b"!").unwrap();
+    };
+    for victim in &victims {
+        let is_victim =
+            |record: &Record| record.category == victim.category && record.key == victim.key;
+        let without: Vec<_> = present
+            .iter()
+            .filter(|it| !is_victim(it))
+            .cloned()
+            .collect();
+        open(without.clone(), &format!("without {victim:?}"));
+        // Put back to what it was.
+        let mut before = older.records().into_iter().filter(|it| is_victim(it));
+        if let Some(before) = before.next().filter(|before| before.value != victim.value) {
+            let mut changed = without.clone();
+            changed.push(before);
+            open(changed, &format!("older {victim:?}"));
+        }
+        // In the place of another of its kind.
+        let mut others = victims
+            .iter()
+            .filter(|it| it.category == victim.category && it.key != victim.key);
+        if let Some(other) = others.next() {
+            let mut swapped = without;
+            swapped.push(Record {
+                value: other.value.clone(),
+                ..victim.clone()
+            });
+            open(swapped, &format!("swapped {victim:?}"));
+        }
+    }
+    // A record that was deleted since.
+    for gone in older.records().iter().filter(|it| of_group(it)) {
+        let is_there = |it: &&Record| it.category == gone.category && it.key == gone.key;
+        if victims.iter().any(|it| is_there(&it)) {
+            continue;
+        }
+        let mut more = present.clone();
+        more.push(gone.clone());
+        open(more, &format!("back again {gone:?}"));
+    }
+    assert!(damages > 40, "{damages}");
+    // Undamaged, it opens.
+    let mut paged = Paged::open(&alice.database);
+    paged.run(|client| client.group_info(&groups[1])).unwrap();
+}
+
+#[test]
+fn groups_are_listed_without_being_loaded() {
+    let (mut alice, mut bob, groups) = with_groups(5);
+    alice
+        .client
+        .set_group_name(&groups[3], "friends".as_bytes())
+        .unwrap();
+    let removal = bob.client.group_info(&groups[4]).unwrap().members[0].leaf_index;
+    let commit = bob
+        .client
+        .remove_members(&groups[4], &[removal], None)
+        .unwrap();
+    alice
+        .client
+        .process_message(&commit.bytes.unwrap())
+        .unwrap();
+    alice.save();
+    let mut paged = Paged::open(&alice.database);
+    let mut stored = paged.database.records();
+    stored.retain(|record| record.category == Category::GroupSummary);
+    let all = paged.client.group_summaries(&stored, None, None).unwrap();
+    assert!(paged.groups_in_memory().is_empty());
+    let ids: Vec<_> = all.iter().map(|summary| &summary.group_id).collect();
+    let mut sorted: Vec<_> = groups.iter().collect();
+    sorted.sort();
+    assert_eq!(ids, sorted);
+    for summary in &all {
+        let info = alice.info(&summary.group_id);
+        assert_eq!(summary.epoch, info.epoch);
+        assert_eq!(summary.member_count as usize, info.members.len());
+        let (name, role) = match &summary.group_id {
+            id if *id == groups[3] => ("friends", Role::Member),
+            id if *id == groups[4] => ("", Role::FormerMember),
+            _ => ("", Role::Member),
+        };
+        assert_eq!(
+            (summary.name.as_slice(), summary.role),
+            (name.as_bytes(), role)
+        );
+    }
+    // A page, and what is in memory as it is now.
+    let (first, last) = (sorted[0].clone(), sorted[2].clone());
+    paged
+        .run(|client| client.set_group_name(&last, b"new"))
+        .unwrap();
+    let page = paged
+        .client
+        .group_summaries(&stored, Some(&first), Some(&last))
+        .unwrap();
+    assert_eq!(page.len(), 2);
+    assert_eq!(page[1].name, b"new");
+    paged.run(|client| client.delete_group(&last)).unwrap();
+    let page = paged.client.group_summaries(&stored, None, None).unwrap();
+    assert!(page.iter().all(|summary| summary.group_id != last));
+    let too_long = paged.run(|client| client.set_group_name(&first, &[0; 1025]));
+    assert_eq!(code(too_long), "invalid-argument");
+}
+
+#[test]
+fn a_page_holds_what_belongs_to_it_and_is_loaded_once() {
+    let (alice, _, groups) = with_groups(2);
+    let records = alice.database.records();
+    let mut client = MlsClient::new();
+    let refused = client.hydrate_client(records.clone());
+    assert_eq!(code(refused), "malformed-key");
+    let mut own = records.clone();
+    own.retain(|record| record.category.scope() == Scope::Client);
+    client.hydrate_client(own).unwrap();
+    let page = |group: &[u8]| Page::Group(key::bytes_key(group));
+    let mut both = records;
+    both.retain(|record| record.category.scope() == Scope::Group);
+    let refused = client.hydrate_page(page(&groups[0]), both.clone());
+    assert_eq!(code(refused), "malformed-key");
+    both.retain(|record| of_page(record, &page(&groups[0])));
+    client.hydrate_page(page(&groups[0]), both.clone()).unwrap();
+    client.encrypt_message(&groups[0], b"hello").unwrap();
+    // Memory is newer than the database now (G5).
+    let refused = client.hydrate_page(page(&groups[0]), both);
+    assert_eq!(code(refused), "hydrate-conflict");
+}

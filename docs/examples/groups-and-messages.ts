@@ -26,6 +26,12 @@ const ciphertext = await alice.encryptMessage(group, bytes('Hello Bob'));
 const processed = await bob.processMessage(ciphertext);
 if (processed.kind === 'message') console.log(text(processed.sender.identity), text(processed.plaintext)); // → groups-alice Hello Bob
 
+// A list of conversations reads a part of all groups, and loads none of them. The name is for this client only.
+await alice.setGroupName(group, bytes('Alice and Bob'));
+const { groups, next } = await alice.groupSummaries({ limit: 50 });
+for (const { name, memberCount, epoch, role } of groups) console.log(text(name), memberCount, epoch, role); // → Alice and Bob 2 1n member
+console.log(next); // → undefined
+
 // What the other members do not learn of: tell them first, by leaving.
 await bob.deleteGroup(group);
 console.log((await bob.listGroups()).length); // → 0

@@ -31,6 +31,7 @@ const settings: GroupSettings = {
   maximumForwardDistance: 12,
   outOfOrderTolerance: 3,
   maxPastEpochs: 0xffffffff,
+  maxPastEpochAge: 86_400,
   numberOfResumptionPsks: 7,
   useRatchetTreeExtension: false,
 };

@@ -1,6 +1,7 @@
 /** The calls that a write-behind loop has in hand, and what becomes of those it cannot serve. */
 
-import { CoreCryptoError, fromMlsError, isMlsError, messageOf } from './errors.js';
+import { CoreCryptoError, fromMlsError, isMlsError, messageOf, type MlsError } from './errors.js';
+import type { Page } from './mls-types.js';
 import { PersisterError } from './persister.js';
 
 /** A call whose operation has run, and whose result is not released yet. */
@@ -25,12 +26,21 @@ export interface Loss {
 /** Settles a call's promise with what its operation did. */
 export type Settle<T> = (resolve: (value: T) => void, reject: (error: CoreCryptoError) => void) => void;
 
+/** What became of an operation. */
+export interface Performed<T> {
+  /** How its promise is to be settled. */
+  readonly settle: Settle<T>;
+  /** Whether it was refused: by the engine, or by a check of its arguments. */
+  readonly refused: boolean;
+  /** What it needs in memory first; it has changed nothing. */
+  readonly missing?: Page;
+}
+
 /**
  * Runs a synchronous operation of the engine.
- * @returns how its promise is to be settled, and whether it was refused: by the engine, or by a check of its arguments.
- * @throws whatever else was thrown: a panic.
+ * @throws whatever else was thrown than a refusal: a panic.
  */
-export function perform<T>(operation: () => T): { readonly settle: Settle<T>; readonly refused: boolean } {
+export function perform<T>(operation: () => T): Performed<T> {
   try {
     const value = operation();
     return { settle: (resolve) => resolve(value), refused: false };
@@ -38,9 +48,44 @@ export function perform<T>(operation: () => T): { readonly settle: Settle<T>; re
     if (!isMlsError(error) && !(error instanceof CoreCryptoError)) {
       throw error;
     }
+    const missing = missingPage(error);
+    if (missing !== undefined) {
+      return { settle: (_, reject) => reject(unreadable(error)), refused: true, missing };
+    }
     const refusal = error instanceof CoreCryptoError ? error : fromMlsError(error);
     return { settle: (_, reject) => reject(refusal), refused: true };
   }
+}
+
+/** The page that an operation lacks. */
+function missingPage(error: Error & { readonly code: string; readonly group?: unknown; readonly category?: unknown }): Page | undefined {
+  if (error.code !== 'not-loaded') {
+    return undefined;
+  }
+  const { group, category } = error;
+  return typeof group === 'string' ? { group } : typeof category === 'string' ? { category } : undefined;
+}
+
+/** What a call rejects with that needs something which cannot be read. It has changed nothing. */
+export function unreadable(error: unknown): CoreCryptoError {
+  if (error instanceof CoreCryptoError) {
+    return error;
+  }
+  return isMlsError(error)
+    ? refusalToRead(error)
+    : new CoreCryptoError(
+        'storage-failed',
+        `the database could not be read (${messageOf(error)}); the call has had no effect, repeat it later`,
+        { cause: error },
+      );
+}
+
+/** A record that cannot be read is told by one code, as when opening; the text says what is wrong with it. */
+function refusalToRead(error: MlsError): CoreCryptoError {
+  const { code, message, category, key } = error;
+  return code === 'damaged-group' || key === undefined
+    ? fromMlsError(error)
+    : new CoreCryptoError('damaged-record', `${message}; all is left as it is`, { cause: error, category, key });
 }
 
 /** What a call rejects with whose engine was lost, or whose changes were rolled back. */

@@ -331,6 +331,17 @@ export const MLS_ERROR_CODES = [
    */
   'malformed-key',
   /**
+   * The records of a group do not belong together: one is missing, or is older or newer than the others. The message names
+   * the group (its id in hex). It has been left as it was; all other groups work.
+   * Next: tell the user; `deleteGroup` is refused too, so have this client added anew under another name.
+   */
+  'damaged-group',
+  /**
+   * What the call needs is not in memory.
+   * Next: nothing: `CoreCryptoClient` loads it and makes the call again. Users of `MlsClient` do the same.
+   */
+  'not-loaded',
+  /**
    * A stored record has a format that this version cannot read.
    * Next: as for `newer-format`.
    */
@@ -402,6 +413,10 @@ export class CoreCryptoError extends Error {
 /** An error of `MlsClient`: the call was refused and has changed nothing. */
 export interface MlsError extends Error {
   readonly code: CoreCryptoErrorCode;
+  /** Of a record that cannot be read: its category. */
+  readonly category?: string;
+  /** Of a record that cannot be read: its key. */
+  readonly key?: string;
 }
 
 /** Whether `error` is a refusal by `MlsClient`. Anything else it throws is a panic. */
@@ -411,7 +426,8 @@ export function isMlsError(error: unknown): error is MlsError {
 
 /** The same refusal as the package's own error class. */
 export function fromMlsError(error: MlsError): CoreCryptoError {
-  return new CoreCryptoError(error.code, error.message, { cause: error });
+  const { code, message, category, key } = error;
+  return new CoreCryptoError(code, message, { cause: error, category, key });
 }
 
 /** The text of anything that was thrown. */

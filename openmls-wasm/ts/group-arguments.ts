@@ -6,6 +6,7 @@ import type {
   Extension,
   ExternalJoin,
   GroupOptions,
+  GroupPageOptions,
   GroupSettings,
   JoinOptions,
   KeyPackageCapabilities,
@@ -88,6 +89,16 @@ export function joinOptions(name: string, value: JoinOptions): JoinOptions {
   return {
     settings: optional(value.settings, (it) => settings(`${name}.settings`, it)),
     ratchetTree: optionalBytes(`${name}.ratchetTree`, value.ratchetTree),
+  };
+}
+
+/** Which part of a list is wanted. */
+export function groupPage(name: string, value: GroupPageOptions): { readonly after: Uint8Array | undefined; readonly limit: number } {
+  object(name, value);
+  return {
+    after: optional(value.after, (it) => bytes(`${name}.after`, it)),
+    // A part of nothing would be followed by another, for ever.
+    limit: Math.max(1, optional(value.limit, (it) => integer(`${name}.limit`, it, 1000)) ?? 100),
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * Opening the database: its layout, and the checks before anything is changed in it (promise G6).
  *
- * Layout, version 1: one object store per category (keys: strings, values: `Uint8Array`), and two of our own.
+ * Layout, version 2: one object store per category (keys: strings, values: `Uint8Array`), and two of our own.
  *
  * | store      | key                       | value                                |
  * |------------|---------------------------|--------------------------------------|
@@ -15,9 +15,9 @@ import { PersisterError, type PersisterSchema } from './persister.js';
 
 /**
  * Version of the layout; IndexedDB itself refuses to open a database of a higher one. A category more or less is a new
- * version, with a step in `onupgradeneeded` from each version before it.
+ * version, with a step in `onupgradeneeded` from each version before it. (Version 1 was never released.)
  */
-export const DATABASE_VERSION = 1;
+export const DATABASE_VERSION = 2;
 export const META_STORE = 'meta';
 export const INCOMING_STORE = 'incoming';
 export const FORMAT_KEY = 'format';
@@ -45,6 +45,7 @@ export async function openDatabase(name: string, schema: PersisterSchema, ifMiss
 function openConnection(name: string, schema: PersisterSchema, ifMissing: IfMissing): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
     let missing = false;
+    let older: 'ours' | 'other' | undefined;
     let request: IDBOpenDBRequest;
     try {
       request = indexedDB.open(name, DATABASE_VERSION);
@@ -52,7 +53,12 @@ function openConnection(name: string, schema: PersisterSchema, ifMissing: IfMiss
       reject(unavailable(name, error));
       return;
     }
-    request.onupgradeneeded = () => {
+    request.onupgradeneeded = ({ oldVersion }) => {
+      if (oldVersion > 0) {
+        older = request.result.objectStoreNames.contains(META_STORE) ? 'ours' : 'other';
+        request.transaction?.abort();
+        return;
+      }
       if (ifMissing === 'fail') {
         missing = true;
         // Aborting the creation leaves no database behind.
@@ -72,13 +78,22 @@ function openConnection(name: string, schema: PersisterSchema, ifMissing: IfMiss
             `database "${name}" does not exist (any more): it was never created, or was deleted or evicted by the browser`,
           ),
         );
+      } else if (older === 'other') {
+        reject(notOurs(name, META_STORE));
+      } else if (older === 'ours') {
+        reject(
+          new CoreCryptoError(
+            'unsupported-format',
+            `database "${name}" was written by a version of openmls-wasm before the first release; it is left as it is`,
+          ),
+        );
       } else if (error?.name === 'VersionError') {
         reject(newerFormat(name, 'its layout is of a newer version'));
       } else {
         reject(unavailable(name, error));
       }
     };
-    // `onblocked` is left alone: version 1 has no older one whose connections could be in the way; opening then waits
+    // `onblocked` is left alone: no older version is opened, whose connections could be in the way; opening then waits
     // for a deletion that is under way, and goes on after it.
   });
 }
@@ -95,13 +110,17 @@ function createStores(database: IDBDatabase, transaction: IDBTransaction | null,
 function checkStores(database: IDBDatabase, schema: PersisterSchema): void {
   for (const store of [META_STORE, INCOMING_STORE, ...schema.categories.map((category) => category.name)]) {
     if (!database.objectStoreNames.contains(store)) {
-      throw new CoreCryptoError(
-        'damaged-record',
-        `database "${database.name}" has no object store "${store}"; it is not one of openmls-wasm and is left as it is`,
-        { category: store },
-      );
+      throw notOurs(database.name, store);
     }
   }
+}
+
+function notOurs(name: string, store: string): CoreCryptoError {
+  return new CoreCryptoError(
+    'damaged-record',
+    `database "${name}" has no object store "${store}"; it is not one of openmls-wasm and is left as it is`,
+    { category: store },
+  );
 }
 
 function readFormat(database: IDBDatabase): Promise<unknown> {

@@ -41,7 +41,8 @@ export class IndexedDbPersister implements Persister {
   }
 
   async claimWriter(accept: (records: StorageRecord[]) => void): Promise<DatabaseOrigin> {
-    const categories = this.#categories.map((category) => category.name);
+    const ofClient = this.#categories.filter((category) => category.scope === 'client');
+    const categories = ofClient.map((category) => category.name);
     let claimed = 0;
     let origin: DatabaseOrigin = 'restored';
     let refusal: { readonly error: unknown } | undefined;
@@ -77,6 +78,14 @@ export class IndexedDbPersister implements Persister {
   loadGroup(groupKey: string): Promise<StorageRecord[]> {
     // '0' is the character after '/', so this is the group's own key and all keys below it.
     return this.#loadRange('group', IDBKeyRange.bound(groupKey, `${groupKey}0`, false, true));
+  }
+
+  loadCategory(category: string): Promise<StorageRecord[]> {
+    return this.#load([category], undefined);
+  }
+
+  loadPart(category: string, after: string | undefined, limit: number): Promise<StorageRecord[]> {
+    return this.#load([category], after === undefined ? undefined : IDBKeyRange.lowerBound(after, true), limit);
   }
 
   async read(keys: readonly { readonly category: string; readonly key: string }[]): Promise<(Uint8Array | undefined)[]> {
@@ -189,15 +198,21 @@ export class IndexedDbPersister implements Persister {
     }
   }
 
-  async #loadRange(scope: Category['scope'] | undefined, range: IDBKeyRange | undefined): Promise<StorageRecord[]> {
+  #loadRange(scope: Category['scope'] | undefined, range: IDBKeyRange | undefined): Promise<StorageRecord[]> {
     const categories = this.#categories.filter((category) => scope === undefined || category.scope === scope);
+    return this.#load(
+      categories.map((category) => category.name),
+      range,
+    );
+  }
+
+  async #load(categories: string[], range: IDBKeyRange | undefined, limit?: number): Promise<StorageRecord[]> {
     if (categories.length === 0) {
       return [];
     }
-    const names = categories.map((category) => category.name);
     let found: QueuedLoad[] = [];
-    await this.#view(names, (transaction) => {
-      found = names.map((category) => queueLoad(transaction, category, range));
+    await this.#view(categories, (transaction) => {
+      found = categories.map((category) => queueLoad(transaction, category, range, limit));
     });
     return found.flatMap((loaded) => this.#records(loaded));
   }
@@ -233,9 +248,14 @@ interface QueuedLoad {
   readonly values: IDBRequest<unknown[]>;
 }
 
-function queueLoad(transaction: IDBTransaction, category: string, range: IDBKeyRange | undefined): QueuedLoad {
+function queueLoad(
+  transaction: IDBTransaction,
+  category: string,
+  range: IDBKeyRange | undefined,
+  limit?: number,
+): QueuedLoad {
   const store = transaction.objectStore(category);
-  return { category, keys: store.getAllKeys(range), values: store.getAll(range) };
+  return { category, keys: store.getAllKeys(range, limit), values: store.getAll(range, limit) };
 }
 
 /** The object stores that `items` are in, each once. */

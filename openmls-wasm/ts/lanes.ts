@@ -5,6 +5,8 @@
  * after the other, each as soon as its group is known, and then wait for those of their group only.
  */
 
+import { hexOf } from './hex.js';
+
 /** See the module's documentation. */
 export class Lanes {
   readonly #tails = new Map<string, Promise<void>>();
@@ -53,7 +55,7 @@ function settled(promise: Promise<unknown>): Promise<void> {
 
 /** The name of a group's lane. */
 export function laneOfGroup(groupId: Uint8Array): string {
-  return [...groupId].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return hexOf(groupId);
 }
 
 /** The lane of a framed MLSMessage. Bytes that are none are refused later; it does not matter in which lane. */

@@ -48,6 +48,11 @@ export interface CoreCryptoOptions {
   readonly validateCredential?: CredentialValidator | undefined;
   /** How many messages of epochs that were not reached yet are kept for a group, in 16 MiB at most. Default 1000. */
   readonly maxEarlyMessages?: number | undefined;
+  /**
+   * How much the groups in memory may take, in bytes of their records (in use they take about as much again); default
+   * 32 MiB. Groups that were not used for longest leave memory when it is more, and are loaded again when they are used.
+   */
+  readonly memoryLimit?: number | undefined;
   /** Where records are kept. Default: an `IndexedDbPersister` over `name`. */
   readonly persister?: Persister | undefined;
   /** How the writer's role is obtained. Default: an exclusive Web Lock per `name`. */

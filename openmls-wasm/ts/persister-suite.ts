@@ -111,6 +111,17 @@ export const persisterSuite: readonly PersisterTest[] = [
     );
   }),
 
+  test('load of a category and of a part of it', async (factory, database) => {
+    const persister = await writer(factory, database);
+    await write(persister, { 'tree/0c': [3], 'tree/0a': [1], 'tree/0b': [2], 'secrets/0b': [4] });
+    const keys = (records: readonly StorageRecord[]): string[] => records.map(({ category, key }) => `${category}/${key}`);
+    equal(shown(await persister.loadCategory('tree')), { 'tree/0a': [1], 'tree/0b': [2], 'tree/0c': [3] }, 'the category');
+    equal(keys(await persister.loadPart('tree', undefined, 2)), ['tree/0a', 'tree/0b'], 'the first part');
+    equal(keys(await persister.loadPart('tree', '0b', 2)), ['tree/0c'], 'the part behind a key');
+    equal(keys(await persister.loadPart('tree', '0a0', 9)), ['tree/0b', 'tree/0c'], 'behind a key that is not there');
+    equal(keys(await persister.loadPart('tree', '0c', 2)), [], 'behind the last');
+  }),
+
   test('read gives values in the order of the keys, undefined for none', async (factory, database) => {
     const persister = await writer(factory, database);
     await write(persister, { 'tree/0a': [1], 'secrets/0b': [2] });
@@ -137,6 +148,8 @@ export const persisterSuite: readonly PersisterTest[] = [
     await rejects(early.updateIncoming(1, entry('m')), 'writer-lost');
     await rejects(early.load(), 'writer-lost');
     await rejects(early.loadGroup('0a'), 'writer-lost');
+    await rejects(early.loadCategory('tree'), 'writer-lost');
+    await rejects(early.loadPart('tree', undefined, 1), 'writer-lost');
     await rejects(early.read([{ category: 'tree', key: '0a' }]), 'writer-lost');
     await expectRecords(late, { 'tree/0a': [1] });
     await write(late, { 'tree/0a': [3] });
@@ -158,7 +171,7 @@ export const persisterSuite: readonly PersisterTest[] = [
     equal(origins, ['created', 'restored'], 'what claiming tells');
   }),
 
-  test('claiming shows all records, and is taken back if they are not accepted', async (factory, database) => {
+  test('claiming shows the records of the client, and is taken back if they are not accepted', async (factory, database) => {
     const first = await writer(factory, database);
     await write(first, { 'identity/a': [1], 'tree/0a': [2] });
     const second = factory(database);
@@ -172,7 +185,7 @@ export const persisterSuite: readonly PersisterTest[] = [
       })
       .then(() => undefined, (error: unknown) => error);
     check(failure === refusal, 'claiming rejects with what was thrown');
-    equal(seen, { 'identity/a': [1], 'tree/0a': [2] }, 'the records shown');
+    equal(seen, { 'identity/a': [1] }, 'the records shown');
     await write(first, { 'tree/0a': [3] });
     second.close();
   }),

@@ -84,7 +84,7 @@ export interface Persister {
    * Becomes the writer: increments the fencing number in the database and keeps the new one (promise G4).
    * From then on every write of an earlier writer fails.
    *
-   * `accept` is called with all records, inside the same transaction. If it throws, the transaction is aborted, the
+   * `accept` is called with all records of the client scope, inside the same transaction. If it throws, the transaction is aborted, the
    * database is as it was, and the call rejects with what was thrown.
    *
    * @returns whether this is the first writer that the database has
@@ -92,15 +92,21 @@ export interface Persister {
   claimWriter(accept: (records: StorageRecord[]) => void): Promise<DatabaseOrigin>;
 
   /**
-   * All records of the client scope, or of the group scope; without a scope those of both. One consistent view.
+   * All records of a scope; without one, all there are. One consistent view.
    *
-   * Here and in the other two reads: of a persister that has become the writer, the view includes the fencing number. If
+   * Here and in the other reads: of a persister that has become the writer, the view includes the fencing number. If
    * that is no longer ours the error is `writer-lost`; so two reads that succeed see nothing but our own writes between.
    */
   load(scope?: Category['scope']): Promise<StorageRecord[]>;
 
   /** All records of one group: in every category of the group scope, those whose key begins with `groupKey`. */
   loadGroup(groupKey: string): Promise<StorageRecord[]>;
+
+  /** All records of one category. */
+  loadCategory(category: string): Promise<StorageRecord[]>;
+
+  /** Records of one category in the order of their keys: those behind the key `after`, and no more than `limit`. */
+  loadPart(category: string, after: string | undefined, limit: number): Promise<StorageRecord[]>;
 
   /** The value stored for each of `keys`, in their order; undefined where there is none. One consistent view. */
   read(keys: readonly { readonly category: string; readonly key: string }[]): Promise<(Uint8Array | undefined)[]>;

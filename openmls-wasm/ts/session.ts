@@ -16,6 +16,7 @@ import { unavailable } from './indexeddb-layout.js';
 import { IndexedDbPersister } from './indexeddb-persister.js';
 import type { CoreCryptoOptions } from './options.js';
 import type { StorageRecord } from './mls-types.js';
+import { DEFAULT_MEMORY_LIMIT, PageLoader } from './page-loader.js';
 import { PersisterError, type DatabaseOrigin, type IncomingEntry, type Persister } from './persister.js';
 import { DEFAULT_RETRY } from './retry.js';
 import { WriteBehind } from './write-behind.js';
@@ -34,7 +35,8 @@ export class Session {
   readonly ended: Promise<CoreCryptoError>;
   readonly #options: CoreCryptoOptions;
   readonly #host: EngineHost;
-  readonly #persister: Persister;
+  /** Read in it only: what is written goes through the loop. */
+  readonly persister: Persister;
   readonly #incoming: IncomingQueue;
   #state: ClientState = 'opening';
   #origin: DatabaseOrigin | undefined;
@@ -53,9 +55,9 @@ export class Session {
       this.#announceEnd = resolve;
     });
     this.#host = options.engine ?? makeHost(options.wasm);
-    this.#persister =
+    this.persister =
       options.persister ?? new IndexedDbPersister({ name: options.name, durability: options.durability });
-    this.#incoming = new IncomingQueue(this.#persister, this.events);
+    this.#incoming = new IncomingQueue(this.persister, this.events);
   }
 
   get state(): ClientState {
@@ -118,7 +120,7 @@ export class Session {
       connected.catch(() => undefined);
       await this.#takeLock();
       const engine = await connected;
-      this.#origin = await this.#persister.claimWriter((records) => this.#hydrate(engine, records));
+      this.#origin = await this.persister.claimWriter((records) => this.#hydrate(engine, records));
       const loop = this.#makeLoop(engine);
       await this.#incoming.process(run(loop), () => this.#opened(loop));
       // The loop may have failed in the very last step.
@@ -151,7 +153,7 @@ export class Session {
   #connect(): Promise<Engine> {
     this.#connected ??= this.#host.start().then(async (engine) => {
       try {
-        await this.#persister.connect({
+        await this.persister.connect({
           categories: engine.categories,
           format: engine.formatVersion,
           mustExist: this.#options.mustExist === true,
@@ -184,25 +186,27 @@ export class Session {
   #hydrate(engine: Engine, records: readonly StorageRecord[]): void {
     this.#configure(engine);
     try {
-      engine.client.hydrate(records);
+      engine.client.hydrateClient(records);
     } catch (error) {
       if (!isMlsError(error)) {
         throw error;
       }
-      const damaged = findRefused(engine, records, error);
       throw new CoreCryptoError(
         'damaged-record',
         `database "${this.#options.name}" cannot be read: ${error.message}; all is left as it is`,
-        { cause: error, category: damaged?.category, key: damaged?.key },
+        { cause: error, category: error.category, key: error.key },
       );
     }
   }
 
   #makeLoop(engine: Engine): WriteBehind {
+    const retry = { ...DEFAULT_RETRY, ...this.#options.retry };
+    const limit = check.optionalInteger('memoryLimit', this.#options.memoryLimit) ?? DEFAULT_MEMORY_LIMIT;
     const loop = new WriteBehind({
       engine,
-      persister: this.#persister,
-      retry: { ...DEFAULT_RETRY, ...this.#options.retry },
+      persister: this.persister,
+      pages: new PageLoader(this.persister, retry, limit),
+      retry,
       events: this.events,
       seal: this.#options.seal,
       restart: () => this.#restartedEngine(),
@@ -219,7 +223,7 @@ export class Session {
     const engine = await this.#host.start();
     try {
       // One transaction for everything: another writer must not come between two halves of what is hydrated.
-      this.#hydrate(engine, await this.#persister.load());
+      this.#hydrate(engine, await this.persister.load('client'));
       return engine;
     } catch (error) {
       engine.discard();
@@ -260,7 +264,7 @@ export class Session {
     this.#loop?.fail(this.#failure);
     // What is on its way into the durable queue still gets there: the client that opens next processes it.
     await this.#incoming.settled();
-    this.#persister.close();
+    this.persister.close();
     const lock = this.#lock;
     this.#lock = undefined;
     lock?.release();
@@ -313,17 +317,4 @@ export class Session {
       ? new CoreCryptoError('storage-failed', `cannot open database "${name}": ${error.message}`, { cause: error })
       : unavailable(name, error);
   }
-}
-
-/** The record for which hydrating was refused. It is all or nothing, so nothing is loaded yet. */
-function findRefused(engine: Engine, records: readonly StorageRecord[], refusal: Error): StorageRecord | undefined {
-  return records.find((record) => {
-    try {
-      engine.client.hydrate([record]);
-      return false;
-    } catch (error) {
-      // A record may be refused alone for want of another; the one we look for is refused for the same reason.
-      return messageOf(error) === refusal.message;
-    }
-  });
 }

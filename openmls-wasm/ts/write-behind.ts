@@ -23,11 +23,21 @@
  * absent by default, so that not even a microtask is spent on it.
  */
 
-import { lossError, perform, restartError, unknownOutcome, type Call, type DeferredCall, type Loss } from './calls.js';
+import {
+  lossError,
+  perform,
+  restartError,
+  unknownOutcome,
+  unreadable,
+  type Call,
+  type DeferredCall,
+  type Loss,
+} from './calls.js';
 import type { Engine } from './engine.js';
-import { CoreCryptoError, messageOf } from './errors.js';
+import { CoreCryptoError, isMlsError, messageOf } from './errors.js';
 import type { CoreCryptoEvents, Emitter } from './events.js';
-import type { MlsClientApi, StorageBatch, StorageEvent } from './mls-types.js';
+import type { MlsClientApi, Page, StorageBatch, StorageEvent } from './mls-types.js';
+import type { PageLoader } from './page-loader.js';
 import { FATAL_CODES, PersisterError, type Persister } from './persister.js';
 import { Backoff, countDurable, type RetryPolicy, type UncertainWrite } from './retry.js';
 
@@ -36,6 +46,7 @@ export interface WriteBehindOptions {
   /** Hydrated from what `persister` holds. */
   readonly engine: Engine;
   readonly persister: Persister;
+  readonly pages: PageLoader;
   readonly retry: RetryPolicy;
   readonly events: Emitter<CoreCryptoEvents>;
   /** Makes an engine anew, hydrated from what the persister holds now. */
@@ -56,6 +67,7 @@ export class WriteBehind {
   #uncertain: UncertainWrite[] = [];
   #pumping: Promise<void> | undefined;
   #restarting: Promise<void> | undefined;
+  #loading: Promise<void> | undefined;
   #loss: Loss = { code: 'engine-panicked', cause: undefined };
   #failed: CoreCryptoError | undefined;
   #ending = false;
@@ -77,7 +89,11 @@ export class WriteBehind {
       () => this.run(operation, incomingKey),
       (engine) => {
         try {
-          const { settle, refused } = perform(() => operation(engine.client));
+          const performed = perform(() => operation(engine.client));
+          if (performed.missing !== undefined) {
+            return this.#afterLoading(engine, performed.missing, () => this.run(operation, incomingKey));
+          }
+          const { settle, refused } = performed;
           // A refusal may rest on a change that is not durable yet, so it waits like a result. But what was refused has
           // not been processed: its entry stays in the queue.
           const doneKey = refused ? undefined : incomingKey;
@@ -101,7 +117,10 @@ export class WriteBehind {
       () => this.read(operation),
       (engine) => {
         try {
-          return new Promise<T>(perform(() => operation(engine.client)).settle);
+          const performed = perform(() => operation(engine.client));
+          return performed.missing === undefined
+            ? new Promise<T>(performed.settle)
+            : this.#afterLoading(engine, performed.missing, () => this.read(operation));
         } catch (error) {
           return this.#panicked(error);
         }
@@ -119,6 +138,7 @@ export class WriteBehind {
   endWaiting(): void {
     this.#ending = true;
     this.#backoff.wake();
+    this.#options.pages.endWaiting();
   }
 
   /** Flushes, then ends the engine. Never rejects: each call has its own outcome by then. */
@@ -126,6 +146,7 @@ export class WriteBehind {
     this.endWaiting();
     await this.flush().catch(() => undefined);
     await this.#restarting;
+    await this.#loading;
     await this.#pumping;
     this.#failed ??= new CoreCryptoError('closed', 'this client has been closed; open a new one');
     this.#discardEngine();
@@ -135,14 +156,57 @@ export class WriteBehind {
     if (this.#failed !== undefined) {
       return Promise.reject(this.#failed);
     }
-    if (this.#engine !== undefined) {
+    if (this.#engine !== undefined && this.#loading === undefined) {
       return now(this.#engine);
     }
     return new Promise<T>((resolve, reject) => {
-      this.#deferred.push({ start: () => again().then(resolve, reject), reject });
+      this.#deferred.push({ start: () => void again().then(resolve, reject), reject });
       // The restart that was under way may have failed: then this call tries again.
-      this.#restarting ??= this.#restart(this.#loss);
+      if (this.#engine === undefined) {
+        this.#restarting ??= this.#restart(this.#loss);
+      }
     });
+  }
+
+  /** Makes a call again when what it lacks is in memory; those after it wait, so that calls keep their order. */
+  #afterLoading<T>(engine: Engine, page: Page, again: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const loaded = this.#options.pages.load(engine, page, () => this.#engine === engine);
+      this.#loading = loaded.then(
+        () => this.#loaded(() => void again().then(resolve, reject)),
+        (error: unknown) => this.#loaded(() => void this.#notLoaded<T>(error).then(resolve, reject)),
+      );
+    });
+  }
+
+  #loaded(settle: () => void): void {
+    this.#loading = undefined;
+    settle();
+    this.#startDeferred();
+  }
+
+  /** Starts the calls that have waited, in order, until one of them has to wait itself. */
+  #startDeferred(): void {
+    while (this.#engine !== undefined && this.#loading === undefined) {
+      const call = this.#deferred.shift();
+      if (call === undefined) {
+        return;
+      }
+      call.start();
+    }
+  }
+
+  /** What a call comes to whose page cannot be had: the others go on, unless the database itself is gone. */
+  #notLoaded<T>(error: unknown): Promise<T> {
+    if (!isRefusal(error) && this.#engine !== undefined) {
+      return this.#panicked(error);
+    }
+    const reason = unreadable(error);
+    // A record that cannot be read is the end of its group only.
+    if (FATAL_CODES.has(reason.code) && reason.code !== 'damaged-record') {
+      this.fail(reason);
+    }
+    return Promise.reject(reason);
   }
 
   /** Whether nothing waits for the database, and nothing has to. */
@@ -193,7 +257,10 @@ export class WriteBehind {
   #written(engine: Engine, batch: StorageBatch | undefined, records: number): void {
     this.#uncertain = [];
     if (batch !== undefined && this.#engine === engine) {
-      this.#guard(() => engine.client.confirmBatch(batch.sequence));
+      this.#guard(() => {
+        engine.client.confirmBatch(batch.sequence);
+        this.#options.pages.trim(engine);
+      });
     }
     const calls = this.#inFlight;
     this.#inFlight = [];
@@ -370,11 +437,7 @@ export class WriteBehind {
     // Not before: what a listener of `rolled-back` calls must come after the calls that were made meanwhile.
     this.#engine = engine;
     this.#restarting = undefined;
-    const deferred = this.#deferred;
-    this.#deferred = [];
-    for (const call of deferred) {
-      call.start();
-    }
+    this.#startDeferred();
     this.#options.events.emit('engine-restarted', { reason: messageOf(loss.cause) });
   }
 
@@ -422,6 +485,7 @@ export class WriteBehind {
     this.#failed = error;
     this.#discardEngine();
     this.#backoff.wake();
+    this.#options.pages.wake();
     this.#rejectWaiting(error);
     const deferred = this.#deferred;
     this.#deferred = [];
@@ -430,4 +494,11 @@ export class WriteBehind {
     }
     this.#options.onFatal(error);
   }
+}
+
+/** Whether the engine or the database has refused something, in its own words: anything else thrown there is a panic. */
+function isRefusal(error: unknown): boolean {
+  return (
+    isMlsError(error) || error instanceof CoreCryptoError || error instanceof PersisterError || error instanceof DOMException
+  );
 }

@@ -5,11 +5,11 @@ use wasm_bindgen::prelude::*;
 
 use super::{
     convert::{
-        list_of_bytes, list_of_strings, list_to_js, records, sequence, thrown, to_js,
+        list_of_bytes, list_of_strings, list_to_js, page, records, sequence, thrown, to_js,
         to_js_with_null, JsResult,
     },
     requests,
-    view::{BatchView, CategoryView, GroupInfoView, OutboxView},
+    view::{BatchView, CategoryView, GroupInfoView, GroupSummaryView, OutboxView},
 };
 use crate::{
     client::{MlsClient, OutboxEntry},
@@ -93,6 +93,27 @@ impl JsMlsClient {
         self.0.storage().is_dirty().map_err(thrown)
     }
 
+    /// Takes in the stored records of the client scope; what else is needed is asked for by errors.
+    #[wasm_bindgen(js_name = hydrateClient)]
+    pub fn hydrate_client(&mut self, list: Array) -> JsResult<()> {
+        self.0.hydrate_client(records(&list)?).map_err(thrown)
+    }
+
+    /// Takes in all stored records of a page `{ group }` (in hex) or `{ category }`.
+    #[wasm_bindgen(js_name = hydratePage)]
+    pub fn hydrate_page(&mut self, which: JsValue, list: Array) -> JsResult<()> {
+        self.0
+            .hydrate_page(page(&which)?, records(&list)?)
+            .map_err(thrown)
+    }
+
+    /// Lets go of groups that were not used for long, until the others take no more than `limit` bytes.
+    #[wasm_bindgen(js_name = releaseGroups)]
+    pub fn release_groups(&mut self, limit: f64) -> JsResult<()> {
+        // A limit that is no number is none.
+        self.0.release_groups(limit as usize).map_err(thrown)
+    }
+
     /// Takes in stored records `{ category, key, value }[]`: all or nothing.
     pub fn hydrate(&mut self, list: Array) -> JsResult<()> {
         self.0.hydrate(records(&list)?).map_err(thrown)
@@ -114,6 +135,29 @@ impl JsMlsClient {
             .create_group_with(group_id.as_deref(), &options)
             .map(uint8)
             .map_err(thrown)
+    }
+
+    /// The summaries of groups: of those in memory as they are, of others as the records `stored` say.
+    #[wasm_bindgen(js_name = groupSummaries)]
+    pub fn group_summaries(
+        &self,
+        stored: Array,
+        after: Option<Vec<u8>>,
+        until: Option<Vec<u8>>,
+    ) -> JsResult<JsValue> {
+        let stored = records(&stored)?;
+        let summaries = self
+            .0
+            .group_summaries(&stored, after.as_deref(), until.as_deref())
+            .map_err(thrown)?;
+        let views: Vec<_> = summaries.iter().map(GroupSummaryView::from).collect();
+        to_js(&views)
+    }
+
+    /// Gives a group a name for lists, on this client only.
+    #[wasm_bindgen(js_name = setGroupName)]
+    pub fn set_group_name(&mut self, group_id: &[u8], name: &[u8]) -> JsResult<()> {
+        self.0.set_group_name(group_id, name).map_err(thrown)
     }
 
     /// The ids of all groups.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     client::ClientError,
-    storage::{Category, Record},
+    storage::{Category, Page, Record},
     StorageError,
 };
 
@@ -18,7 +18,35 @@ pub(super) type JsResult<T> = Result<T, JsValue>;
 /// An `MlsError`: a JavaScript `Error` with a `code`.
 pub(super) fn thrown(error: impl Into<ClientError>) -> JsValue {
     let error = error.into();
-    mls_error(error.code(), &error.to_string())
+    let thrown = mls_error(error.code(), &error.to_string());
+    let say = |name: &str, value: &str| {
+        let _ = Reflect::set(&thrown, &name.into(), &value.into());
+    };
+    match &error {
+        ClientError::Storage(StorageError::NotLoaded(Page::Group(group))) => say("group", group),
+        ClientError::Storage(StorageError::NotLoaded(Page::Category(category))) => {
+            say("category", category.name());
+        }
+        ClientError::Storage(storage) => {
+            if let Some((category, key)) = storage.record() {
+                say("category", category.name());
+                say("key", key);
+            }
+        }
+        _ => {}
+    }
+    thrown
+}
+
+/// Reads `{ group }` or `{ category }`.
+pub(super) fn page(value: &JsValue) -> JsResult<Page> {
+    if let Some(group) = property(value, "group").as_string() {
+        return Ok(Page::Group(group));
+    }
+    let category = property(value, "category").as_string().unwrap_or_default();
+    Category::from_name(&category)
+        .map(Page::Category)
+        .ok_or_else(|| thrown(StorageError::UnknownCategory(category)))
 }
 
 fn mls_error(code: &str, message: &str) -> JsValue {

@@ -1,6 +1,6 @@
 //! What comes in: inspect, accept, refuse.
 
-use js_sys::Uint8Array;
+use js_sys::{Array, Uint8Array};
 use serde::Serialize;
 use serde_bytes::Bytes;
 use wasm_bindgen::prelude::*;
@@ -8,8 +8,8 @@ use wasm_bindgen::prelude::*;
 use super::{
     client::{uint8, JsMlsClient},
     convert::{
-        bytes, optional_bytes, optional_epoch, optional_position, optional_string, thrown, to_js,
-        JsResult,
+        bytes, list_to_js, optional_bytes, optional_epoch, optional_position, optional_string,
+        thrown, to_js, JsResult,
     },
     inbox_view::{InboxView, ProcessedView, WelcomeInfoView},
     requests,
@@ -170,6 +170,13 @@ impl JsMlsClient {
         let kept = self.0.early_messages(group_id).map_err(thrown)?;
         let views: Vec<_> = kept.iter().map(EarlyMessageView::from).collect();
         to_js(&views)
+    }
+
+    /// The groups of which messages are kept.
+    #[wasm_bindgen(js_name = groupsWithEarlyMessages)]
+    pub fn groups_with_early_messages(&self) -> JsResult<Array> {
+        let groups = self.0.groups_with_early_messages().map_err(thrown)?;
+        Ok(list_to_js(groups))
     }
 
     /// The first message that is kept although its epoch has been reached, or the one behind the

@@ -5,7 +5,7 @@ use serde_bytes::Bytes;
 
 use super::{proposal_view::ExtensionView, settings::SettingsView};
 use crate::{
-    client::{GroupInfo, Member, OutboxEntry, OutboxKind, Party},
+    client::{GroupInfo, GroupSummary, Member, OutboxEntry, OutboxKind, Party, Role},
     storage::{Batch, Category, Scope, Value},
 };
 
@@ -179,6 +179,32 @@ impl<'a> From<&'a GroupInfo> for GroupInfoView<'a> {
             confirmation_tag: Bytes::new(&info.confirmation_tag),
             extensions: views(&info.extensions),
             settings: (&info.settings).into(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct GroupSummaryView<'a> {
+    group_id: &'a Bytes,
+    name: &'a Bytes,
+    epoch: u64,
+    member_count: u32,
+    role: &'static str,
+}
+
+impl<'a> From<&'a GroupSummary> for GroupSummaryView<'a> {
+    fn from(summary: &'a GroupSummary) -> Self {
+        Self {
+            group_id: Bytes::new(&summary.group_id),
+            name: Bytes::new(&summary.name),
+            epoch: summary.epoch,
+            member_count: summary.member_count,
+            role: match summary.role {
+                Role::Member => "member",
+                Role::FormerMember => "former-member",
+                Role::Unreadable => "unreadable",
+            },
         }
     }
 }

@@ -21,7 +21,7 @@ use super::{
     delivery::Delivered, inbox::InboxItem, incoming, outbox, provider::Provider,
     sorted::sorted_by_key, ClientError, MlsClient, Result,
 };
-use crate::storage::{key, Category};
+use crate::storage::{key, Category, GranularStorage};
 
 /// How messages of epochs that were not reached yet are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,23 @@ pub(super) fn digest(provider: &Provider, bytes: &[u8]) -> Result<String> {
 /// The message is not early any more; to be called inside a savepoint.
 pub(super) fn forget(provider: &Provider, header: &Header, bytes: &[u8]) -> Result<()> {
     let key = header.key(provider, bytes)?;
-    Ok(provider.storage().delete(Category::EarlyMessage, &key)?)
+    let storage = provider.storage();
+    if !storage.contains(Category::EarlyMessage, &key)? {
+        return Ok(());
+    }
+    storage.delete(Category::EarlyMessage, &key)?;
+    note_if_none(storage, &key::bytes_key(&header.group_id))
+}
+
+/// Whether there are messages of a group is known without the group being in memory.
+fn note_if_none(storage: &GranularStorage, group: &str) -> Result<()> {
+    if storage
+        .keys_in_range(Category::EarlyMessage, group)?
+        .is_empty()
+    {
+        storage.delete(Category::EarlyMessageGroup, group)?;
+    }
+    Ok(())
 }
 
 /// What was kept for an epoch before `epoch` will not be read any more; to be called inside a
@@ -117,21 +133,30 @@ pub(super) fn forget_before(provider: &Provider, group_id: &[u8], epoch: u64) ->
             storage.delete(Category::EarlyMessage, &key)?;
         }
     }
-    Ok(())
+    note_if_none(storage, &group)
 }
 
 /// No epoch of the group will be reached any more; to be called inside a savepoint.
 pub(super) fn forget_all(provider: &Provider, group_id: &[u8]) -> Result<()> {
     let group = key::bytes_key(group_id);
-    Ok(provider
-        .storage()
-        .delete_range(Category::EarlyMessage, &group)?)
+    let storage = provider.storage();
+    storage.delete_range(Category::EarlyMessage, &group)?;
+    note_if_none(storage, &group)
 }
 
 impl MlsClient {
     /// How messages are treated from now on whose epoch was not reached yet.
     pub fn set_early_message_settings(&mut self, settings: EarlyMessageSettings) {
         self.early_settings = settings;
+    }
+
+    /// The groups of which messages are kept.
+    pub fn groups_with_early_messages(&self) -> Result<Vec<Vec<u8>>> {
+        let keys = self.storage().keys(Category::EarlyMessageGroup)?;
+        Ok(keys
+            .iter()
+            .filter_map(|group| key::parse_bytes_key(group))
+            .collect())
     }
 
     /// The messages that are kept for a group, in the order in which they will be processed.
@@ -174,6 +199,8 @@ impl MlsClient {
             for key in &replaced {
                 storage.delete(Category::EarlyMessage, key)?;
             }
+            let group = key::bytes_key(&header.group_id);
+            storage.put(Category::EarlyMessageGroup, &group, &())?;
             Ok(storage.put(Category::EarlyMessage, &key, &message)?)
         })
     }

@@ -20,6 +20,8 @@ pub enum Role {
     Member,
     /// It was removed, or left.
     FormerMember,
+    /// Nobody knows: the stored summary cannot be read. The group itself may be whole.
+    Unreadable,
 }
 
 /// A group in a list.
@@ -40,6 +42,17 @@ pub struct GroupSummary {
 }
 
 impl GroupSummary {
+    /// What is known of a group whose summary cannot be read: one record keeps no other from the list.
+    fn unreadable(key: &str) -> Self {
+        Self {
+            group_id: key::parse_bytes_key(key).unwrap_or_default(),
+            name: vec![],
+            epoch: 0,
+            member_count: 0,
+            role: Role::Unreadable,
+        }
+    }
+
     pub(super) fn put(&self, storage: &GranularStorage) -> Result<()> {
         let key = key::bytes_key(&self.group_id);
         Ok(storage.put(Category::GroupSummary, &key, self)?)
@@ -91,9 +104,6 @@ impl MlsClient {
     /// The summaries of groups, in the order of their ids: of those in memory as they are now, of the
     /// others as `stored` says, which are records of the database. `after` and `until` bound the ids
     /// (the first excluded); without one there is no bound.
-    ///
-    /// # Errors
-    /// `damaged-record` for one of `stored` that cannot be read.
     pub fn group_summaries(
         &self,
         stored: &[Record],
@@ -109,7 +119,8 @@ impl MlsClient {
         let mut found: Vec<(String, GroupSummary)> = vec![];
         for record in stored {
             if !storage.is_loaded(Category::GroupSummary, &record.key)? {
-                let summary = GranularStorage::read(Category::GroupSummary, record)?;
+                let summary = GranularStorage::read(Category::GroupSummary, record);
+                let summary = summary.unwrap_or_else(|_| GroupSummary::unreadable(&record.key));
                 found.push((record.key.clone(), summary));
             }
         }

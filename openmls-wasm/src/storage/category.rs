@@ -69,6 +69,8 @@ categories! {
     FormerGroup, "former_group", Group, Some(1);
     /// A group that an external commit makes, until the delivery service has answered. Key: group.
     PendingExternalJoin, "pending_external_join", Group, Some(1);
+    /// A group of which messages are kept that came before their epoch. Key: group.
+    EarlyMessageGroup, "early_message_group", Client, Some(1);
     /// The position up to which Welcomes have been processed. Key: 0.
     WelcomeCursor, "welcome_cursor", Client, Some(1);
 

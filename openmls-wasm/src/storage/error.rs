@@ -83,3 +83,17 @@ pub enum StorageError {
     #[error("injected storage error")]
     Injected,
 }
+
+impl StorageError {
+    /// The record that it is about.
+    pub fn record(&self) -> Option<(Category, &str)> {
+        match self {
+            Self::Decode { category, key }
+            | Self::MalformedKey { category, key }
+            | Self::UnsupportedFormat { category, key, .. }
+            | Self::DamagedRecord { category, key }
+            | Self::HydrateConflict { category, key } => Some((*category, key)),
+            _ => None,
+        }
+    }
+}

@@ -136,6 +136,11 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
             let joining = view.outbox.iter().filter(|held| held.joins.is_some());
             Must::Be(joining.map(|held| key(&held.group)).collect())
         }
+        Category::EarlyMessageGroup => {
+            let groups = view.groups.iter();
+            let early = groups.filter(|(_, view)| !view.early.is_empty());
+            Must::Be(early.map(|(group, _)| key(group)).collect())
+        }
         Category::EarlyMessage => {
             let groups = view.groups.iter();
             let early = groups.map(|(group, view)| (key(group), view.early.len()));

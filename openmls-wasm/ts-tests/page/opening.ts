@@ -132,7 +132,7 @@ export const opening: Record<string, Scenario> = {
   'a database of a newer layout is refused': async () => {
     const name = freshName();
     await new Promise<void>((resolve) => {
-      const request = indexedDB.open(name, 2);
+      const request = indexedDB.open(name, 1000);
       request.onupgradeneeded = () => request.result.createObjectStore('later').put('something', 'key');
       request.onsuccess = () => {
         request.result.close();
@@ -140,6 +140,20 @@ export const opening: Record<string, Scenario> = {
       };
     });
     await refuses(name, 'newer-format');
+  },
+
+  'a database from before the first release is refused, and stays of its version': async () => {
+    const name = freshName();
+    await new Promise<void>((resolve) => {
+      const request = indexedDB.open(name, 1);
+      request.onupgradeneeded = () => request.result.createObjectStore('meta').put(1, 'format');
+      request.onsuccess = () => {
+        request.result.close();
+        resolve();
+      };
+    });
+    await refuses(name, 'unsupported-format');
+    equal((await indexedDB.databases()).find((info) => info.name === name)?.version, 1, 'the version');
   },
 
   'a database of a newer record format is refused': async () => {

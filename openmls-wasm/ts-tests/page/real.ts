@@ -275,6 +275,7 @@ export const real: Record<string, Scenario> = {
     const here = await room();
     await close(here);
     const all = Object.keys(await dump(here.names.bob)).filter((key) => !/^(meta|incoming)\//.test(key));
+    const atOpening = new Set(['identity', 'signature_key_pair', 'last_sequence', 'inbox', 'outbox', 'welcome_cursor']);
     for (const key of all) {
       const slash = key.indexOf('/');
       const [store, record] = [key.slice(0, slash), key.slice(slash + 1)];
@@ -282,10 +283,23 @@ export const real: Record<string, Scenario> = {
       await tamper(here.names.bob, store, (objects) => objects.put(value.subarray(0, value.length - 1).slice(), record));
       const before = await dump(here.names.bob);
       const client = new CoreCryptoClient({ name: here.names.bob });
-      const error = await client.open().then(() => undefined, (reason: unknown) => reason as Record<string, unknown>);
+      const used = atOpening.has(store) ? client.open() : client.open().then(() => useAll(client, here.groupId));
+      const error = await used.then(() => undefined, (reason: unknown) => reason as Record<string, unknown>);
       equal([error?.['code'], error?.['category'], error?.['key']], ['damaged-record', store, record], 'the error');
-      equal(await dump(here.names.bob), before, 'the database');
+      if (!atOpening.has(store)) {
+        // Everything else works: other groups, and listing this one.
+        equal((await client.groupSummaries()).groups.length, 1, 'the groups it knows of');
+        await client.encryptMessage(await client.createGroup(), utf8('x'));
+        await client.close();
+      }
+      const after = await dump(here.names.bob);
+      const changed = Object.keys(before).filter((name) => name !== 'meta/writer' && after[name] !== before[name]);
+      equal(changed, [], 'what changed');
       await tamper(here.names.bob, store, (objects) => objects.put(value, record));
+      for (const name of Object.keys(after).filter((name) => !(name in before))) {
+        const at = name.indexOf('/');
+        await tamper(here.names.bob, name.slice(0, at), (objects) => objects.delete(name.slice(at + 1)));
+      }
     }
     const bob = await person(here.names.bob);
     equal((await bob.listGroups()).length, 1, 'groups after mending');
@@ -334,4 +348,10 @@ async function withAnyWrite<T>(touch: (transaction: IDBTransaction) => void, bod
   } finally {
     IDBDatabase.prototype.transaction = realTransaction;
   }
+}
+
+/** What needs every record of a client that is not there at opening. */
+async function useAll(client: CoreCryptoClient, groupId: Uint8Array): Promise<void> {
+  await client.keyPackages();
+  await client.groupInfo(groupId);
 }

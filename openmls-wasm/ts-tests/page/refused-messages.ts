@@ -58,6 +58,8 @@ export const refusedMessages: Record<string, Refusal> = {
   'a message of an epoch that is over': [
     'past-epoch',
     async ({ alice, bob, group }) => {
+      const { settings } = await bob.groupInfo(group);
+      await bob.configureGroup(group, { ...settings, maxPastEpochs: 0 });
       const message = await alice.encryptMessage(group, utf8('x'));
       await bob.processMessage(some((await alice.selfUpdate(group)).bytes));
       return () => bob.processMessage(message);

@@ -1,5 +1,6 @@
 /** What all methods of `CoreCryptoClient` rest on: the session, and the ways a call runs. */
 
+import { unreadable } from '../calls.js';
 import { CoreCryptoError, type CoreCryptoErrorCode } from '../errors.js';
 import type { CoreCryptoEvents } from '../events.js';
 import { Guard, questionOfKeyPackages, receivingMessage, receivingWelcome, type ReceivingSteps, type Run, type Steps } from '../guard.js';
@@ -7,7 +8,7 @@ import type { ProcessEntry } from '../incoming-queue.js';
 import { laneOfGroup } from '../lanes.js';
 import type { InboxItem, MlsClientApi, OutboxEntry } from '../mls-types.js';
 import type { CoreCryptoOptions } from '../options.js';
-import type { DatabaseOrigin } from '../persister.js';
+import type { DatabaseOrigin, Persister } from '../persister.js';
 import { Session, type ClientState, type MakeEngineHost } from '../session.js';
 import type { WriteBehind } from '../write-behind.js';
 
@@ -84,6 +85,16 @@ export abstract class ClientBase {
   protected read<T>(operation: (client: MlsClientApi) => T): Promise<T> {
     const asking = this.#guard?.asking === true;
     return this.session.withLoop((loop) => loop.read(operation), asking);
+  }
+
+  /** Reads in the database itself, beside what is in memory. */
+  protected async readStored<T>(read: (persister: Persister) => Promise<T>): Promise<T> {
+    const asking = this.#guard?.asking === true;
+    try {
+      return await this.session.withLoop(() => read(this.session.persister), asking);
+    } catch (error) {
+      throw unreadable(error);
+    }
   }
 
   protected async send(operation: (client: MlsClientApi) => OutboxEntry): Promise<OutboxEntry> {
@@ -218,7 +229,7 @@ export abstract class ClientBase {
   /** What was held for an answer of the app when the client was closed or the page went away. */
   async #resumeEarly(guard: Guard): Promise<void> {
     try {
-      for (const groupId of await this.read((client) => client.listGroups())) {
+      for (const groupId of await this.read((client) => client.groupsWithEarlyMessages())) {
         void guard.lanes.run(() => laneOfGroup(groupId), () => this.#handInEarly(guard, groupId, this.#run));
       }
     } catch {

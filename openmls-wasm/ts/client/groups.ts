@@ -4,7 +4,8 @@ import * as check from '../arguments.js';
 import * as checkGroup from '../group-arguments.js';
 import { questionOfWelcome } from '../guard.js';
 import { KeyPackageMethods } from './key-packages.js';
-import type { GroupInfo, GroupOptions, JoinOptions } from '../mls-types.js';
+import { bytesOf, hexOf } from '../hex.js';
+import type { GroupInfo, GroupOptions, GroupPage, GroupPageOptions, JoinOptions } from '../mls-types.js';
 
 /** Groups: create, join, list, describe, delete (RFC 9420 §11). Part of `CoreCryptoClient`. */
 export abstract class GroupMethods extends KeyPackageMethods {
@@ -18,12 +19,44 @@ export abstract class GroupMethods extends KeyPackageMethods {
     );
   }
 
-  /** Ids of the groups in this database. In memory: does not wait for the database. */
-  listGroups(): Promise<Uint8Array[]> {
-    return this.read((client) => client.listGroups());
+  /** Ids of all groups in this database. For a list of conversations see {@link groupSummaries}. */
+  async listGroups(): Promise<Uint8Array[]> {
+    const ids: Uint8Array[] = [];
+    let after: Uint8Array | undefined;
+    do {
+      const { groups, next } = await this.groupSummaries({ after, limit: 1000 });
+      ids.push(...groups.map((group) => group.groupId));
+      after = next;
+    } while (after !== undefined);
+    return ids;
   }
 
-  /** What is known of a group. In memory: does not wait for the database. @throws `group-not-found` */
+  /**
+   * A part of the list of all groups, with what a list of conversations shows. No group is loaded for it: it costs the same
+   * whatever the groups hold. What has just changed is in it, saved or not.
+   */
+  async groupSummaries(options: GroupPageOptions = {}): Promise<GroupPage> {
+    const { after, limit } = checkGroup.groupPage('options', options);
+    const stored = await this.readStored((persister) =>
+      persister.loadPart('group_summary', after === undefined ? undefined : hexOf(after), limit),
+    );
+    // A part that is not full is the last, and what is not stored yet belongs to it.
+    const last = stored.length < limit ? undefined : stored.at(-1)?.key;
+    const until = last === undefined ? undefined : bytesOf(last);
+    const groups = await this.read((client) => client.groupSummaries(stored, after, until));
+    const next = groups.length > limit ? groups[limit - 1]?.groupId : until;
+    return { groups: groups.slice(0, limit), next };
+  }
+
+  /**
+   * Gives a group a name for {@link groupSummaries}: up to 1024 bytes, known to this client only.
+   * @throws `group-not-found`
+   */
+  setGroupName(groupId: Uint8Array, name: Uint8Array): Promise<void> {
+    return this.change((client) => client.setGroupName(check.bytes('groupId', groupId), check.bytes('name', name)));
+  }
+
+  /** What is known of a group. Does not wait for what is being saved. @throws `group-not-found`, `damaged-group` */
   groupInfo(groupId: Uint8Array): Promise<GroupInfo> {
     return this.read((client) => client.groupInfo(check.bytes('groupId', groupId)));
   }

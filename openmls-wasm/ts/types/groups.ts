@@ -3,6 +3,7 @@
 import type { Member } from './identity.js';
 import type { Extension } from './proposals.js';
 import type { GroupOptions, GroupSettings, JoinOptions } from './settings.js';
+import type { StorageRecord } from './storage.js';
 
 /** A group as this client sees it now. */
 export interface GroupInfo {
@@ -32,6 +33,39 @@ export interface GroupInfo {
   readonly settings: GroupSettings;
 }
 
+/** A group in a list of conversations. */
+export interface GroupSummary {
+  /** The group id (RFC 9420 §8.1). */
+  readonly groupId: Uint8Array;
+  /** What the app calls it, by `setGroupName`; empty if it does not. */
+  readonly name: Uint8Array;
+  /** The epoch (RFC 9420 §8.1). */
+  readonly epoch: bigint;
+  /** How many members it has, this client included. */
+  readonly memberCount: number;
+  /**
+   * What this client is in it: a former member was removed, or has left. `unreadable`: the record of the summary is damaged,
+   * and nothing else in it is known; the group itself may be whole.
+   */
+  readonly role: 'member' | 'former-member' | 'unreadable';
+}
+
+/** Which part of a list is wanted. */
+export interface GroupPageOptions {
+  /** Begin behind the group with this id: the last of the page before. Default: at the first. */
+  readonly after?: Uint8Array | undefined;
+  /** How many groups at most; default 100, at most 1000. */
+  readonly limit?: number | undefined;
+}
+
+/** A part of a list. */
+export interface GroupPage {
+  /** The groups, in the order of their ids. */
+  readonly groups: readonly GroupSummary[];
+  /** What `after` is to be for the next part; undefined if this is the last. */
+  readonly next: Uint8Array | undefined;
+}
+
 /**
  * What `MlsClient` offers for groups.
  * @internal
@@ -39,6 +73,8 @@ export interface GroupInfo {
 export interface GroupApi {
   createGroup(groupId?: Uint8Array, options?: GroupOptions): Uint8Array;
   listGroups(): Uint8Array[];
+  groupSummaries(stored: readonly StorageRecord[], after?: Uint8Array, until?: Uint8Array): GroupSummary[];
+  setGroupName(groupId: Uint8Array, name: Uint8Array): void;
   groupInfo(groupId: Uint8Array): GroupInfo;
   deleteGroup(groupId: Uint8Array): void;
   joinGroup(welcome: Uint8Array, options?: JoinOptions): Uint8Array;

@@ -57,6 +57,7 @@ export interface ReceivingApi {
   takeEarlyItems(): InboxItem[];
   earlyMessages(groupId: Uint8Array): EarlyMessage[];
   /** The first message that is kept although its epoch has been reached, or the one behind the message `after`. */
+  groupsWithEarlyMessages(): Uint8Array[];
   nextEarlyMessage(groupId: Uint8Array, after?: Uint8Array): EarlyMessage | undefined;
   setEarlyMessageSettings(maxPerGroup: number | undefined, holdHandshakes: boolean): void;
   inbox(): InboxItem[];

@@ -28,8 +28,22 @@ export interface StorageBatch {
   readonly events: readonly StorageEvent[];
 }
 
-/** Which records a category holds: those of the client itself, or those of groups (keys begin with the group id). */
-export type CategoryScope = 'client' | 'group';
+/**
+ * Which records a category holds: those of the client itself, loaded when it opens (`client`) or, all of the category, when
+ * something asks for them (`on-demand`); or those of groups, whose keys begin with the group id (`group`).
+ */
+export type CategoryScope = 'client' | 'on-demand' | 'group';
+
+/** Records that are loaded together: those of a group (its id in hex, as in their keys), or all of a category. */
+export type Page =
+  | {
+      /** The group id in hex. */
+      readonly group: string;
+    }
+  | {
+      /** The category. */
+      readonly category: string;
+    };
 
 /** A kind of record; it has an object store of the same name. */
 export interface Category {
@@ -52,4 +66,9 @@ export interface StorageApi {
   hasUnconfirmed(): boolean;
   isDirty(): boolean;
   hydrate(records: readonly StorageRecord[]): void;
+  /** The records of the client scope. What else is needed an operation then asks for: it throws `not-loaded`. */
+  hydrateClient(records: readonly StorageRecord[]): void;
+  hydratePage(page: Page, records: readonly StorageRecord[]): void;
+  /** @param limit of all that groups take, in bytes */
+  releaseGroups(limit: number): void;
 }

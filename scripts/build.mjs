@@ -1,7 +1,7 @@
 // npm run build: the wasm, the npm package around it, the chat app and the delivery service.
 // Each step is skipped when what it reads has not changed.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { frontendDir, packageDir, root, targetDir } from './lib/paths.mjs'
 import { mustRun, packageCommand } from './lib/run.mjs'
@@ -48,6 +48,7 @@ export async function buildWasm(flavour, tools) {
     files: [
       thisScript, wrapGlue, glueTypes, join(root, 'Cargo.toml'), join(root, 'Cargo.lock'), join(packageDir, 'Cargo.toml'),
       join(root, 'node_modules', 'binaryen', 'package.json'),
+      ...['order.mjs', 'snip.mjs', 'wasm-file.mjs'].map((name) => join(dirname(thisScript), 'lib', name)),
     ],
     folders: [join(packageDir, 'src')],
     text: [await mustRun('rustc', ['-vV'], { quiet: true }), process.env.RUSTFLAGS ?? ''],

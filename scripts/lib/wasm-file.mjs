@@ -51,17 +51,6 @@ export function functionBodies(bytes) {
   return bodies
 }
 
-/** @returns {number[]} of every function of the code section, the index of its type */
-export function functionTypes(bytes) {
-  const types = []
-  let [count, at] = unsigned(bytes, sections(bytes).find(({ id }) => id === 3).body)
-  for (let type; count > 0; count--) {
-    [type, at] = unsigned(bytes, at)
-    types.push(type)
-  }
-  return types
-}
-
 /** An unsigned LEB128 number, as bytes. */
 export function leb128(value) {
   const bytes = []

@@ -54,6 +54,32 @@ async function refused(expected) {
   }
 }
 
+/** What is only read when it is used: opening succeeds, using it fails, and all else works. Nothing of what was there changes. */
+async function refusedInUse(expected) {
+  const before = await dump()
+  const seen = await ben.page.evaluate(async (group) => {
+    const found = { code: 'used' }
+    const { raw } = await Person.open({ user: 'ben' })
+    try {
+      await raw.keyPackages()
+      await raw.groupInfo(Uint8Array.from(group.match(/../g), (pair) => parseInt(pair, 16)))
+    } catch (error) {
+      Object.assign(found, { typed: error instanceof CoreCryptoError, code: error.code, category: error.category, key: error.key })
+    }
+    const other = await raw.createGroup()
+    await raw.encryptMessage(other, new Uint8Array(3))
+    const { groups } = await raw.groupSummaries()
+    found.listed = groups.length
+    await raw.deleteGroup(other)
+    await raw.close()
+    return found
+  }, here.conversation)
+  assert.deepEqual(seen, { typed: true, listed: 2, ...expected })
+  const after = await dump()
+  const changed = Object.keys(before).filter((place) => !place.includes('meta/writer') && before[place] !== after[place])
+  assert.deepEqual(changed, [])
+}
+
 /** The client opens again and goes on. */
 async function goesOn(text) {
   await ben.begin()
@@ -85,10 +111,13 @@ test('a layout of a newer version', { timeout }, async () => {
 test('a record of a newer format', { timeout }, async () => {
   const { category, key, value } = (await ben.run(() => databases.records('ben', ['group_state'])))[0]
   await ben.run(([name, id, bytes]) => databases.put('ben', name, id, new Uint8Array([bytes[0] + 1, ...bytes.slice(1)])), [category, key, value])
-  await refused({ code: 'damaged-record', category, key })
+  await refusedInUse({ code: 'damaged-record', category, key })
   await ben.run(([name, id, bytes]) => databases.put('ben', name, id, new Uint8Array(bytes)), [category, key, value])
   await goesOn('after a record of a newer format')
 })
+
+/** What belongs to the client itself. */
+const readAtOpening = new Set(['identity', 'signature_key_pair', 'last_sequence', 'inbox', 'outbox', 'welcome_cursor'])
 
 /** The ways a value is damaged: done in the page, where a value need not be bytes. */
 const damages = ['cut short', 'empty', 'one byte more', 'text', 'nothing but zeros']
@@ -102,12 +131,32 @@ test('a damaged record, of each category that has one', { timeout: 3 * timeout }
       await t.test(`${category}: ${damage}`, async () => {
         const { key, value } = records.find((record) => record.category === category)
         await ben.run(([name, id, how]) => databases.damage('ben', name, id, how), [category, key, damage])
-        await refused({ code: 'damaged-record', category, key })
+        const reading = readAtOpening.has(category) ? refused : refusedInUse
+        await reading({ code: 'damaged-record', category, key })
         await ben.run(([name, id, bytes]) => databases.put('ben', name, id, new Uint8Array(bytes)), [category, key, value])
       })
     }
   }
   await goesOn('after all that damage')
+})
+
+test('a record of a group that is missing, or older than the others', { timeout }, async () => {
+  const digestOf = (records) => records.filter(({ category }) => category === 'group_digest')
+  const older = await ben.run(() => databases.records('ben'))
+  await goesOn('one message more')
+  const records = await ben.run(() => databases.records('ben'))
+  assert.notDeepEqual(digestOf(records), digestOf(older))
+  const put = ({ category, key, value }) =>
+    ben.run(([name, id, bytes]) => databases.put('ben', name, id, bytes && new Uint8Array(bytes)), [category, key, value])
+  const secrets = records.find(({ category }) => category === 'message_secrets')
+  const before = older.find(({ category, key }) => category === 'message_secrets' && key === secrets.key)
+  assert.notDeepEqual(before.value, secrets.value)
+  await put(before)
+  await refusedInUse({ code: 'damaged-group', category: undefined, key: undefined })
+  await put({ ...secrets, value: undefined })
+  await refusedInUse({ code: 'damaged-group', category: undefined, key: undefined })
+  await put(secrets)
+  await goesOn('after all records are as they were')
 })
 
 test('a second tab', { timeout }, async () => {

@@ -19,6 +19,15 @@ const HEADERS = {
   'Cache-Control': 'no-store',
 };
 
+/**
+ * A page that starts workers: the address of one is checked by Trusted Types, which this page therefore does not demand. An
+ * app that does hands its own worker over.
+ */
+const WITH_WORKERS = {
+  ...HEADERS,
+  'Content-Security-Policy': HEADERS['Content-Security-Policy'].replace(/; require-trusted-types-for.*/, "; worker-src 'self'"),
+};
+
 const TYPES: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -28,6 +37,7 @@ const TYPES: Readonly<Record<string, string>> = {
 /** What a bundler does for an app: bare names become paths. */
 const BARE_NAMES: readonly [string, string][] = [
   ['openmls-wasm', '/dist/index.js'],
+  ['openmls-wasm/in-worker', '/dist/in-worker.js'],
   ['openmls-wasm/persister-suite', '/dist/persister-suite.js'],
 ];
 
@@ -45,7 +55,8 @@ export async function startServer(): Promise<{ readonly origin: string; readonly
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname));
     answer(path).then(
-      ({ type, body }) => response.writeHead(200, { ...HEADERS, 'Content-Type': type }).end(body),
+      ({ type, body }) =>
+        response.writeHead(200, { ...(path.includes('worker') ? WITH_WORKERS : HEADERS), 'Content-Type': type }).end(body),
       () => response.writeHead(404, HEADERS).end(),
     );
   });

@@ -15,7 +15,7 @@ import type {
   KeyPackageOptions,
 } from './mls-types.js';
 
-/** @throws CoreCryptoError `invalid-argument` unless `value` is a Uint8Array */
+// @throws CoreCryptoError `invalid-argument` unless `value` is a Uint8Array
 export function bytes(name: string, value: Uint8Array): Uint8Array {
   // By its tag, so that an array made in another realm (an iframe) passes.
   if (Object.prototype.toString.call(value) !== '[object Uint8Array]') {
@@ -24,7 +24,7 @@ export function bytes(name: string, value: Uint8Array): Uint8Array {
   return value;
 }
 
-/** @throws CoreCryptoError `invalid-argument` unless `values` is an array of Uint8Array */
+// @throws CoreCryptoError `invalid-argument` unless `values` is an array of Uint8Array
 export function listOfBytes(name: string, values: readonly Uint8Array[]): readonly Uint8Array[] {
   if (!Array.isArray(values)) {
     throw invalid(name, 'an array of Uint8Array');
@@ -33,19 +33,19 @@ export function listOfBytes(name: string, values: readonly Uint8Array[]): readon
   return values;
 }
 
-/** As {@link bytes}; undefined passes. */
+// As {@link bytes}; undefined passes.
 export function optionalBytes(name: string, value: Uint8Array | undefined): Uint8Array | undefined {
   return value === undefined ? undefined : bytes(name, value);
 }
 
-/** @throws CoreCryptoError `invalid-argument` unless `value` is an object */
+// @throws CoreCryptoError `invalid-argument` unless `value` is an object
 export function object(name: string, value: object): void {
   if (typeof value !== 'object' || value === null) {
     throw invalid(name, 'an object');
   }
 }
 
-/** @throws CoreCryptoError `invalid-argument` unless `value` is a string */
+// @throws CoreCryptoError `invalid-argument` unless `value` is a string
 export function text(name: string, value: string): string {
   if (typeof value !== 'string') {
     throw invalid(name, 'a string');
@@ -53,12 +53,12 @@ export function text(name: string, value: string): string {
   return value;
 }
 
-/** @throws CoreCryptoError `invalid-argument` unless `value` is a string or undefined */
+// @throws CoreCryptoError `invalid-argument` unless `value` is a string or undefined
 export function optionalText(name: string, value: string | undefined): string | undefined {
   return value === undefined ? undefined : text(name, value);
 }
 
-/** @throws CoreCryptoError `invalid-argument` unless `values` is an array of strings */
+// @throws CoreCryptoError `invalid-argument` unless `values` is an array of strings
 export function listOfText(name: string, values: readonly string[]): readonly string[] {
   if (!Array.isArray(values)) {
     throw invalid(name, 'an array of strings');
@@ -67,7 +67,7 @@ export function listOfText(name: string, values: readonly string[]): readonly st
   return values;
 }
 
-/** @throws CoreCryptoError `invalid-argument` unless `value` is a boolean */
+// @throws CoreCryptoError `invalid-argument` unless `value` is a boolean
 export function flag(name: string, value: boolean): boolean {
   if (typeof value !== 'boolean') {
     throw invalid(name, 'a boolean');
@@ -75,7 +75,7 @@ export function flag(name: string, value: boolean): boolean {
   return value;
 }
 
-/** @throws CoreCryptoError `invalid-argument` unless `value` is a whole number from 0 to `max` */
+// @throws CoreCryptoError `invalid-argument` unless `value` is a whole number from 0 to `max`
 export function integer(name: string, value: number, max: number = Number.MAX_SAFE_INTEGER): number {
   if (!Number.isInteger(value) || value < 0 || value > max) {
     throw invalid(name, `a whole number from 0 to ${max}`);
@@ -83,12 +83,12 @@ export function integer(name: string, value: number, max: number = Number.MAX_SA
   return value;
 }
 
-/** As {@link integer}; undefined passes. */
+// As {@link integer}; undefined passes.
 export function optionalInteger(name: string, value: number | undefined, max?: number): number | undefined {
   return value === undefined ? undefined : integer(name, value, max);
 }
 
-/** Leaf indexes are 32 bits (RFC 9420 §7.7). */
+// Leaf indexes are 32 bits (RFC 9420 §7.7).
 export function listOfLeafIndexes(name: string, values: readonly number[]): readonly number[] {
   if (!Array.isArray(values)) {
     throw invalid(name, 'an array of leaf indexes');
@@ -97,7 +97,7 @@ export function listOfLeafIndexes(name: string, values: readonly number[]): read
   return values;
 }
 
-/** @throws CoreCryptoError `invalid-argument` unless `value` is a bigint of 64 bits or undefined (RFC 9420 §12.1) */
+// @throws CoreCryptoError `invalid-argument` unless `value` is a bigint of 64 bits or undefined (RFC 9420 §12.1)
 export function optionalEpoch(name: string, value: bigint | undefined): bigint | undefined {
   if (value !== undefined && (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value)) {
     throw invalid(name, 'a bigint from 0 to 2n ** 64n - 1n');
@@ -105,7 +105,7 @@ export function optionalEpoch(name: string, value: bigint | undefined): bigint |
   return value;
 }
 
-/** A plain copy of a message from the delivery service, without properties that are undefined. */
+// A plain copy of a message from the delivery service, without properties that are undefined.
 export function incomingMessage(message: IncomingMessage): IncomingMessage {
   if (typeof message !== 'object' || message === null) {
     throw invalid('message', 'an object { bytes, id?, position? }');
@@ -121,7 +121,7 @@ export function incomingMessage(message: IncomingMessage): IncomingMessage {
   };
 }
 
-/** As {@link incomingMessage}, for a Welcome. */
+// As {@link incomingMessage}, for a Welcome.
 export function incomingWelcome(welcome: IncomingWelcome): IncomingWelcome {
   const message = incomingMessage(welcome);
   const groupPosition = optionalInteger('groupPosition', welcome.groupPosition);
@@ -133,7 +133,7 @@ export function incomingWelcome(welcome: IncomingWelcome): IncomingWelcome {
   };
 }
 
-/** A plain copy of a credential. */
+// A plain copy of a credential.
 export function credential(name: string, value: Credential): Credential {
   if (typeof value === 'object' && value !== null && value.kind === 'basic') {
     return { kind: 'basic', identity: bytes(`${name}.identity`, value.identity) };
@@ -144,7 +144,7 @@ export function credential(name: string, value: Credential): Credential {
   throw invalid(name, "{ kind: 'basic', identity } or { kind: 'x509', certificates }");
 }
 
-/** A plain copy of an identity. */
+// A plain copy of an identity.
 export function identity(name: string, value: Identity): Identity {
   if (typeof value !== 'object' || value === null) {
     throw invalid(name, 'an object { identity, certificates, signaturePublicKey, ciphersuite }');
@@ -157,7 +157,7 @@ export function identity(name: string, value: Identity): Identity {
   };
 }
 
-/** A plain copy of what key packages are made with, without properties that are undefined. */
+// A plain copy of what key packages are made with, without properties that are undefined.
 export function keyPackageOptions(options: KeyPackageOptions): KeyPackageOptions {
   if (typeof options !== 'object' || options === null) {
     throw invalid('options', 'an object');
@@ -196,7 +196,7 @@ function keyPackageExtensions(name: string, values: readonly KeyPackageExtension
   });
 }
 
-/** Types of extensions, proposals and credentials are 16 bits (RFC 9420 §17). */
+// Types of extensions, proposals and credentials are 16 bits (RFC 9420 §17).
 export function listOfTypes(name: string, values: readonly number[]): readonly number[] {
   if (!Array.isArray(values)) {
     throw invalid(name, 'an array of whole numbers');
@@ -205,7 +205,7 @@ export function listOfTypes(name: string, values: readonly number[]): readonly n
   return values;
 }
 
-/** @throws CoreCryptoError `invalid-argument` unless `value` is a bigint of 64 bits (RFC 9420 §12.1) */
+// @throws CoreCryptoError `invalid-argument` unless `value` is a bigint of 64 bits (RFC 9420 §12.1)
 export function epoch(name: string, value: bigint): bigint {
   if (typeof value !== 'bigint' || value < 0n || value > 0xffff_ffff_ffff_ffffn) {
     throw invalid(name, 'a bigint of 64 bits');
@@ -213,7 +213,7 @@ export function epoch(name: string, value: bigint): bigint {
   return value;
 }
 
-/** What is thrown for an argument of the wrong type. */
+// What is thrown for an argument of the wrong type.
 export function invalid(name: string, expected: string): CoreCryptoError {
   return new CoreCryptoError('invalid-argument', `${name} must be ${expected}; nothing was done`);
 }

@@ -4,35 +4,35 @@ import { CoreCryptoError, fromMlsError, isMlsError, messageOf, type MlsError } f
 import type { Page } from './mls-types.js';
 import { PersisterError } from './persister.js';
 
-/** A call whose operation has run, and whose result is not released yet. */
+// A call whose operation has run, and whose result is not released yet.
 export interface Call {
   readonly release: () => void;
   readonly reject: (error: CoreCryptoError) => void;
   readonly incomingKey: number | undefined;
 }
 
-/** A call made while there is no engine. */
+// A call made while there is no engine.
 export interface DeferredCall {
   readonly start: () => void;
   readonly reject: (error: CoreCryptoError) => void;
 }
 
-/** Why there is no engine just now. */
+// Why there is no engine just now.
 export interface Loss {
   readonly code: 'engine-panicked' | 'storage-failed';
   readonly cause: unknown;
 }
 
-/** Settles a call's promise with what its operation did. */
+// Settles a call's promise with what its operation did.
 export type Settle<T> = (resolve: (value: T) => void, reject: (error: CoreCryptoError) => void) => void;
 
-/** What became of an operation. */
+// What became of an operation.
 export interface Performed<T> {
-  /** How its promise is to be settled. */
+  // How its promise is to be settled.
   readonly settle: Settle<T>;
-  /** Whether it was refused: by the engine, or by a check of its arguments. */
+  // Whether it was refused: by the engine, or by a check of its arguments.
   readonly refused: boolean;
-  /** What it needs in memory first; it has changed nothing. */
+  // What it needs in memory first; it has changed nothing.
   readonly missing?: Page;
 }
 
@@ -57,7 +57,7 @@ export function perform<T>(operation: () => T): Performed<T> {
   }
 }
 
-/** The page that an operation lacks. */
+// The page that an operation lacks.
 function missingPage(error: Error & { readonly code: string; readonly group?: unknown; readonly category?: unknown }): Page | undefined {
   if (error.code !== 'not-loaded') {
     return undefined;
@@ -66,7 +66,7 @@ function missingPage(error: Error & { readonly code: string; readonly group?: un
   return typeof group === 'string' ? { group } : typeof category === 'string' ? { category } : undefined;
 }
 
-/** What a call rejects with that needs something which cannot be read. It has changed nothing. */
+// What a call rejects with that needs something which cannot be read. It has changed nothing.
 export function unreadable(error: unknown): CoreCryptoError {
   if (error instanceof CoreCryptoError) {
     return error;
@@ -80,7 +80,7 @@ export function unreadable(error: unknown): CoreCryptoError {
       );
 }
 
-/** A record that cannot be read is told by one code, as when opening; the text says what is wrong with it. */
+// A record that cannot be read is told by one code, as when opening; the text says what is wrong with it.
 function refusalToRead(error: MlsError): CoreCryptoError {
   const { code, message, category, key } = error;
   return code === 'damaged-group' || key === undefined
@@ -88,7 +88,7 @@ function refusalToRead(error: MlsError): CoreCryptoError {
     : new CoreCryptoError('damaged-record', `${message}; all is left as it is`, { cause: error, category, key });
 }
 
-/** What a call rejects with whose engine was lost, or whose changes were rolled back. */
+// What a call rejects with whose engine was lost, or whose changes were rolled back.
 export function lossError(loss: Loss): CoreCryptoError {
   return loss.code === 'engine-panicked'
     ? new CoreCryptoError(
@@ -103,7 +103,7 @@ export function lossError(loss: Loss): CoreCryptoError {
       );
 }
 
-/** What a call rejects with of which nobody can say whether it is durable, because the loop ends before it is known. */
+// What a call rejects with of which nobody can say whether it is durable, because the loop ends before it is known.
 export function unknownOutcome(cause: unknown): CoreCryptoError {
   return new CoreCryptoError(
     'outcome-unknown',
@@ -112,7 +112,7 @@ export function unknownOutcome(cause: unknown): CoreCryptoError {
   );
 }
 
-/** What a call rejects with that waited for a new engine, when there could be none. */
+// What a call rejects with that waited for a new engine, when there could be none.
 export function restartError(error: unknown): CoreCryptoError {
   if (error instanceof CoreCryptoError) {
     return error;

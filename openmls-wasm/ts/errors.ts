@@ -54,6 +54,11 @@ export const CLIENT_ERROR_CODES = [
    */
   'engine-panicked',
   /**
+   * The worker of a client that is to live in one could not be started.
+   * Next: check that the worker's file is served, and that the Content Security Policy allows it (`worker-src`).
+   */
+  'worker-failed',
+  /**
    * The client has been closed.
    * Next: open a new one.
    */

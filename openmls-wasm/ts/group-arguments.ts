@@ -27,7 +27,7 @@ const POLICIES: readonly WireFormatPolicy[] = [
   'mixed-plaintext',
 ];
 
-/** Checks a value that may be undefined. */
+// Checks a value that may be undefined.
 function optional<T, U>(value: T | undefined, check: (value: T) => U): U | undefined {
   return value === undefined ? undefined : check(value);
 }
@@ -39,7 +39,7 @@ function list<T>(name: string, values: readonly T[], check: (name: string, value
   return values.map((value: T, index) => check(`${name}[${index}]`, value));
 }
 
-/** A plain copy of settings; undefined where the default holds. */
+// A plain copy of settings; undefined where the default holds.
 export function settings<T extends Partial<GroupSettings>>(name: string, value: T): T {
   object(name, value);
   const { wireFormatPolicy, useRatchetTreeExtension } = value;
@@ -61,7 +61,7 @@ export function settings<T extends Partial<GroupSettings>>(name: string, value: 
   };
 }
 
-/** A plain copy of the app's own types. */
+// A plain copy of the app's own types.
 export function capabilities(name: string, value: KeyPackageCapabilities): KeyPackageCapabilities {
   object(name, value);
   return {
@@ -70,7 +70,7 @@ export function capabilities(name: string, value: KeyPackageCapabilities): KeyPa
   };
 }
 
-/** A plain copy of what a group is created with. */
+// A plain copy of what a group is created with.
 export function groupOptions(name: string, value: GroupOptions): GroupOptions {
   object(name, value);
   return {
@@ -83,7 +83,7 @@ export function groupOptions(name: string, value: GroupOptions): GroupOptions {
   };
 }
 
-/** A plain copy of what a group is joined with. */
+// A plain copy of what a group is joined with.
 export function joinOptions(name: string, value: JoinOptions): JoinOptions {
   object(name, value);
   return {
@@ -92,7 +92,7 @@ export function joinOptions(name: string, value: JoinOptions): JoinOptions {
   };
 }
 
-/** Which part of a list is wanted. */
+// Which part of a list is wanted.
 export function groupPage(name: string, value: GroupPageOptions): { readonly after: Uint8Array | undefined; readonly limit: number } {
   object(name, value);
   return {
@@ -102,7 +102,7 @@ export function groupPage(name: string, value: GroupPageOptions): { readonly aft
   };
 }
 
-/** A plain copy of which past epochs are meant. */
+// A plain copy of which past epochs are meant.
 export function pastEpochSecrets(name: string, value: PastEpochSecrets): PastEpochSecrets {
   object(name, value);
   return {
@@ -111,7 +111,7 @@ export function pastEpochSecrets(name: string, value: PastEpochSecrets): PastEpo
   };
 }
 
-/** A plain copy of an extension. */
+// A plain copy of an extension.
 export function extension(name: string, value: Extension): Extension {
   object(name, value);
   switch (value.kind) {
@@ -144,7 +144,7 @@ function party(name: string, value: MemberIdentity): MemberIdentity {
   };
 }
 
-/** A plain copy of what is to change in a leaf. */
+// A plain copy of what is to change in a leaf.
 export function leafUpdate(name: string, value: LeafUpdate): LeafUpdate {
   object(name, value);
   return {
@@ -155,7 +155,7 @@ export function leafUpdate(name: string, value: LeafUpdate): LeafUpdate {
   };
 }
 
-/** A plain copy of what is proposed. */
+// A plain copy of what is proposed.
 export function proposal(name: string, value: ProposalRequest): ProposalRequest {
   object(name, value);
   const { kind } = value;
@@ -191,13 +191,13 @@ export function proposal(name: string, value: ProposalRequest): ProposalRequest 
   }
 }
 
-/** The authenticated data and the id that a proposal is sent with. */
+// The authenticated data and the id that a proposal is sent with.
 export function proposeOptions(value: ProposeOptions): [Uint8Array | undefined, string | undefined] {
   object('options', value);
   return [optionalBytes('options.authenticatedData', value.authenticatedData), optionalText('options.id', value.id)];
 }
 
-/** A plain copy of what a commit is to do. */
+// A plain copy of what a commit is to do.
 export function commit(name: string, value: CommitRequest): CommitRequest {
   object(name, value);
   return {
@@ -209,7 +209,7 @@ export function commit(name: string, value: CommitRequest): CommitRequest {
   };
 }
 
-/** A plain copy of what an external commit is made of. */
+// A plain copy of what an external commit is made of.
 export function externalJoin(name: string, value: ExternalJoin): ExternalJoin {
   object(name, value);
   return {
@@ -222,7 +222,7 @@ export function externalJoin(name: string, value: ExternalJoin): ExternalJoin {
   };
 }
 
-/** A plain copy of what a new group is made of. */
+// A plain copy of what a new group is made of.
 export function reboot(name: string, value: Reboot): Reboot {
   object(name, value);
   return {
@@ -234,13 +234,13 @@ export function reboot(name: string, value: Reboot): Reboot {
   };
 }
 
-/** A plain copy of where a proposal from outside goes. */
+// A plain copy of where a proposal from outside goes.
 export function proposalTarget(name: string, value: ProposalTarget): ProposalTarget {
   object(name, value);
   return { groupId: bytes(`${name}.groupId`, value.groupId), epoch: epoch(`${name}.epoch`, value.epoch) };
 }
 
-/** Plain copies of extensions. */
+// Plain copies of extensions.
 export function extensions(name: string, values: readonly Extension[]): readonly Extension[] {
   return list(name, values, extension);
 }

@@ -7,7 +7,7 @@
 
 import { hexOf } from './hex.js';
 
-/** See the module's documentation. */
+// See the module's documentation.
 export class Lanes {
   readonly #tails = new Map<string, Promise<void>>();
   #entry: Promise<unknown> = Promise.resolve();
@@ -53,17 +53,17 @@ function settled(promise: Promise<unknown>): Promise<void> {
   );
 }
 
-/** The name of a group's lane. */
+// The name of a group's lane.
 export function laneOfGroup(groupId: Uint8Array): string {
   return hexOf(groupId);
 }
 
-/** The lane of a framed MLSMessage. Bytes that are none are refused later; it does not matter in which lane. */
+// The lane of a framed MLSMessage. Bytes that are none are refused later; it does not matter in which lane.
 export function laneOfMessage(message: Uint8Array): string {
   return laneOfGroup(groupOfMessage(message));
 }
 
-/** The group of a framed MLSMessage: both kinds of messages of a group begin with its id (RFC 9420 §6.2, §6.3). */
+// The group of a framed MLSMessage: both kinds of messages of a group begin with its id (RFC 9420 §6.2, §6.3).
 export function groupOfMessage(message: Uint8Array): Uint8Array {
   // ProtocolVersion and WireFormat, then the id as a vector: the two highest bits of its length say how many bytes that
   // has (RFC 9420 §2.1.2).

@@ -11,10 +11,10 @@ import type { Page } from './mls-types.js';
 import { PersisterError, type Persister } from './persister.js';
 import { Backoff, type RetryPolicy } from './retry.js';
 
-/** How much groups may take in memory by default, in bytes of records: a group in use takes about as much again. */
+// How much groups may take in memory by default, in bytes of records: a group in use takes about as much again.
 export const DEFAULT_MEMORY_LIMIT = 32 * 1024 * 1024;
 
-/** See the module's documentation. */
+// See the module's documentation.
 export class PageLoader {
   readonly #persister: Persister;
   readonly #backoff: Backoff;
@@ -39,18 +39,18 @@ export class PageLoader {
     }
   }
 
-  /** Lets go of groups that were not used for long, if all of them take too much. */
+  // Lets go of groups that were not used for long, if all of them take too much.
   trim(engine: Engine): void {
     engine.client.releaseGroups(this.#memoryLimit);
   }
 
-  /** Ends a wait between two attempts; from now on there is only one. */
+  // Ends a wait between two attempts; from now on there is only one.
   endWaiting(): void {
     this.#ending = true;
     this.wake();
   }
 
-  /** Ends a wait between two attempts. */
+  // Ends a wait between two attempts.
   wake(): void {
     this.#backoff.wake();
   }

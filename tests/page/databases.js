@@ -35,7 +35,9 @@ export const databases = {
 
   get: (user, store, key) => withDatabase(cryptoDatabase(user), (database) => database.get(store, key)),
 
-  put: (user, store, key, value) => withDatabase(cryptoDatabase(user), (database) => database.put(store, value, key)),
+  /** Puts a record; without a value, removes it. */
+  put: (user, store, key, value) => withDatabase(cryptoDatabase(user), (database) =>
+    value === undefined || value === null ? database.delete(store, key) : database.put(store, value, key)),
 
   /** The records of the crypto client; of these categories only, if given. Values are arrays, for the way out of the page. */
   records: (user, categories) => withDatabase(cryptoDatabase(user), async (database) => {

@@ -199,7 +199,7 @@ fn every_category_is_told_with_its_scope() -> TestResult {
     let categories = Array::from(&JsMlsClient::categories()?);
     assert_eq!(categories.length() as usize, Category::ALL.len());
     for category in categories.iter() {
-        assert!(["client", "group"].contains(&text(&category, "scope")?.as_str()));
+        assert!(["client", "on-demand", "group"].contains(&text(&category, "scope")?.as_str()));
     }
     Ok(())
 }

@@ -38,6 +38,8 @@ class FakeMlsError extends Error {
   constructor(
     readonly code: string,
     message: string,
+    readonly category?: string,
+    readonly key?: string,
   ) {
     super(message);
   }
@@ -142,7 +144,7 @@ export class FakeClient {
   hydrate(records: readonly StorageRecord[]): void {
     for (const { category, key, value } of records) {
       if (value[0] === DAMAGED) {
-        throw new FakeMlsError('unsupported-format', `record ${category}/${key} has no known format`);
+        throw new FakeMlsError('unsupported-format', `record ${category}/${key} has no known format`, category, key);
       }
     }
     for (const { category, key, value } of records) {

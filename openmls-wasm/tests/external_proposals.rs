@@ -307,3 +307,28 @@ fn a_client_asks_to_be_added() {
         "invalid-key-package"
     );
 }
+
+#[test]
+fn a_member_who_is_listed_too_follows_its_own_proposal() {
+    let mut town = Town::new();
+    let group_id = town.target.group_id.clone();
+    let list = [listing(&[&town.bob])];
+    let request = town
+        .server
+        .client
+        .propose_external_group_context_extensions(&town.target, 0, &list, None);
+    town.carry_out(&request.unwrap());
+    let mut carol = Device::new("carol");
+    let key_package = carol.client.generate_key_packages(1).unwrap().remove(0);
+    let proposal = town
+        .bob
+        .client
+        .propose_external_add(&town.target, 0, &key_package, None)
+        .unwrap();
+    town.bob.save();
+    // It comes back while it is still in the outbox.
+    town.carry_out(&proposal);
+    assert!(town.bob.client.outbox().unwrap().is_empty());
+    assert_in_step(&mut town.alice, &mut town.bob, &group_id);
+    assert_eq!(town.bob.info(&group_id).members.len(), 3);
+}

@@ -125,6 +125,11 @@ pub(super) fn handle(
 ) -> Result<Processed> {
     let group_epoch = group.epoch().as_u64();
     let (content, credentials) = match own {
+        // It waits in no queue yet: the commit that refers to it could not be processed.
+        Some(entry) if is_from_outside(entry) && group.is_active() => {
+            outbox::remove(provider.storage(), &entry.id)?;
+            process(provider, group, message)?
+        }
         Some(entry) => (accept_own(provider, group, entry)?, vec![]),
         None => process(provider, group, message)?,
     };
@@ -135,6 +140,12 @@ pub(super) fn handle(
         content,
         credentials,
     })
+}
+
+/// Whether an own entry is a proposal from outside (RFC 9420 §12.1.8). Its sender may well be a member,
+/// whom the group lists as an external sender too; then it is to them what it is to the others.
+fn is_from_outside(entry: &OutboxEntry) -> bool {
+    entry.kind == OutboxKind::Proposal && entry.proposal_reference.is_none()
 }
 
 /// What an own entry that came back means: the delivery service has accepted it.

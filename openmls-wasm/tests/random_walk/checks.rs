@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use openmls_wasm::client::{InboxContent, InboxItem, ProposalInfo, ProposalSender};
+use openmls_wasm::client::{
+    Extension, InboxContent, InboxItem, Party, PendingProposal, ProposalInfo, ProposalSender,
+};
 
 use super::{
+    device::APP_PROPOSAL,
+    effect::{Context, Proposed, Sender},
     records,
-    service::{ClientIndex, EpochSaid, GroupIndex, Proposed, What},
+    service::{ClientIndex, EpochSaid, GroupIndex, What},
     view::{Item, Said, Waiting},
     world::World,
 };
@@ -55,6 +59,9 @@ impl World {
         }
         assert_eq!(info.has_pending_commit, pending);
         assert_eq!(info.own_leaf_index, view.own_leaf);
+        assert_eq!(info.settings, view.settings, "settings of client {client}");
+        let context = &self.groups[group].epochs[info.epoch as usize].context;
+        assert_eq!(info.extensions, self.extensions(context), "extensions");
         let shown = info
             .members
             .iter()
@@ -84,10 +91,17 @@ impl World {
         assert_eq!(shown.len(), waiting.len());
         let mut waiting = waiting.clone();
         for shown in &shown {
-            let ProposalSender::Member(sender) = &shown.sender else {
-                panic!("{:?} proposed", shown.sender);
-            };
-            let is_same = |waiting: &Waiting| match (&shown.proposal, &waiting.what) {
+            let same = |waiting: &Waiting| self.is_of(shown, waiting);
+            let found = waiting.iter().position(same);
+            waiting.remove(found.unwrap_or_else(|| panic!("{shown:?} is none of {waiting:?}")));
+        }
+    }
+
+    /// Whether a proposal that the client shows is this one.
+    fn is_of(&self, shown: &PendingProposal, waiting: &Waiting) -> bool {
+        let (by, _) = self.proposer(&shown.sender);
+        by == waiting.by
+            && match (&shown.proposal, &waiting.what) {
                 (ProposalInfo::Add { added }, Proposed::Add(client, _)) => {
                     self.who(&added.identity) == *client
                 }
@@ -95,23 +109,54 @@ impl World {
                     leaf_index == leaf
                 }
                 (ProposalInfo::Remove { leaf_index, .. }, Proposed::Leave) => {
-                    *leaf_index == waiting.leaf
+                    Some(*leaf_index) == waiting.by.leaf()
                 }
                 (ProposalInfo::SelfRemove, Proposed::Leave) => true,
                 (ProposalInfo::Update { updated }, Proposed::Update { .. }) => {
-                    updated.identity == sender.identity
+                    matches!(&shown.sender, ProposalSender::Member(sender)
+                        if sender.identity == updated.identity)
                 }
                 (ProposalInfo::ExternalPsk { psk_id }, Proposed::ExternalPsk(id)) => psk_id == id,
-                (ProposalInfo::GroupContextExtensions { .. }, Proposed::Extensions(_)) => true,
+                (
+                    ProposalInfo::GroupContextExtensions { extensions },
+                    Proposed::Extensions(context),
+                ) => *extensions == self.extensions(context),
                 (ProposalInfo::AppDefined { payload, .. }, Proposed::AppDefined(sent)) => {
                     payload == sent
                 }
                 _ => false,
-            };
-            let same = |waiting: &Waiting| waiting.leaf == sender.leaf_index && is_same(waiting);
-            let found = waiting.iter().position(same);
-            waiting.remove(found.unwrap_or_else(|| panic!("{shown:?} is none of {waiting:?}")));
+            }
+    }
+
+    /// Who proposed, and as what. Of a listed sender only its place is told.
+    fn proposer(&self, sender: &ProposalSender) -> (Sender, Option<ClientIndex>) {
+        match sender {
+            ProposalSender::Member(member) => {
+                let from = self.who(&member.identity);
+                (Sender::Member(member.leaf_index), Some(from))
+            }
+            ProposalSender::External { index } => (Sender::External(*index), None),
+            ProposalSender::NewMemberProposal => (Sender::NewMember, None),
+            other => panic!("{other:?} proposed"),
         }
+    }
+
+    /// The extensions of a group context.
+    pub fn extensions(&self, context: &Context) -> Vec<Extension> {
+        let mut extensions = vec![];
+        if context.requires_app_proposal {
+            extensions.push(Extension::RequiredCapabilities {
+                extension_types: vec![],
+                proposal_types: vec![APP_PROPOSAL],
+                credential_types: vec![1],
+            });
+        }
+        let party = |client: &ClientIndex| self.devices[*client].party.clone();
+        let senders: Vec<Party> = context.senders.iter().map(party).collect();
+        if !senders.is_empty() {
+            extensions.push(Extension::ExternalSenders { senders });
+        }
+        extensions
     }
 
     /// Every few dozen steps: all clients, all groups, all records, all histories.
@@ -224,12 +269,22 @@ impl World {
                 epoch: *epoch,
                 plaintext: plaintext.clone(),
             },
-            InboxContent::Proposal { sender, epoch, .. } => {
-                let ProposalSender::Member(sender) = sender else {
-                    panic!("a proposal from outside: {sender:?}");
+            InboxContent::Proposal {
+                sender,
+                epoch,
+                proposal,
+                ..
+            } => {
+                let (by, from) = self.proposer(sender);
+                let newcomer = match (by, proposal) {
+                    (Sender::NewMember, ProposalInfo::Add { added }) => {
+                        Some(self.who(&added.identity))
+                    }
+                    _ => None,
                 };
                 Said::Proposal {
-                    from: self.who(&sender.identity),
+                    by,
+                    from: from.or(newcomer),
                     epoch: *epoch,
                 }
             }

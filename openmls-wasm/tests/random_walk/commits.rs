@@ -9,8 +9,9 @@ use openmls_wasm::client::{CommitRequest, LeafUpdate, OutboxEntry, OutboxKind, P
 
 use super::{
     device::{Expected, Published},
+    effect::{Effect, Proposed, Sender},
     inbound, proposals,
-    service::{ClientIndex, Effect, GroupIndex, Proposed, Sent, What},
+    service::{ClientIndex, GroupIndex, Sent, What},
     view::Held,
     world::World,
 };
@@ -150,7 +151,7 @@ fn commit(
     let possible = world.devices[client].view.refusal(group);
     let view = world.view(client, group);
     let waiting = view.waiting.iter().filter(|_| !asked.without_pending);
-    let waiting: Vec<_> = waiting.map(|one| (one.leaf, one.what.clone())).collect();
+    let waiting: Vec<_> = waiting.map(|one| (one.by, one.what.clone())).collect();
     let effect = possible.and_then(|()| {
         let members = world.members(client, group);
         let Asked {
@@ -219,7 +220,7 @@ pub fn hold(
         id: entry.id.clone(),
         group,
         sender: client,
-        leaf: view.own_leaf,
+        by: Sender::Member(view.own_leaf),
         epoch: view.epoch,
         private,
         generation: view.handshake_generation,

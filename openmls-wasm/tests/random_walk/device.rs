@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use openmls_wasm::{client::AppCapabilities, storage::Batch, ClientError, MlsClient};
+use openmls_wasm::{
+    client::{AppCapabilities, Party},
+    storage::Batch,
+    ClientError, MlsClient,
+};
 
 use super::{
     rng::Rng,
@@ -60,6 +64,8 @@ pub struct Read {
 pub struct Device {
     pub client: MlsClient,
     pub name: Vec<u8>,
+    /// What a leaf or a list of senders says of it.
+    pub party: Party,
     pub database: Database,
     /// What it must look like now, and what its database must lead to.
     pub view: View,
@@ -91,13 +97,19 @@ impl Device {
     pub fn new(client: ClientIndex, suite: u16) -> Self {
         let mut mls = new_client();
         let name = format!("client {client}").into_bytes();
-        mls.create_identity(&name, suite).unwrap();
+        let identity = mls.create_identity(&name, suite).unwrap();
+        let party = Party {
+            identity: identity.identity,
+            certificates: identity.certificates,
+            signature_key: identity.signature_public_key,
+        };
         for psk in SHARED_PSKS {
             mls.store_external_psk(&[psk], &[psk; 32]).unwrap();
         }
         let mut device = Self {
             client: mls,
             name,
+            party,
             database: Database::default(),
             view: View {
                 psks: SHARED_PSKS.map(|psk| vec![psk]).into(),

@@ -7,8 +7,9 @@ use openmls_wasm::client::{Delivered, ExternalJoin, OutboxKind};
 
 use super::{
     device::Expected,
+    effect::{Effect, Sender},
     inbound,
-    service::{ClientIndex, Effect, GroupIndex, Sent, What},
+    service::{ClientIndex, GroupIndex, Sent, What},
     view::{GroupView, Held, Item, Joining, Said, Session},
     world::World,
 };
@@ -84,13 +85,11 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
         (OutboxKind::Commit, epoch, &None)
     );
     assert_eq!(entry.authenticated_data, join.authenticated_data);
-    let after = super::service::after(&members, &effect);
-    let leaf = leaf_of(&after, client);
     let sent = Rc::new(Sent {
         id: entry.id.clone(),
         group,
         sender: client,
-        leaf,
+        by: Sender::NewMember,
         epoch,
         private: false,
         generation: 0,

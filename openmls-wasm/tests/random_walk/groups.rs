@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
-use openmls_wasm::client::{DeliveredWelcome, GroupSettings};
+use openmls_wasm::client::{DeliveredWelcome, GroupOptions, GroupSettings};
 
 use super::{
     device::{Expected, SHARED_PSKS},
+    effect::Context,
+    proposals,
     service::{ClientIndex, Epoch, Group, GroupIndex, Welcome, Wire},
     view::{GroupView, Item, Note, Said, Session},
     world::World,
@@ -40,7 +42,18 @@ pub fn create(world: &mut World, client: ClientIndex) -> bool {
     world.devices[client]
         .client
         .set_group_settings(settings.clone());
-    let create = |mls: &mut openmls_wasm::MlsClient| mls.create_group(chosen.as_deref());
+    let context = match world.rng.chance(50) {
+        true => proposals::draw_context(world),
+        false => Context::default(),
+    };
+    let options = GroupOptions {
+        group_context_extensions: world.extensions(&context),
+        ..GroupOptions::default()
+    };
+    let create = |mls: &mut openmls_wasm::MlsClient| match context == Context::default() {
+        true => mls.create_group(chosen.as_deref()),
+        false => mls.create_group_with(chosen.as_deref(), &options),
+    };
     let id = world.attempt(client, Expected::Ok, create).unwrap();
     let group = world.groups.len();
     world.groups.push(Group {
@@ -52,6 +65,7 @@ pub fn create(world: &mut World, client: ClientIndex) -> bool {
         log: vec![],
         epochs: vec![Epoch {
             members: [(0, client)].into(),
+            context,
             said: None,
         }],
     });

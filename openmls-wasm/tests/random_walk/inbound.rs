@@ -74,13 +74,19 @@ fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: 
             .as_ref()
             .is_some_and(|own| own.id == sent.id && own.bytes == sent.bytes)
     });
-    let said = if own.is_some() {
+    let is_own = own.is_some();
+    // A proposal from outside that comes back waits here like that of anybody else.
+    let outside = matches!(sent.what, What::Proposal(_)) && sent.by.leaf().is_none();
+    let said = if is_own && !(outside && was_active) {
         view.accept_own(&groups[group], &sent)
     } else {
         let before = view.clone();
         let processed = view.process(&groups[group], &sent);
         if processed.is_err() {
             *view = before;
+        }
+        if is_own && processed.is_ok() {
+            view.accept_own(&groups[group], &sent);
         }
         match processed {
             Ok(Said::OwnMessage) => None,

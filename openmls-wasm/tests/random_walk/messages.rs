@@ -6,6 +6,7 @@ use openmls_wasm::client::{OutboxEntry, OutboxKind};
 
 use super::{
     device::{Expected, Read, Release},
+    effect::Sender,
     service::{ClientIndex, GroupIndex, Sent, Welcome, What},
     view::{Held, Item, Said},
     world::World,
@@ -83,7 +84,7 @@ fn encrypted(
             id: entry.id.clone(),
             group,
             sender: client,
-            leaf: view.own_leaf,
+            by: Sender::Member(view.own_leaf),
             epoch: view.epoch,
             private: true,
             generation: view.generation - 1,
@@ -128,7 +129,7 @@ pub fn encrypt(world: &mut World, client: ClientIndex) -> bool {
         id: format!("aside {number}"),
         group,
         sender: client,
-        leaf: view.own_leaf,
+        by: Sender::Member(view.own_leaf),
         epoch: view.epoch,
         private: true,
         generation: view.generation,

@@ -3,21 +3,24 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `service` | the delivery service, and what follows from its logs: members by epoch |
+//! | `effect` | what proposals ask for, and what a commit of them does |
 //! | `view` | the model of one client: what it must know, hand over, hold back and refuse |
 //! | `device` | a client with its database: batches that are written, lost, put back, rolled back |
 //! | `world`, `operations` | one step of a walk; the list of all operations with their weights |
-//! | `groups`, `external`, `packages`, `proposals`, `commits`, `messages`, `inbound`, `misuse` | the operations |
+//! | `groups`, `external`, `packages`, `proposals`, `outside`, `commits`, `messages`, `inbound`, `misuse` | the operations |
 //! | `checks`, `records` | the invariants, and which records there must be |
 
 pub mod checks;
 pub mod commits;
 pub mod device;
+pub mod effect;
 pub mod external;
 pub mod groups;
 pub mod inbound;
 pub mod messages;
 pub mod misuse;
 pub mod operations;
+pub mod outside;
 pub mod packages;
 pub mod proposals;
 pub mod records;

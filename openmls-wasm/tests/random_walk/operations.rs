@@ -2,7 +2,7 @@
 //! returns false if there was nothing of the kind to do.
 
 use super::{
-    commits, external, groups, inbound, messages, misuse, packages, proposals,
+    commits, external, groups, inbound, messages, misuse, outside, packages, proposals,
     service::ClientIndex, world::World,
 };
 
@@ -36,6 +36,8 @@ pub const OPERATIONS: &[Operation] = &[
     ("take a proposal back", 2, proposals::take_back),
     ("join by external commit", 5, external::join),
     ("take an external commit for accepted", 8, external::accept),
+    ("ask to be added", 3, outside::ask_to_join),
+    ("propose as a listed sender", 6, outside::propose_as_listed),
     ("replenish key packages", 2, packages::replenish),
     ("mark a key package given out", 2, packages::mark_given_out),
     (

@@ -39,6 +39,7 @@ fn generated_one(world: &mut World, client: ClientIndex, bytes: Vec<u8>, last_re
     let device = &mut world.devices[client];
     device.view.packages.push(Package {
         reference: reference.clone(),
+        bytes: bytes.clone(),
         last_resort,
     });
     device.unreleased.push(Release::KeyPackage(Published {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use openmls_wasm::client::{Extension, LeafUpdate, OutboxKind, ProposalRequest};
+use openmls_wasm::client::{LeafUpdate, OutboxKind, ProposalRequest};
 
 use super::{
     commits::{hold, is_worth_trying},
     device::{Expected, Published, APP_PROPOSAL, SHARED_PSKS},
-    service::{ClientIndex, GroupIndex, Proposed, What},
+    effect::{Context, Proposed, Sender},
+    service::{ClientIndex, GroupIndex, What},
     view::Waiting,
     world::World,
 };
@@ -19,6 +20,16 @@ pub fn draw_package(
     group: GroupIndex,
 ) -> Option<(ClientIndex, Published)> {
     let members: BTreeSet<ClientIndex> = world.members(client, group).values().copied().collect();
+    draw_package_of(world, client, group, &members)
+}
+
+/// The same, for somebody who knows of these members.
+pub fn draw_package_of(
+    world: &mut World,
+    client: ClientIndex,
+    group: GroupIndex,
+    members: &BTreeSet<ClientIndex>,
+) -> Option<(ClientIndex, Published)> {
     // With another signature key a member could be added a second time, as somebody else.
     let members_too = !world.groups[group].rotated && world.rng.chance(5);
     let others = (0..world.devices.len()).filter(|other| {
@@ -69,16 +80,11 @@ pub fn draw(
             (request, Proposed::ExternalPsk(psk_id))
         }
         3 => {
-            let some = world.rng.chance(50);
-            let required = Extension::RequiredCapabilities {
-                extension_types: vec![],
-                proposal_types: vec![APP_PROPOSAL],
-                credential_types: vec![1],
-            };
-            let extensions = if some { vec![required] } else { vec![] };
+            let context = draw_context(world);
+            let extensions = world.extensions(&context);
             (
                 ProposalRequest::GroupContextExtensions { extensions },
-                Proposed::Extensions(some),
+                Proposed::Extensions(context),
             )
         }
         _ => {
@@ -90,6 +96,21 @@ pub fn draw(
             (request, Proposed::AppDefined(payload))
         }
     })
+}
+
+/// What the members must support, and who may propose from outside: often members too.
+pub fn draw_context(world: &mut World) -> Context {
+    let mut senders: Vec<ClientIndex> = vec![];
+    for _ in 0..world.rng.below(4) {
+        let sender = world.rng.below(world.devices.len());
+        if !senders.contains(&sender) {
+            senders.push(sender);
+        }
+    }
+    Context {
+        requires_app_proposal: world.rng.chance(50),
+        senders,
+    }
 }
 
 /// Proposes, for somebody to commit.
@@ -175,7 +196,8 @@ fn send(
         Proposed::Update { .. } | Proposed::ExternalPsk(_) | Proposed::AppDefined(_)
     );
     let view = world.view(client, group);
-    let mut own = view.waiting.iter().filter(|one| one.leaf == view.own_leaf);
+    let own = view.waiting.iter();
+    let mut own = own.filter(|one| one.by == Sender::Member(view.own_leaf));
     let possible = match !is_random && own.any(is_same) {
         true => possible.and(Err("proposal-rejected")),
         false => possible,
@@ -189,7 +211,7 @@ fn send(
     let view = world.devices[client].view.groups.get_mut(&group).unwrap();
     view.waiting.push(Waiting {
         id: entry.id.clone(),
-        leaf: view.own_leaf,
+        by: Sender::Member(view.own_leaf),
         what: proposed.clone(),
         data,
     });
@@ -203,7 +225,7 @@ pub fn take_back(world: &mut World, client: ClientIndex) -> bool {
     let own = view.outbox.iter().find(|held| {
         let group = view.groups.get(&held.group);
         let log = &world.groups[held.group].log;
-        held.entry.kind == OutboxKind::Proposal
+        held.entry.proposal_reference.is_some()
             && log.iter().all(|sent| sent.id != held.entry.id)
             && group.is_some_and(|group| group.active && group.epoch == held.entry.epoch)
             && view.joining_by_commit(held.group).is_none()

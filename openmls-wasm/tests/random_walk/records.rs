@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use openmls_wasm::storage::Category;
 
 use super::{
-    service::{ClientIndex, GroupIndex, Proposed, What},
+    effect::Proposed,
+    service::{ClientIndex, GroupIndex, What},
     view::{GroupView, View},
     world::World,
 };

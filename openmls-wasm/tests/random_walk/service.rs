@@ -8,6 +8,8 @@ use std::{
 
 use openmls_wasm::client::{Member, OutboxEntry, OutboxKind};
 
+use super::effect::{Context, Effect, Proposed, Sender};
+
 /// A client, by its place in the world.
 pub type ClientIndex = usize;
 /// A group, by its place in the world.
@@ -23,135 +25,6 @@ pub enum Wire {
     Mixed,
 }
 
-/// What a proposal asks for.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Proposed {
-    /// Whom, and with which key package (its reference).
-    Add(ClientIndex, Vec<u8>),
-    Remove(u32),
-    /// The sender's own removal, by a Remove or a SelfRemove proposal.
-    Leave,
-    /// The sender's leaf; with a new signature key or not.
-    Update {
-        new_key: bool,
-    },
-    ExternalPsk(Vec<u8>),
-    Extensions(bool),
-    AppDefined(Vec<u8>),
-}
-
-/// What a commit does.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Effect {
-    /// Who, and with which key package (its reference).
-    pub added: Vec<(ClientIndex, Vec<u8>)>,
-    /// The leaves that become blank.
-    pub removed: BTreeSet<u32>,
-    /// The leaves that are replaced by a proposal of their owners; with a new signature key or not.
-    pub updated: BTreeMap<u32, bool>,
-    /// Whether the committer's leaf gets a new signature key.
-    pub new_key: bool,
-    /// The external pre-shared keys that every member needs.
-    pub psks: BTreeSet<Vec<u8>>,
-}
-
-impl Effect {
-    /// What a commit of the member at `own` does that asks for `asked` and may contain what
-    /// `waiting` members have proposed: all of it if that is valid, or else (RFC 9420 §12.4 leaves
-    /// the choice) one after the other. An error if it cannot do what is asked for.
-    pub fn of(
-        members: &Members,
-        own: u32,
-        asked: &[Proposed],
-        waiting: &[(u32, Proposed)],
-        new_key: bool,
-        psks: &BTreeSet<Vec<u8>>,
-    ) -> Result<Self, &'static str> {
-        let is_known = |(_, one): &(u32, Proposed)| match one {
-            Proposed::ExternalPsk(psk) => psks.contains(psk),
-            _ => true,
-        };
-        let is_valid =
-            |all: &[(u32, Proposed)]| all.iter().all(is_known) && is_valid(members, own, all);
-        // What is asked for twice is the same proposal, but for pre-shared keys: each has its nonce.
-        let mut once: Vec<(u32, Proposed)> = vec![];
-        for one in asked.iter().map(|one| (own, one.clone())) {
-            if !once.contains(&one) {
-                once.push(one);
-            }
-        }
-        let asked = once;
-        let mut all = [waiting, &asked].concat();
-        if !is_valid(&all) {
-            all = asked;
-            if !is_valid(&all) {
-                let known = all.iter().all(is_known);
-                return Err(if known {
-                    "commit-rejected"
-                } else {
-                    "unknown-psk"
-                });
-            }
-            for one in waiting {
-                all.push(one.clone());
-                if !is_valid(&all) {
-                    all.pop();
-                }
-            }
-        }
-        let mut effect = Self {
-            new_key,
-            ..Self::default()
-        };
-        for (sender, proposed) in all {
-            match proposed {
-                Proposed::Add(client, reference) => effect.added.push((client, reference)),
-                Proposed::Remove(leaf) => drop(effect.removed.insert(leaf)),
-                Proposed::Leave => drop(effect.removed.insert(sender)),
-                // A committer's own update gives way to the path of its commit.
-                Proposed::Update { new_key } if sender != own => {
-                    effect.updated.insert(sender, new_key);
-                }
-                Proposed::ExternalPsk(psk) => drop(effect.psks.insert(psk)),
-                _ => {}
-            }
-        }
-        let Self {
-            updated, removed, ..
-        } = &mut effect;
-        updated.retain(|leaf, _| !removed.contains(leaf));
-        Ok(effect)
-    }
-}
-
-/// RFC 9420 §12.2, as far as the walk goes.
-fn is_valid(members: &Members, own: u32, proposals: &[(u32, Proposed)]) -> bool {
-    let mut added = BTreeSet::new();
-    let mut extensions = 0;
-    // Whoever is removed can be added by the same commit.
-    let stays = |leaf: &u32| {
-        let mut all = proposals.iter();
-        all.all(|(sender, one)| match one {
-            Proposed::Remove(removed) => removed != leaf,
-            Proposed::Leave => sender != leaf,
-            _ => true,
-        })
-    };
-    proposals.iter().all(|(sender, proposed)| match proposed {
-        Proposed::Add(client, _) => {
-            let mut present = members.iter().filter(|(leaf, _)| stays(leaf));
-            added.insert(*client) && present.all(|(_, member)| member != client)
-        }
-        Proposed::Remove(leaf) => *leaf != own,
-        Proposed::Leave => *sender != own,
-        Proposed::Extensions(_) => {
-            extensions += 1;
-            extensions == 1
-        }
-        _ => true,
-    })
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
     Message { plaintext: Vec<u8>, data: Vec<u8> },
@@ -165,7 +38,8 @@ pub struct Sent {
     pub id: String,
     pub group: GroupIndex,
     pub sender: ClientIndex,
-    pub leaf: u32,
+    /// As what: a member, or from outside.
+    pub by: Sender,
     pub epoch: u64,
     /// A PrivateMessage: it uses up the next generation of a ratchet of its sender.
     pub private: bool,
@@ -187,6 +61,7 @@ impl Sent {
 /// One epoch of a group.
 pub struct Epoch {
     pub members: Members,
+    pub context: Context,
     /// What the first client said that got there; all others must say the same.
     pub said: Option<EpochSaid>,
 }
@@ -248,9 +123,11 @@ impl Group {
         }
         self.log.push(sent.clone());
         if let What::Commit(effect) = &sent.what {
-            let members = after(&self.epochs[entry.epoch as usize].members, effect);
+            let before = &self.epochs[entry.epoch as usize];
+            let context = effect.context.clone();
             self.epochs.push(Epoch {
-                members,
+                members: after(&before.members, effect),
+                context: context.unwrap_or_else(|| before.context.clone()),
                 said: None,
             });
         }

@@ -9,8 +9,9 @@ use std::{
 
 use openmls_wasm::client::{GroupSettings, OutboxEntry, OutboxKind, WireFormatPolicy};
 
-use super::service::{
-    ClientIndex, Effect, Group, GroupIndex, Members, Proposed, Sent, Welcome, What,
+use super::{
+    effect::{Effect, Proposed, Sender},
+    service::{ClientIndex, Group, GroupIndex, Members, Sent, Welcome, What},
 };
 
 /// What a message says, told without any type of the client.
@@ -28,7 +29,9 @@ pub enum Said {
         plaintext: Vec<u8>,
     },
     Proposal {
-        from: ClientIndex,
+        by: Sender,
+        /// Unknown of a listed sender: only its place is told.
+        from: Option<ClientIndex>,
         epoch: u64,
     },
     Commit {
@@ -79,6 +82,7 @@ pub struct Joining {
 #[derive(Clone, Debug)]
 pub struct Package {
     pub reference: Vec<u8>,
+    pub bytes: Vec<u8>,
     pub last_resort: bool,
 }
 
@@ -94,7 +98,7 @@ pub enum Note {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waiting {
     pub id: String,
-    pub leaf: u32,
+    pub by: Sender,
     pub what: Proposed,
     pub data: Vec<u8>,
 }
@@ -191,7 +195,7 @@ impl GroupView {
     /// What this client has proposed itself.
     pub fn own_waiting(&self) -> impl Iterator<Item = &Proposed> {
         let own = self.waiting.iter();
-        let own = own.filter(|waiting| waiting.leaf == self.own_leaf);
+        let own = own.filter(|waiting| waiting.by == Sender::Member(self.own_leaf));
         own.map(|waiting| &waiting.what)
     }
 
@@ -285,11 +289,11 @@ impl View {
         if behind > 0 && !(is_message && is_kept) {
             return Err("past-epoch");
         }
-        if sent.private {
-            if sent.leaf == view.own_leaf {
+        if let (true, Sender::Member(leaf)) = (sent.private, sent.by) {
+            if leaf == view.own_leaf {
                 return Ok(Said::OwnMessage);
             }
-            let ratchet = (sent.epoch, sent.leaf, is_message);
+            let ratchet = (sent.epoch, leaf, is_message);
             let ratchet = view.ratchets.entry(ratchet).or_default();
             let opened = ratchet.open(sent.generation, &view.settings);
             opened.map_err(|code| match code {
@@ -301,7 +305,7 @@ impl View {
         Ok(match &sent.what {
             What::Message { plaintext, data } => Said::Message {
                 from,
-                leaf: sent.leaf,
+                leaf: sent.by.leaf().unwrap(),
                 epoch: sent.epoch,
                 plaintext: plaintext.clone(),
                 data: data.clone(),
@@ -309,19 +313,30 @@ impl View {
             What::Proposal(what) => {
                 let waiting = Waiting {
                     id: sent.id.clone(),
-                    leaf: sent.leaf,
+                    by: sent.by,
                     what: what.clone(),
                     data: vec![],
                 };
-                if sent.leaf == view.own_leaf {
+                if sent.by == Sender::Member(view.own_leaf) {
                     return Ok(Said::OwnMessage);
                 }
-                if view.waiting.iter().any(|known| known.id == waiting.id) {
+                let context = &group.epochs[view.epoch as usize].context;
+                if !context.admits(sent.by, sent.sender) {
+                    return Err("invalid-message");
+                }
+                // From outside the same words are the same message: there is no nonce in it.
+                let is_same = |known: &Waiting| {
+                    let words = (known.by, &known.what) == (sent.by, what);
+                    known.id == waiting.id || sent.by.leaf().is_none() && words
+                };
+                if view.waiting.iter().any(is_same) {
                     return Err("duplicate-message");
                 }
                 view.waiting.push(waiting);
+                let is_named = !matches!(sent.by, Sender::External(_));
                 Said::Proposal {
-                    from,
+                    by: sent.by,
+                    from: is_named.then_some(from),
                     epoch: sent.epoch,
                 }
             }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use openmls_wasm::client::{
     Extension, InboxContent, InboxItem, Party, PendingProposal, ProposalInfo, ProposalSender,
+    PskUsage,
 };
 
 use super::{
     device::APP_PROPOSAL,
-    effect::{Context, Proposed, Sender},
+    effect::{Context, Proposed, Psk, Sender},
     records,
     service::{ClientIndex, EpochSaid, GroupIndex, What},
     view::{Item, Said, Waiting},
@@ -116,7 +117,13 @@ impl World {
                     matches!(&shown.sender, ProposalSender::Member(sender)
                         if sender.identity == updated.identity)
                 }
-                (ProposalInfo::ExternalPsk { psk_id }, Proposed::ExternalPsk(id)) => psk_id == id,
+                (ProposalInfo::ExternalPsk { psk_id }, Proposed::Psk(Psk::External(id))) => {
+                    psk_id == id
+                }
+                (
+                    ProposalInfo::ResumptionPsk { epoch, usage, .. },
+                    Proposed::Psk(Psk::Resumption(of)),
+                ) => (epoch, *usage) == (of, PskUsage::Application),
                 (
                     ProposalInfo::GroupContextExtensions { extensions },
                     Proposed::Extensions(context),

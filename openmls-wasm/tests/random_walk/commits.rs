@@ -9,7 +9,7 @@ use openmls_wasm::client::{CommitRequest, LeafUpdate, OutboxEntry, OutboxKind, P
 
 use super::{
     device::{Expected, Published},
-    effect::{Effect, Proposed, Sender},
+    effect::{Effect, Proposed, Psk, Sender},
     inbound, proposals,
     service::{ClientIndex, GroupIndex, Sent, What},
     view::Held,
@@ -157,8 +157,8 @@ fn commit(
         let Asked {
             proposals, new_key, ..
         } = &asked;
-        let psks = &world.devices[client].view.psks;
-        Effect::of(members, view.own_leaf, proposals, &waiting, *new_key, psks)
+        let has = |psk: &Psk| world.devices[client].view.has_psk(group, psk);
+        Effect::of(members, view.own_leaf, proposals, &waiting, *new_key, has)
     });
     let expected = effect.as_ref().map(|_| ()).map_err(|code| *code);
     let done = world.attempt(client, expected, |mls| {
@@ -169,6 +169,10 @@ fn commit(
     };
     assert_eq!(entry.authenticated_data, asked.data);
     check_commit(world, client, group, &entry, &mut effect);
+    let is_resumption = |psk: &Psk| matches!(psk, Psk::Resumption(_));
+    if effect.psks.iter().any(is_resumption) {
+        world.tally("  committed a resumption PSK".into());
+    }
     hold(world, client, group, entry, What::Commit(effect));
     true
 }

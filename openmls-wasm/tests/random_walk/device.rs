@@ -9,6 +9,7 @@ use openmls_wasm::{
 };
 
 use super::{
+    effect::Psk,
     rng::Rng,
     service::{ClientIndex, GroupIndex, Sent},
     view::View,
@@ -112,7 +113,7 @@ impl Device {
             party,
             database: Database::default(),
             view: View {
-                psks: SHARED_PSKS.map(|psk| vec![psk]).into(),
+                psks: SHARED_PSKS.map(|psk| Psk::External(vec![psk])).into(),
                 ..View::default()
             },
             saved: View::default(),

@@ -43,6 +43,14 @@ impl Context {
     }
 }
 
+/// A pre-shared key (RFC 9420 §8.4).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Psk {
+    External(Vec<u8>),
+    /// Of this epoch of the same group.
+    Resumption(u64),
+}
+
 /// What a proposal asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Proposed {
@@ -55,7 +63,7 @@ pub enum Proposed {
     Update {
         new_key: bool,
     },
-    ExternalPsk(Vec<u8>),
+    Psk(Psk),
     Extensions(Context),
     AppDefined(Vec<u8>),
 }
@@ -71,8 +79,8 @@ pub struct Effect {
     pub updated: BTreeMap<u32, bool>,
     /// Whether the committer's leaf gets a new signature key.
     pub new_key: bool,
-    /// The external pre-shared keys that every member needs.
-    pub psks: BTreeSet<Vec<u8>>,
+    /// The pre-shared keys that every member needs.
+    pub psks: BTreeSet<Psk>,
     /// The new extensions of the group context.
     pub context: Option<Context>,
 }
@@ -87,10 +95,10 @@ impl Effect {
         asked: &[Proposed],
         waiting: &[(Sender, Proposed)],
         new_key: bool,
-        psks: &BTreeSet<Vec<u8>>,
+        has: impl Fn(&Psk) -> bool,
     ) -> Result<Self, &'static str> {
         let is_known = |(_, one): &(Sender, Proposed)| match one {
-            Proposed::ExternalPsk(psk) => psks.contains(psk),
+            Proposed::Psk(psk) => has(psk),
             _ => true,
         };
         let is_valid =
@@ -137,7 +145,7 @@ impl Effect {
                         .extend(sender.leaf().map(|leaf| (leaf, new_key)));
                 }
                 Proposed::Extensions(context) => effect.context = Some(context),
-                Proposed::ExternalPsk(psk) => drop(effect.psks.insert(psk)),
+                Proposed::Psk(psk) => drop(effect.psks.insert(psk)),
                 _ => {}
             }
         }

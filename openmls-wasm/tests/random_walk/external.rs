@@ -8,7 +8,7 @@ use openmls_wasm::client::{Delivered, ExternalJoin, OutboxKind};
 use super::{
     device::Expected,
     effect::{Effect, Sender},
-    inbound,
+    groups, inbound,
     service::{ClientIndex, GroupIndex, Sent, What},
     view::{GroupView, Held, Item, Joining, Said, Session},
     world::World,
@@ -171,7 +171,9 @@ fn joined_at(
 ) {
     world.tally("  joined by external commit".into());
     let World {
-        devices, groups, ..
+        devices,
+        groups: all,
+        ..
     } = world;
     let view = &mut devices[client].view;
     let held = view.joining_by_commit(group).unwrap().clone();
@@ -181,21 +183,12 @@ fn joined_at(
     if view.groups.contains_key(&group) {
         view.forget(group);
     }
-    let joined = GroupView {
-        active: true,
-        epoch,
-        joined: epoch,
-        own_leaf: leaf_of(&groups[group].epochs[epoch as usize].members, client),
-        settings,
-        cursor,
-        next: position + 1,
-        waiting: vec![],
-        early: vec![],
-        key,
-        ratchets: Default::default(),
-        generation: 0,
-        handshake_generation: 0,
-    };
+    let own_leaf = leaf_of(&all[group].epochs[epoch as usize].members, client);
+    let mut joined = GroupView::new(epoch, own_leaf, settings, position + 1);
+    joined.cursor = cursor;
+    joined.joined_from = Some(epoch - 1);
+    joined.key = key;
+    joined.resumption = groups::created_resumption(epoch);
     view.groups.insert(group, joined);
     view.sessions.push(Session {
         group,

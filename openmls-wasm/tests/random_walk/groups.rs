@@ -6,10 +6,10 @@ use openmls_wasm::client::{DeliveredWelcome, GroupOptions, GroupSettings};
 
 use super::{
     device::{Expected, SHARED_PSKS},
-    effect::Context,
+    effect::{Context, Psk},
     proposals,
     service::{ClientIndex, Epoch, Group, GroupIndex, Welcome, Wire},
-    view::{GroupView, Item, Note, Said, Session},
+    view::{GroupView, Item, Note, Resumption, Said, Session},
     world::World,
 };
 
@@ -69,21 +69,8 @@ pub fn create(world: &mut World, client: ClientIndex) -> bool {
             said: None,
         }],
     });
-    let view = GroupView {
-        active: true,
-        epoch: 0,
-        joined: 0,
-        own_leaf: 0,
-        settings,
-        cursor: Some(0),
-        next: 1,
-        waiting: vec![],
-        early: vec![],
-        key: None,
-        ratchets: Default::default(),
-        generation: 0,
-        handshake_generation: 0,
-    };
+    let mut view = GroupView::new(0, 0, settings, 1);
+    view.resumption = created_resumption(0);
     world.view_mut(client).groups.insert(group, view);
     world.view_mut(client).sessions.push(Session {
         group,
@@ -92,6 +79,14 @@ pub fn create(world: &mut World, client: ClientIndex) -> bool {
         to: 0,
     });
     true
+}
+
+/// OpenMLS 0.9.2 keeps 32 resumption PSKs of a group that was created here or joined by external
+/// commit, whatever the settings say.
+pub fn created_resumption(epoch: u64) -> Resumption {
+    let mut resumption = Resumption::of(32);
+    resumption.keep(epoch);
+    resumption
 }
 
 pub fn delete(world: &mut World, client: ClientIndex) -> bool {
@@ -251,21 +246,9 @@ fn joined(world: &mut World, client: ClientIndex, welcome: &Rc<Welcome>, cursor:
     view.packages
         .retain(|package| package.last_resort || package.reference != used);
     view.notes.insert(used, Note::Used);
-    let joined = GroupView {
-        active: true,
-        epoch: welcome.epoch,
-        joined: welcome.epoch,
-        own_leaf,
-        settings: view.next_settings.clone(),
-        cursor,
-        next: welcome.position + 1,
-        waiting: vec![],
-        early: vec![],
-        key: None,
-        ratchets: Default::default(),
-        generation: 0,
-        handshake_generation: 0,
-    };
+    let settings = view.next_settings.clone();
+    let mut joined = GroupView::new(welcome.epoch, own_leaf, settings, welcome.position + 1);
+    joined.cursor = cursor;
     view.groups.insert(group, joined);
     view.sessions.push(Session {
         group,
@@ -282,10 +265,10 @@ pub fn psk(world: &mut World, client: ClientIndex) -> bool {
         world.attempt(client, Expected::Ok, |mls| {
             mls.store_external_psk(&id, &secret)
         });
-        world.view_mut(client).psks.insert(id);
+        world.view_mut(client).psks.insert(Psk::External(id));
     } else {
         world.attempt(client, Expected::Ok, |mls| mls.delete_external_psk(&id));
-        world.view_mut(client).psks.remove(&id);
+        world.view_mut(client).psks.remove(&Psk::External(id));
     }
     true
 }

@@ -100,6 +100,7 @@ fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: 
                 };
                 let code = Expected::Code(code);
                 world.attempt(client, code, |mls| mls.receive_message(delivered));
+                world.tally("  a commit waits for a pre-shared key".into());
                 return;
             }
             Err(code) => Some(Said::Failed { code: code.into() }),

@@ -7,7 +7,7 @@ use openmls_wasm::client::{LeafUpdate, OutboxKind, ProposalRequest};
 use super::{
     commits::{hold, is_worth_trying},
     device::{Expected, Published, APP_PROPOSAL, SHARED_PSKS},
-    effect::{Context, Proposed, Sender},
+    effect::{Context, Proposed, Psk, Sender},
     service::{ClientIndex, GroupIndex, What},
     view::Waiting,
     world::World,
@@ -54,7 +54,7 @@ pub fn draw(
     group: GroupIndex,
 ) -> Option<(ProposalRequest, Proposed)> {
     let number = world.number();
-    Some(match world.rng.below(5) {
+    Some(match world.rng.below(6) {
         0 => {
             let (other, package) = draw_package(world, client, group)?;
             let request = ProposalRequest::Add {
@@ -77,9 +77,14 @@ pub fn draw(
             let request = ProposalRequest::ExternalPsk {
                 psk_id: psk_id.clone(),
             };
-            (request, Proposed::ExternalPsk(psk_id))
+            (request, Proposed::Psk(Psk::External(psk_id)))
         }
         3 => {
+            let epoch = draw_epoch(world, client, group)?;
+            let request = ProposalRequest::ResumptionPsk { epoch };
+            (request, Proposed::Psk(Psk::Resumption(epoch)))
+        }
+        4 => {
             let context = draw_context(world);
             let extensions = world.extensions(&context);
             (
@@ -111,6 +116,17 @@ pub fn draw_context(world: &mut World) -> Context {
         requires_app_proposal: world.rng.chance(50),
         senders,
     }
+}
+
+/// An epoch for a resumption PSK: mostly one that every member keeps the key of, so that they can
+/// follow.
+fn draw_epoch(world: &mut World, client: ClientIndex, group: GroupIndex) -> Option<u64> {
+    let now = world.view(client, group).epoch;
+    let drawn = now.saturating_sub(world.rng.below(4) as u64) + u64::from(world.rng.chance(2));
+    let psk = Psk::Resumption(drawn);
+    let mut members = world.members(client, group).values();
+    let all = members.all(|member| world.devices[*member].view.has_psk(group, &psk));
+    (all || world.rng.chance(8)).then_some(drawn)
 }
 
 /// Proposes, for somebody to commit.
@@ -183,8 +199,8 @@ fn send(
             let is_member = members.into_iter().any(|member| member == other);
             (!is_member).then_some(()).ok_or("proposal-rejected")
         }
-        Proposed::ExternalPsk(psk) => {
-            let is_known = world.devices[client].view.psks.contains(psk);
+        Proposed::Psk(psk) => {
+            let is_known = world.devices[client].view.has_psk(group, psk);
             is_known.then_some(()).ok_or("unknown-psk")
         }
         _ => Ok(()),
@@ -193,7 +209,7 @@ fn send(
     let is_same = |waiting: &Waiting| waiting.what == proposed && waiting.data == data;
     let is_random = matches!(
         proposed,
-        Proposed::Update { .. } | Proposed::ExternalPsk(_) | Proposed::AppDefined(_)
+        Proposed::Update { .. } | Proposed::Psk(_) | Proposed::AppDefined(_)
     );
     let view = world.view(client, group);
     let own = view.waiting.iter();

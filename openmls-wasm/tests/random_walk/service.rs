@@ -8,7 +8,7 @@ use std::{
 
 use openmls_wasm::client::{Member, OutboxEntry, OutboxKind};
 
-use super::effect::{Context, Effect, Proposed, Sender};
+use super::effect::{Context, Effect, Proposed, Psk, Sender};
 
 /// A client, by its place in the world.
 pub type ClientIndex = usize;
@@ -95,8 +95,8 @@ pub struct Welcome {
     pub position: u64,
     /// The key packages it was made for, of which one is this client's.
     pub references: Vec<Vec<u8>>,
-    /// The external pre-shared keys it rests on.
-    pub psks: BTreeSet<Vec<u8>>,
+    /// The pre-shared keys it rests on.
+    pub psks: BTreeSet<Psk>,
 }
 
 impl Group {

@@ -10,7 +10,7 @@ use std::{
 use openmls_wasm::client::{GroupSettings, OutboxEntry, OutboxKind, WireFormatPolicy};
 
 use super::{
-    effect::{Effect, Proposed, Sender},
+    effect::{Effect, Proposed, Psk, Sender},
     service::{ClientIndex, Group, GroupIndex, Members, Sent, Welcome, What},
 };
 
@@ -147,6 +147,40 @@ impl Ratchet {
     }
 }
 
+/// The epochs of which a client keeps the resumption PSK, so many at most.
+#[derive(Clone, Debug)]
+pub struct Resumption {
+    most: usize,
+    kept: Vec<u64>,
+    cursor: usize,
+}
+
+impl Resumption {
+    pub fn of(most: usize) -> Self {
+        Self {
+            most,
+            kept: vec![],
+            cursor: 0,
+        }
+    }
+
+    /// The newest takes the place of the oldest. But when OpenMLS 0.9.2 has so many for the first
+    /// time, it begins at the second place (`psk.rs`, `ResumptionPskStore::add`).
+    pub fn keep(&mut self, epoch: u64) {
+        self.cursor += 1;
+        if self.kept.len() < self.most {
+            self.kept.push(epoch);
+        } else if self.most > 0 {
+            self.cursor %= self.most;
+            self.kept[self.cursor] = epoch;
+        }
+    }
+
+    fn has(&self, psk: &Psk) -> bool {
+        matches!(psk, Psk::Resumption(epoch) if self.kept.contains(epoch))
+    }
+}
+
 /// The time that a client was a member, as it knows it: from a Welcome to a removal or deletion.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -173,6 +207,8 @@ pub struct GroupView {
     pub early: Vec<Early>,
     /// The signature key of the own leaf, if it has one of its own: the epoch that it came with.
     pub key: Option<u64>,
+    /// The epochs of which the resumption PSK is kept.
+    pub resumption: Resumption,
     pub ratchets: BTreeMap<(u64, u32, bool), Ratchet>,
     /// The next own generation of this epoch, for messages and for handshakes.
     pub generation: u32,
@@ -180,6 +216,29 @@ pub struct GroupView {
 }
 
 impl GroupView {
+    /// A group that this client has just come into, by what lies before `next` in the log.
+    pub fn new(epoch: u64, own_leaf: u32, settings: GroupSettings, next: u64) -> Self {
+        let mut resumption = Resumption::of(settings.number_of_resumption_psks);
+        resumption.keep(epoch);
+        Self {
+            active: true,
+            epoch,
+            joined: epoch,
+            own_leaf,
+            settings,
+            joined_from: None,
+            cursor: Some(next - 1),
+            next,
+            waiting: vec![],
+            early: vec![],
+            key: None,
+            resumption,
+            ratchets: BTreeMap::new(),
+            generation: 0,
+            handshake_generation: 0,
+        }
+    }
+
     pub fn sends_private(&self) -> bool {
         use WireFormatPolicy::{MixedCiphertext, PureCiphertext};
         matches!(
@@ -212,6 +271,9 @@ impl GroupView {
         self.generation = 0;
         self.handshake_generation = 0;
         self.active = !removed;
+        if !removed {
+            self.resumption.keep(self.epoch);
+        }
         if removed {
             self.early.clear();
         }
@@ -232,7 +294,8 @@ pub struct View {
     pub packages: Vec<Package>,
     /// What is known of key packages, by reference, those of others too.
     pub notes: BTreeMap<Vec<u8>, Note>,
-    pub psks: BTreeSet<Vec<u8>>,
+    /// The external ones.
+    pub psks: BTreeSet<Psk>,
     pub inbox: Vec<Item>,
     pub outbox: Vec<Held>,
     pub welcome_cursor: Option<u64>,
@@ -252,6 +315,11 @@ impl View {
     pub fn joining_by_commit(&self, group: GroupIndex) -> Option<&Held> {
         let held = self.pending_commit(group);
         held.filter(|held| held.joins.is_some())
+    }
+
+    pub fn has_psk(&self, group: GroupIndex, psk: &Psk) -> bool {
+        let view = self.groups.get(&group);
+        self.psks.contains(psk) || view.is_some_and(|view| view.resumption.has(psk))
     }
 
     /// Why a commit or a leave proposal is refused, if it is.
@@ -343,7 +411,8 @@ impl View {
             What::Commit(effect) => {
                 let self_removed = effect.removed.contains(&view.own_leaf);
                 // Whoever is removed needs no secret of the next epoch.
-                if !self_removed && !effect.psks.is_subset(&self.psks) {
+                let has = |psk: &Psk| view.resumption.has(psk) || self.psks.contains(psk);
+                if !self_removed && !effect.psks.iter().all(has) {
                     return Err("unknown-psk");
                 }
                 let members = &group.epochs[view.epoch as usize].members;
@@ -426,6 +495,14 @@ impl View {
                 Some(Note::OfOtherClient) => "key-package-of-other-client",
                 _ => "no-matching-key-package",
             });
+        }
+        // No key of an epoch before the own first one is here, and OpenMLS admits none.
+        if welcome
+            .psks
+            .iter()
+            .any(|psk| matches!(psk, Psk::Resumption(_)))
+        {
+            return Err("invalid-welcome");
         }
         if !welcome.psks.is_subset(&self.psks) {
             return Err("unknown-psk");

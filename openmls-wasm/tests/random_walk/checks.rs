@@ -8,6 +8,7 @@ use openmls_wasm::client::{
 };
 
 use super::{
+    commits,
     device::APP_PROPOSAL,
     effect::{Context, Proposed, Psk, Sender},
     records,
@@ -99,7 +100,7 @@ impl World {
     }
 
     /// Whether a proposal that the client shows is this one.
-    fn is_of(&self, shown: &PendingProposal, waiting: &Waiting) -> bool {
+    pub fn is_of(&self, shown: &PendingProposal, waiting: &Waiting) -> bool {
         let (by, _) = self.proposer(&shown.sender);
         by == waiting.by
             && match (&shown.proposal, &waiting.what) {
@@ -212,6 +213,7 @@ impl World {
                     && *position <= session.to
                     && sent.sender != client
                     && sent.epoch >= session.joined
+                    && !session.refused.contains(position)
                     && matches!(sent.what, What::Message { .. })
             });
             let expected: Vec<_> = for_client.map(|(position, _)| position).collect();
@@ -303,6 +305,8 @@ impl World {
                 removed,
                 self_removed,
                 superseded,
+                external,
+                proposals,
                 ..
             } => Said::Commit {
                 own: *own,
@@ -312,6 +316,7 @@ impl World {
                 removed: removed.iter().map(|m| self.who(&m.identity)).collect(),
                 self_removed: *self_removed,
                 superseded: superseded.clone(),
+                listed: (!external).then(|| commits::listed(proposals)),
             },
             InboxContent::Joined { epoch, .. } => Said::Joined { epoch: *epoch },
             InboxContent::Failed { code, .. } => Said::Failed { code: code.clone() },

@@ -5,14 +5,17 @@ use std::{
     rc::Rc,
 };
 
-use openmls_wasm::client::{CommitRequest, LeafUpdate, OutboxEntry, OutboxKind, ProposalRequest};
+use openmls_wasm::client::{
+    CommitRequest, CommittedProposal, InboxContent, LeafUpdate, OutboxEntry, OutboxKind,
+    PendingProposal, ProposalRequest,
+};
 
 use super::{
     device::{Expected, Published},
     effect::{Effect, Proposed, Psk, Sender},
     inbound, proposals,
     service::{ClientIndex, GroupIndex, Sent, What},
-    view::Held,
+    view::{Held, Waiting},
     world::World,
 };
 
@@ -151,13 +154,17 @@ fn commit(
     let possible = world.devices[client].view.refusal(group);
     let view = world.view(client, group);
     let waiting = view.waiting.iter().filter(|_| !asked.without_pending);
-    let waiting: Vec<_> = waiting.map(|one| (one.by, one.what.clone())).collect();
+    let waiting: Vec<Waiting> = waiting.cloned().collect();
     let effect = possible.and_then(|()| {
         let members = world.members(client, group);
         let Asked {
             proposals, new_key, ..
         } = &asked;
         let has = |psk: &Psk| world.devices[client].view.has_psk(group, psk);
+        let waiting: Vec<_> = waiting
+            .iter()
+            .map(|one| (one.by, one.what.clone()))
+            .collect();
         Effect::of(members, view.own_leaf, proposals, &waiting, *new_key, has)
     });
     let expected = effect.as_ref().map(|_| ()).map_err(|code| *code);
@@ -169,6 +176,7 @@ fn commit(
     };
     assert_eq!(entry.authenticated_data, asked.data);
     check_commit(world, client, group, &entry, &mut effect);
+    check_listed(world, client, group, &entry, &waiting, &mut effect);
     let is_resumption = |psk: &Psk| matches!(psk, Psk::Resumption(_));
     if effect.psks.iter().any(is_resumption) {
         world.tally("  committed a resumption PSK".into());
@@ -203,6 +211,42 @@ fn check_commit(
     let removed: BTreeSet<_> = removed.map(|party| world.who(&party.identity)).collect();
     let asked: BTreeSet<_> = effect.removed.iter().map(|leaf| members[leaf]).collect();
     assert_eq!(removed, asked);
+}
+
+/// What the commit says of itself. Which proposals it refers to, and which it contains, is the
+/// committer's choice.
+fn check_listed(
+    world: &mut World,
+    client: ClientIndex,
+    group: GroupIndex,
+    entry: &OutboxEntry,
+    waiting: &[Waiting],
+    effect: &mut Effect,
+) {
+    let bytes = entry.bytes.as_ref().unwrap();
+    let inspected = world.look(client, Expected::Ok, |mls| mls.inspect_message(bytes));
+    let InboxContent::Commit { proposals, .. } = inspected.unwrap().content else {
+        panic!("a commit of client {client} in group {group} is none");
+    };
+    effect.listed = Some(listed(&proposals));
+    for one in proposals.into_iter().filter(|one| one.by_reference) {
+        let shown = PendingProposal {
+            reference: vec![],
+            sender: one.sender,
+            proposal: one.proposal,
+        };
+        let mut known = waiting.iter();
+        let known = known.find(|waiting| world.is_of(&shown, waiting));
+        let known = known.unwrap_or_else(|| panic!("{shown:?} is none of {waiting:?}"));
+        effect.references.push((known.by, known.what.clone()));
+    }
+}
+
+/// The proposals of a commit, in no order.
+pub fn listed(proposals: &[CommittedProposal]) -> Vec<String> {
+    let mut listed: Vec<String> = proposals.iter().map(|one| format!("{one:?}")).collect();
+    listed.sort();
+    listed
 }
 
 /// Notes a proposal or commit that went into the outbox.

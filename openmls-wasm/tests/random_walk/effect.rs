@@ -81,6 +81,11 @@ pub struct Effect {
     pub new_key: bool,
     /// The pre-shared keys that every member needs.
     pub psks: BTreeSet<Psk>,
+    /// Which of the proposals that were sent before it refers to: who has not all of them cannot
+    /// follow.
+    pub references: Vec<(Sender, Proposed)>,
+    /// What it says that it consists of.
+    pub listed: Option<Vec<String>>,
     /// The new extensions of the group context.
     pub context: Option<Context>,
 }

@@ -17,7 +17,17 @@ use super::{
 pub fn join(world: &mut World, client: ClientIndex) -> bool {
     // Somebody who is up to date says what the group is.
     let groups: Vec<GroupIndex> = (0..world.groups.len()).collect();
-    let Some(group) = world.rng.pick(&groups) else {
+    // Often where it did not follow a commit.
+    let lost = |group: &&GroupIndex| {
+        let view = world.devices[client].view.groups.get(group);
+        view.is_some_and(|view| view.active && view.lost)
+    };
+    let out_of_step: Vec<GroupIndex> = groups.iter().filter(lost).copied().collect();
+    let drawn = match world.rng.chance(70) {
+        true => world.rng.pick(&out_of_step),
+        false => None,
+    };
+    let Some(group) = drawn.or_else(|| world.rng.pick(&groups)) else {
         return false;
     };
     let epoch = world.groups[group].epoch();
@@ -30,7 +40,8 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
     let is_member = members.values().any(|member| *member == client);
     // By the signature key of its old leaf it is known which one the commit removes: a client that
     // has forgotten that key would be in the group twice.
-    if is_member && (world.groups[group].rotated || world.rng.chance(60)) {
+    let is_known = !world.groups[group].rotated || knows_own_leaf(world, client, group);
+    if is_member && (!is_known || drawn.is_none() && world.rng.chance(60)) {
         return false;
     }
     let Some(informant) = world.rng.pick(&informed) else {
@@ -105,6 +116,24 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
         joins: Some(Joining { settings, key }),
     });
     true
+}
+
+/// Whether the client has the key of the leaf that it has in the group now: no commit that it has not
+/// read has taken the leaf away or given it another key.
+fn knows_own_leaf(world: &World, client: ClientIndex, group: GroupIndex) -> bool {
+    let view = world.devices[client].view.groups.get(&group);
+    let Some(view) = view.filter(|view| view.active) else {
+        return false;
+    };
+    let mut unread = world.groups[group].log.iter();
+    unread.all(|sent| match &sent.what {
+        What::Commit(effect) if sent.epoch >= view.epoch => {
+            !effect.removed.contains(&view.own_leaf)
+                && effect.updated.get(&view.own_leaf) != Some(&true)
+                && (sent.sender != client || !effect.new_key)
+        }
+        _ => true,
+    })
 }
 
 fn leaf_of(members: &super::service::Members, client: ClientIndex) -> u32 {
@@ -195,5 +224,6 @@ fn joined_at(
         joined: epoch,
         from: position,
         to: position,
+        refused: Default::default(),
     });
 }

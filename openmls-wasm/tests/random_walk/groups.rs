@@ -7,7 +7,7 @@ use openmls_wasm::client::{DeliveredWelcome, GroupOptions, GroupSettings};
 use super::{
     device::{Expected, SHARED_PSKS},
     effect::{Context, Psk},
-    proposals,
+    proposals, refusals,
     service::{ClientIndex, Epoch, Group, GroupIndex, Welcome, Wire},
     view::{GroupView, Item, Note, Resumption, Said, Session},
     world::World,
@@ -77,6 +77,7 @@ pub fn create(world: &mut World, client: ClientIndex) -> bool {
         joined: 0,
         from: 0,
         to: 0,
+        refused: Default::default(),
     });
     true
 }
@@ -133,8 +134,19 @@ pub fn receive_welcome(world: &mut World, client: ClientIndex) -> bool {
         assert_eq!(item, Some(None), "received twice");
         return true;
     }
-    let view = &world.devices[client].view;
-    let predicted = view.joining(&welcome);
+    let predicted = world.devices[client].view.joining(&welcome);
+    if world.rng.chance(5) {
+        refusals::reject_welcome(world, client, &welcome, delivered);
+        return true;
+    }
+    if predicted == Err("group-exists") && world.rng.chance(10) {
+        refusals::skip_welcome(world, client, position);
+        return true;
+    }
+    let delivered = match predicted.is_ok() && world.rng.chance(30) {
+        true => in_epoch(world, client, &welcome, delivered),
+        false => delivered,
+    };
     if let Err(code @ ("group-exists" | "unknown-psk")) = predicted {
         // Its removal is still to be read, or the key to be stored.
         let expected = Expected::Code(code);
@@ -169,6 +181,25 @@ pub fn receive_welcome(world: &mut World, client: ClientIndex) -> bool {
     view.has_sequence = true;
     view.welcome_cursor = Some(position);
     true
+}
+
+/// Accepts a Welcome that was inspected, and not one that leads elsewhere.
+fn in_epoch<'a>(
+    world: &mut World,
+    client: ClientIndex,
+    welcome: &Welcome,
+    delivered: DeliveredWelcome<'a>,
+) -> DeliveredWelcome<'a> {
+    let elsewhere = DeliveredWelcome {
+        inspected_epoch: Some(welcome.epoch + 1),
+        ..delivered
+    };
+    let code = Expected::Code("epoch-changed");
+    world.attempt(client, code, |mls| mls.receive_welcome(elsewhere));
+    DeliveredWelcome {
+        inspected_epoch: Some(welcome.epoch),
+        ..delivered
+    }
 }
 
 /// Joins without the service's bookkeeping: any Welcome, as often as one likes.
@@ -255,6 +286,7 @@ fn joined(world: &mut World, client: ClientIndex, welcome: &Rc<Welcome>, cursor:
         joined: welcome.epoch,
         from: welcome.position,
         to: welcome.position,
+        refused: Default::default(),
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use openmls_wasm::client::Delivered;
+use openmls_wasm::client::{Delivered, InboxItem};
 
 use super::{
     device::Expected,
@@ -16,6 +16,19 @@ use super::{
 pub fn receive_log(world: &mut World, client: ClientIndex) -> bool {
     // Now and then the service hands out an entry after the removal.
     let even_after_removal = world.rng.chance(3);
+    // What was passed over for a join that came to nothing is to be read.
+    let view = world.view_mut(client);
+    let joining: Vec<GroupIndex> = view
+        .outbox
+        .iter()
+        .filter(|held| held.joins.is_some())
+        .map(|held| held.group)
+        .collect();
+    for (group, view) in &mut view.groups {
+        if !joining.contains(group) {
+            view.next = view.passed_over.take().unwrap_or(view.next);
+        }
+    }
     let device = &world.devices[client];
     let groups = &device.view.groups;
     let unread: Vec<(GroupIndex, u64, u64)> = groups
@@ -54,13 +67,12 @@ pub fn receive_log(world: &mut World, client: ClientIndex) -> bool {
 fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: u64) {
     let sent = world.groups[group].log[position as usize - 1].clone();
     let was_active = world.view(client, group).active;
+    let epoch = world.view(client, group).epoch;
     if sent.sender != client && world.rng.chance(15) {
         inspect(world, client, &sent);
     }
     let with_id = world.rng.chance(80);
-    let World {
-        devices, groups, ..
-    } = world;
+    let World { devices, .. } = world;
     let view = &mut devices[client].view;
     if view
         .joining_by_commit(group)
@@ -69,6 +81,13 @@ fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: 
         external::receive_own(world, client, group, position);
         return;
     }
+    if pass_over(world, client, group, position) {
+        return;
+    }
+    let World {
+        devices, groups, ..
+    } = world;
+    let view = &mut devices[client].view;
     let own = view.outbox.iter().find(|held| {
         held.sent
             .as_ref()
@@ -91,16 +110,23 @@ fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: 
         match processed {
             Ok(Said::OwnMessage) => None,
             Ok(said) => Some(said),
-            // The key can still be stored, and the commit read then.
-            Err(code @ "unknown-psk") => {
+            // The key can still be stored, and the commit read then. And whoever did not follow a
+            // commit can only join anew.
+            Err(code @ ("unknown-psk" | "future-epoch")) => {
                 let delivered = Delivered {
                     bytes: &sent.bytes,
                     position: Some(position),
                     ..Delivered::default()
                 };
-                let code = Expected::Code(code);
+                world.devices[client]
+                    .view
+                    .groups
+                    .get_mut(&group)
+                    .unwrap()
+                    .lost = true;
+                let (code, word) = (Expected::Code(code), code);
                 world.attempt(client, code, |mls| mls.receive_message(delivered));
-                world.tally("  a commit waits for a pre-shared key".into());
+                world.tally(format!("  an entry of the log waits: {word}"));
                 return;
             }
             Err(code) => Some(Said::Failed { code: code.into() }),
@@ -112,6 +138,11 @@ fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: 
         position: Some(position),
         ..Default::default()
     };
+    let joining = world.devices[client].view.joining_by_commit(group);
+    let delivered = match joining.is_none() && world.rng.chance(20) {
+        true => in_epoch(world, client, epoch, delivered),
+        false => delivered,
+    };
     world.view_mut(client).forget_early(group, &sent);
     let view = world.devices[client].view.groups.get_mut(&group).unwrap();
     view.cursor = Some(position);
@@ -120,6 +151,59 @@ fn receive(world: &mut World, client: ClientIndex, group: GroupIndex, position: 
     if was_active {
         world.view_mut(client).note_position(group, position);
     }
+}
+
+/// Accepts what was inspected in `epoch`, and not what was in another.
+fn in_epoch<'a>(
+    world: &mut World,
+    client: ClientIndex,
+    epoch: u64,
+    delivered: Delivered<'a>,
+) -> Delivered<'a> {
+    let elsewhere = Delivered {
+        inspected_epoch: Some(epoch + 1),
+        ..delivered
+    };
+    let code = Expected::Code("epoch-changed");
+    world.attempt(client, code, |mls| mls.receive_message(elsewhere));
+    Delivered {
+        inspected_epoch: Some(epoch),
+        ..delivered
+    }
+}
+
+/// A client that is about to join anew and did not follow a commit passes over what lies between:
+/// those entries are not for it if it joins, and are read if it does not.
+fn pass_over(world: &mut World, client: ClientIndex, group: GroupIndex, position: u64) -> bool {
+    let view = &world.devices[client].view;
+    let Some(join) = view.joining_by_commit(group) else {
+        return false;
+    };
+    let known = &view.groups[&group];
+    let sent = world.groups[group].log[position as usize - 1].clone();
+    let follows = known.cursor.is_none_or(|cursor| position == cursor + 1);
+    let reached = join.entry.epoch;
+    if !known.active || known.epoch >= reached || sent.epoch <= known.epoch && follows {
+        return false;
+    }
+    let delivered = Delivered {
+        bytes: &sent.bytes,
+        position: Some(position),
+        ..Delivered::default()
+    };
+    let expected = match sent.epoch > reached {
+        true => Expected::Code("future-epoch"),
+        false => Expected::Ok,
+    };
+    let passed = world.attempt(client, expected, |mls| mls.receive_message(delivered));
+    if let Some(item) = passed {
+        assert_eq!(item, None, "passed over");
+        world.tally("  an entry of the log was passed over".into());
+        let view = world.devices[client].view.groups.get_mut(&group).unwrap();
+        view.passed_over.get_or_insert(position);
+        view.next = position + 1;
+    }
+    true
 }
 
 /// Delivers, and compares the item with what the model predicts.
@@ -131,7 +215,20 @@ fn handed_over(
     said: Option<Said>,
 ) {
     let item = world.attempt(client, Expected::Ok, |mls| mls.receive_message(delivered));
-    let item = item.unwrap().map(|item| world.item(&item));
+    compare(world, client, group, delivered, said, item.unwrap());
+    early(world, client, group);
+}
+
+/// Compares what was handed over with what the model predicts.
+pub fn compare(
+    world: &mut World,
+    client: ClientIndex,
+    group: GroupIndex,
+    delivered: Delivered<'_>,
+    said: Option<Said>,
+    item: Option<InboxItem>,
+) {
+    let item = item.map(|item| world.item(&item));
     let expected = said.map(|said| {
         let inbox = &world.devices[client].view.inbox;
         let id = delivered.id.map(str::to_owned);
@@ -165,7 +262,6 @@ fn handed_over(
         view.inbox.push(item);
         view.has_sequence = true;
     }
-    early(world, client, group);
 }
 
 /// The service repeats itself: nothing may happen.

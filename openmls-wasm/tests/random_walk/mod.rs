@@ -7,7 +7,7 @@
 //! | `view` | the model of one client: what it must know, hand over, hold back and refuse |
 //! | `device` | a client with its database: batches that are written, lost, put back, rolled back |
 //! | `world`, `operations` | one step of a walk; the list of all operations with their weights |
-//! | `groups`, `external`, `packages`, `proposals`, `outside`, `commits`, `messages`, `inbound`, `misuse` | the operations |
+//! | `groups`, `external`, `packages`, `proposals`, `outside`, `commits`, `messages`, `inbound`, `refusals`, `misuse` | the operations |
 //! | `checks`, `records` | the invariants, and which records there must be |
 
 pub mod checks;
@@ -24,6 +24,7 @@ pub mod outside;
 pub mod packages;
 pub mod proposals;
 pub mod records;
+pub mod refusals;
 pub mod rng;
 pub mod service;
 pub mod view;

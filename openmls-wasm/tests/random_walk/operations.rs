@@ -2,7 +2,7 @@
 //! returns false if there was nothing of the kind to do.
 
 use super::{
-    commits, external, groups, inbound, messages, misuse, outside, packages, proposals,
+    commits, external, groups, inbound, messages, misuse, outside, packages, proposals, refusals,
     service::ClientIndex, world::World,
 };
 
@@ -38,6 +38,8 @@ pub const OPERATIONS: &[Operation] = &[
     ("take an external commit for accepted", 8, external::accept),
     ("ask to be added", 3, outside::ask_to_join),
     ("propose as a listed sender", 6, outside::propose_as_listed),
+    ("refuse a message", 2, refusals::reject_message),
+    ("drop all proposals", 2, refusals::clear_proposals),
     ("replenish key packages", 2, packages::replenish),
     ("mark a key package given out", 2, packages::mark_given_out),
     (

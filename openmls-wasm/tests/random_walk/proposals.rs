@@ -205,6 +205,9 @@ fn send(
         }
         _ => Ok(()),
     });
+    if is_ambiguous(world, client, group, &proposed, &data) {
+        return false;
+    }
     // The same again, in the same words, is the same proposal. What is random makes a difference.
     let is_same = |waiting: &Waiting| waiting.what == proposed && waiting.data == data;
     let is_random = matches!(
@@ -230,9 +233,33 @@ fn send(
         by: Sender::Member(view.own_leaf),
         what: proposed.clone(),
         data,
+        has_keys: true,
     });
     hold(world, client, group, entry, What::Proposal(proposed));
     true
+}
+
+/// Whether a commit that contains the proposal could mean another one of this member's: what it has
+/// dropped since, or said with other authenticated data.
+fn is_ambiguous(
+    world: &World,
+    client: ClientIndex,
+    group: GroupIndex,
+    proposed: &Proposed,
+    data: &[u8],
+) -> bool {
+    let view = world.view(client, group);
+    let is_update = |what: &Proposed| matches!(what, Proposed::Update { .. });
+    let is_alike = |what: &Proposed| what == proposed || is_update(what) && is_update(proposed);
+    let own = Sender::Member(view.own_leaf);
+    let mut waiting = view.waiting.iter();
+    let mut log = world.groups[group].log.iter();
+    waiting.any(|known| known.by == own && is_alike(&known.what) && known.data != data)
+        || log.any(|sent| {
+            let is_own = (sent.epoch, sent.by) == (view.epoch, own);
+            let is_known = view.waiting.iter().any(|waiting| waiting.id == sent.id);
+            is_own && !is_known && matches!(&sent.what, What::Proposal(what) if is_alike(what))
+        })
 }
 
 /// Takes back what was proposed and not uploaded yet.

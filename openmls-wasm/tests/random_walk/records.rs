@@ -206,7 +206,7 @@ fn retained(view: &GroupView) -> std::ops::Range<u64> {
 /// Own update proposals that wait: each has an HPKE key pair that may yet be needed.
 fn own_updates(view: &GroupView) -> usize {
     let is_update = |what: &&Proposed| matches!(what, Proposed::Update { .. });
-    view.own_waiting().filter(is_update).count()
+    view.own_keyed().filter(is_update).count()
 }
 
 /// Signature key pairs of a group: of the leaf, of what may replace it.
@@ -222,7 +222,7 @@ fn own_keys(view: &View, group: GroupIndex) -> usize {
         .chain(joining)
         .collect();
     let is_new = |what: &&Proposed| matches!(what, Proposed::Update { new_key: true });
-    let proposed = of_group.own_waiting().filter(is_new).count();
+    let proposed = of_group.own_keyed().filter(is_new).count();
     let committed = view.pending_commit(group).is_some_and(|held| {
         let sent = held.sent.as_ref();
         sent.is_some_and(|sent| matches!(&sent.what, What::Commit(effect) if effect.new_key))

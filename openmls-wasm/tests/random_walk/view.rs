@@ -42,6 +42,8 @@ pub enum Said {
         removed: BTreeSet<ClientIndex>,
         self_removed: bool,
         superseded: Option<String>,
+        /// What it consists of, but for external commits.
+        listed: Option<Vec<String>>,
     },
     Joined {
         epoch: u64,
@@ -101,6 +103,8 @@ pub struct Waiting {
     pub by: Sender,
     pub what: Proposed,
     pub data: Vec<u8>,
+    /// Not one that was dropped with its keys and came back.
+    pub has_keys: bool,
 }
 
 /// A message that came before its epoch.
@@ -190,6 +194,8 @@ pub struct Session {
     pub from: u64,
     /// The last position it processed; what lies beyond is not for it if the session is over.
     pub to: u64,
+    /// Of what it processed, what the app refused.
+    pub refused: BTreeSet<u64>,
 }
 
 #[derive(Clone)]
@@ -202,6 +208,10 @@ pub struct GroupView {
     /// The stored cursor, and the next position as the app knows it.
     pub cursor: Option<u64>,
     pub next: u64,
+    /// The first entry of the log that this client passed over while it was about to join anew.
+    pub passed_over: Option<u64>,
+    /// What comes next in the log is of an epoch that this client did not follow the others to.
+    pub lost: bool,
     pub waiting: Vec<Waiting>,
     /// What came before its epoch.
     pub early: Vec<Early>,
@@ -229,6 +239,8 @@ impl GroupView {
             joined_from: None,
             cursor: Some(next - 1),
             next,
+            passed_over: None,
+            lost: false,
             waiting: vec![],
             early: vec![],
             key: None,
@@ -256,6 +268,14 @@ impl GroupView {
         let own = self.waiting.iter();
         let own = own.filter(|waiting| waiting.by == Sender::Member(self.own_leaf));
         own.map(|waiting| &waiting.what)
+    }
+
+    /// What of that has its keys.
+    pub fn own_keyed(&self) -> impl Iterator<Item = &Proposed> {
+        let own = self.waiting.iter();
+        let own = own.filter(|waiting| waiting.by == Sender::Member(self.own_leaf));
+        own.filter(|waiting| waiting.has_keys)
+            .map(|waiting| &waiting.what)
     }
 
     fn advance(&mut self, effect: &Effect, own: bool) {
@@ -384,8 +404,11 @@ impl View {
                     by: sent.by,
                     what: what.clone(),
                     data: vec![],
+                    has_keys: sent.by != Sender::Member(view.own_leaf),
                 };
-                if sent.by == Sender::Member(view.own_leaf) {
+                // One that was dropped waits again when it comes back, if it can be read.
+                let is_known = view.waiting.iter().any(|known| known.id == waiting.id);
+                if is_known && !waiting.has_keys {
                     return Ok(Said::OwnMessage);
                 }
                 let context = &group.epochs[view.epoch as usize].context;
@@ -410,6 +433,21 @@ impl View {
             }
             What::Commit(effect) => {
                 let self_removed = effect.removed.contains(&view.own_leaf);
+                let has = |one: &(Sender, Proposed)| {
+                    let mut waiting = view.waiting.iter();
+                    waiting.any(|waiting| (waiting.by, &waiting.what) == (one.0, &one.1))
+                };
+                let is_lost = |one: &(Sender, Proposed)| {
+                    let mut waiting = view.waiting.iter();
+                    waiting.any(|waiting| {
+                        let is_same = (waiting.by, &waiting.what) == (one.0, &one.1);
+                        let is_update = matches!(one.1, Proposed::Update { .. });
+                        is_same && is_update && !waiting.has_keys
+                    })
+                };
+                if !effect.references.iter().all(has) || effect.references.iter().any(is_lost) {
+                    return Err("invalid-message");
+                }
                 // Whoever is removed needs no secret of the next epoch.
                 let has = |psk: &Psk| view.resumption.has(psk) || self.psks.contains(psk);
                 if !self_removed && !effect.psks.iter().all(has) {
@@ -518,6 +556,14 @@ impl View {
         Ok(())
     }
 
+    /// Notes what the app did not want to read.
+    pub fn note_refusal(&mut self, group: GroupIndex, position: u64) {
+        let mut sessions = self.sessions.iter_mut().rev();
+        if let Some(session) = sessions.find(|session| session.group == group) {
+            session.refused.insert(position);
+        }
+    }
+
     /// Notes how far a client has read, for the check that it missed nothing.
     pub fn note_position(&mut self, group: GroupIndex, position: u64) {
         let session = self.sessions.iter_mut().rev();
@@ -544,5 +590,6 @@ fn committed(
         removed: effect.removed.iter().filter_map(gone).collect(),
         self_removed,
         superseded,
+        listed: effect.listed.clone(),
     }
 }

@@ -56,12 +56,12 @@ impl World {
         assert_eq!(info.epoch, view.epoch, "epoch of client {client}");
         assert_eq!(cursor, view.cursor, "cursor of client {client}");
         assert_eq!(info.pending_proposals, view.waiting.len());
+        assert_eq!(info.settings, view.settings, "settings of client {client}");
         if !view.active {
             return;
         }
         assert_eq!(info.has_pending_commit, pending);
         assert_eq!(info.own_leaf_index, view.own_leaf);
-        assert_eq!(info.settings, view.settings, "settings of client {client}");
         let context = &self.groups[group].epochs[info.epoch as usize].context;
         assert_eq!(info.extensions, self.extensions(context), "extensions");
         let shown = info
@@ -73,6 +73,10 @@ impl World {
             .client
             .export_secret(&id, "walk", &[], 16)
             .unwrap();
+        let tree = self.devices[client]
+            .client
+            .export_ratchet_tree(&id)
+            .unwrap();
         let said = EpochSaid {
             authenticator: info.epoch_authenticator,
             members: info.members,
@@ -80,6 +84,8 @@ impl World {
         };
         let epoch = &mut self.groups[group].epochs[info.epoch as usize];
         assert_eq!(epoch.members, shown, "members");
+        let known = epoch.tree.get_or_insert_with(|| tree.clone());
+        assert_eq!(*known, tree, "the ratchet tree");
         let known = epoch.said.get_or_insert_with(|| said.clone());
         assert_eq!(*known, said, "the group has forked");
         self.check_proposals(client, group);

@@ -177,6 +177,8 @@ fn commit(
     assert_eq!(entry.authenticated_data, asked.data);
     check_commit(world, client, group, &entry, &mut effect);
     check_listed(world, client, group, &entry, &waiting, &mut effect);
+    let settings = &world.view(client, group).settings;
+    effect.has_bare_welcome = !settings.use_ratchet_tree_extension;
     let is_resumption = |psk: &Psk| matches!(psk, Psk::Resumption(_));
     if effect.psks.iter().any(is_resumption) {
         world.tally("  committed a resumption PSK".into());

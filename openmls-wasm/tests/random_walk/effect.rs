@@ -86,6 +86,8 @@ pub struct Effect {
     pub references: Vec<(Sender, Proposed)>,
     /// What it says that it consists of.
     pub listed: Option<Vec<String>>,
+    /// Its Welcome carries no ratchet tree.
+    pub has_bare_welcome: bool,
     /// The new extensions of the group context.
     pub context: Option<Context>,
 }

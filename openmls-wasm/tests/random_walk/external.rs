@@ -9,7 +9,7 @@ use super::{
     device::Expected,
     effect::{Effect, Sender},
     groups, inbound,
-    service::{ClientIndex, GroupIndex, Sent, What},
+    service::{ClientIndex, Group, GroupIndex, Sent, What},
     view::{GroupView, Held, Item, Joining, Said, Session},
     world::World,
 };
@@ -48,18 +48,25 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
         return false;
     };
     let id = world.groups[group].id.clone();
+    let with_tree = world.rng.chance(60);
     let info = world.look(informant, Expected::Ok, |mls| {
-        mls.export_group_info(&id, true)
+        mls.export_group_info(&id, with_tree)
     });
     let info = info.unwrap();
+    check_info(world, client, group, &info, with_tree);
+    let tree = world.look(informant, Expected::Ok, |mls| mls.export_ratchet_tree(&id));
     let drawn = super::groups::draw_settings(world, client, group);
     // A group that is stored is joined anew with the settings that it has.
     let stored = world.devices[client].view.groups.get(&group);
-    let settings = stored.map_or(drawn, |view| view.settings.clone());
+    let other = world.rng.chance(30).then(|| drawn.clone());
+    let kept = stored.map_or(drawn, |view| view.settings.clone());
+    let settings = other.clone().unwrap_or(kept);
     let key = stored.filter(|view| view.active).and_then(|view| view.key);
     let entry_id = world.some_id();
     let join = ExternalJoin {
         authenticated_data: world.some_data(),
+        ratchet_tree: tree.filter(|_| !with_tree),
+        settings: other,
         ..ExternalJoin::default()
     };
     let old: BTreeSet<u32> = members
@@ -76,6 +83,13 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
         Some(_) => Expected::Code("pending-commit"),
         None => Expected::Ok,
     };
+    if expected == Expected::Ok && !with_tree {
+        let without = ExternalJoin::default();
+        let code = Expected::Code("ratchet-tree-missing");
+        world.attempt(client, code, |mls| {
+            mls.join_by_external_commit(&info, &without, None)
+        });
+    }
     if expected == Expected::Ok {
         let after = super::service::after(&members, &effect);
         let shown = world.look(client, Expected::Ok, |mls| {
@@ -116,6 +130,25 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
         joins: Some(Joining { settings, key }),
     });
     true
+}
+
+/// What a group info says before anybody joins by it.
+fn check_info(
+    world: &mut World,
+    client: ClientIndex,
+    group: GroupIndex,
+    info: &[u8],
+    with_tree: bool,
+) {
+    let details = world.look(client, Expected::Ok, |mls| mls.inspect_group_info(info));
+    let details = details.unwrap();
+    let Group { id, epochs, .. } = &world.groups[group];
+    assert_eq!(&details.group_id, id);
+    assert_eq!(details.epoch, epochs.len() as u64 - 1);
+    assert_eq!(details.has_ratchet_tree, with_tree);
+    assert!(details.has_external_pub);
+    let members = &epochs[details.epoch as usize].members;
+    assert!(members.contains_key(&details.signer));
 }
 
 /// Whether the client has the key of the leaf that it has in the group now: no commit that it has not
@@ -216,6 +249,8 @@ fn joined_at(
     let mut joined = GroupView::new(epoch, own_leaf, settings, position + 1);
     joined.cursor = cursor;
     joined.joined_from = Some(epoch - 1);
+    joined.oldest = epoch - 1;
+    joined.forget_past(joined.settings.max_past_epochs as u64);
     joined.key = key;
     joined.resumption = groups::created_resumption(epoch);
     view.groups.insert(group, joined);

@@ -1,15 +1,13 @@
-//! Groups come and go: create, join, delete; pre-shared keys, restarts.
+//! Groups come and go: create, configure, delete; pre-shared keys, restarts.
 
-use std::rc::Rc;
-
-use openmls_wasm::client::{DeliveredWelcome, GroupOptions, GroupSettings};
+use openmls_wasm::client::{GroupOptions, GroupSettings};
 
 use super::{
     device::{Expected, SHARED_PSKS},
     effect::{Context, Psk},
-    proposals, refusals,
-    service::{ClientIndex, Epoch, Group, GroupIndex, Welcome, Wire},
-    view::{GroupView, Item, Note, Resumption, Said, Session},
+    proposals,
+    service::{ClientIndex, Epoch, Group, GroupIndex, Wire},
+    view::{GroupView, Resumption, Session},
     world::World,
 };
 
@@ -67,6 +65,7 @@ pub fn create(world: &mut World, client: ClientIndex) -> bool {
             members: [(0, client)].into(),
             context,
             said: None,
+            tree: None,
         }],
     });
     let mut view = GroupView::new(0, 0, settings, 1);
@@ -106,150 +105,6 @@ pub fn delete(world: &mut World, client: ClientIndex) -> bool {
     true
 }
 
-/// Receives the next Welcome from the service, or the same again.
-pub fn receive_welcome(world: &mut World, client: ClientIndex) -> bool {
-    let cursor = world.devices[client].view.welcome_cursor.unwrap_or(0);
-    let again = cursor > 0 && world.rng.chance(10);
-    let position = if again { cursor } else { cursor + 1 };
-    let Some(welcome) = world.welcomes[client].get(position as usize - 1).cloned() else {
-        return false;
-    };
-    let joining = world.devices[client].view.joining_by_commit(welcome.group);
-    if joining.is_some() {
-        return false;
-    }
-    let id = world.some_id();
-    let delivered = DeliveredWelcome {
-        bytes: &welcome.bytes,
-        id: id.as_deref(),
-        position: Some(position),
-        group_position: Some(welcome.position),
-        ..Default::default()
-    };
-    if world.rng.chance(30) {
-        inspect(world, client, &welcome);
-    }
-    if again {
-        let item = world.attempt(client, Expected::Ok, |mls| mls.receive_welcome(delivered));
-        assert_eq!(item, Some(None), "received twice");
-        return true;
-    }
-    let predicted = world.devices[client].view.joining(&welcome);
-    if world.rng.chance(5) {
-        refusals::reject_welcome(world, client, &welcome, delivered);
-        return true;
-    }
-    if predicted == Err("group-exists") && world.rng.chance(10) {
-        refusals::skip_welcome(world, client, position);
-        return true;
-    }
-    let delivered = match predicted.is_ok() && world.rng.chance(30) {
-        true => in_epoch(world, client, &welcome, delivered),
-        false => delivered,
-    };
-    if let Err(code @ ("group-exists" | "unknown-psk")) = predicted {
-        // Its removal is still to be read, or the key to be stored.
-        let expected = Expected::Code(code);
-        world.attempt(client, expected, |mls| mls.receive_welcome(delivered));
-        return true;
-    }
-    prepare_settings(world, client, &welcome);
-    let received = world.attempt(client, Expected::Ok, |mls| mls.receive_welcome(delivered));
-    let item = world.item(&received.unwrap().expect("an item"));
-    let (group, said) = match predicted {
-        Ok(()) => {
-            let epoch = welcome.epoch;
-            (Some(welcome.group), Said::Joined { epoch })
-        }
-        Err(code) => (None, Said::Failed { code: code.into() }),
-    };
-    let expected = Item {
-        id: id.unwrap_or(item.id.clone()),
-        group,
-        position: Some(welcome.position),
-        said,
-    };
-    assert_eq!(item, expected);
-    if predicted.is_ok() {
-        joined(world, client, &welcome, Some(welcome.position));
-    }
-    if let Err(code) = predicted {
-        world.tally(format!("  a Welcome failed: {code}"));
-    }
-    let view = world.view_mut(client);
-    view.inbox.push(expected);
-    view.has_sequence = true;
-    view.welcome_cursor = Some(position);
-    true
-}
-
-/// Accepts a Welcome that was inspected, and not one that leads elsewhere.
-fn in_epoch<'a>(
-    world: &mut World,
-    client: ClientIndex,
-    welcome: &Welcome,
-    delivered: DeliveredWelcome<'a>,
-) -> DeliveredWelcome<'a> {
-    let elsewhere = DeliveredWelcome {
-        inspected_epoch: Some(welcome.epoch + 1),
-        ..delivered
-    };
-    let code = Expected::Code("epoch-changed");
-    world.attempt(client, code, |mls| mls.receive_welcome(elsewhere));
-    DeliveredWelcome {
-        inspected_epoch: Some(welcome.epoch),
-        ..delivered
-    }
-}
-
-/// Joins without the service's bookkeeping: any Welcome, as often as one likes.
-pub fn join(world: &mut World, client: ClientIndex) -> bool {
-    // Now and then somebody else's.
-    let addressee = match world.rng.chance(70) {
-        true => client,
-        false => world.rng.below(world.devices.len()),
-    };
-    let Some(welcome) = world.rng.pick(&world.welcomes[addressee]) else {
-        return false;
-    };
-    let view = &world.devices[client].view;
-    if view.joining_by_commit(welcome.group).is_some() {
-        return false;
-    }
-    let predicted = view.joining(&welcome);
-    if predicted.is_ok() {
-        prepare_settings(world, client, &welcome);
-    }
-    let bytes = &welcome.bytes;
-    if let Some(id) = world.attempt(client, predicted, |mls| mls.join_group(bytes)) {
-        assert_eq!(id, world.groups[welcome.group].id);
-        joined(world, client, &welcome, None);
-    }
-    true
-}
-
-/// Says where a Welcome leads, and that looking does nothing.
-fn inspect(world: &mut World, client: ClientIndex, welcome: &Welcome) {
-    let predicted = world.devices[client].view.joining(welcome);
-    let bytes = &welcome.bytes;
-    let info = world.look(client, predicted, |mls| mls.inspect_welcome(bytes, None));
-    let Some(info) = info else { return };
-    let group = &world.groups[welcome.group];
-    assert_eq!(
-        (info.group_id, info.epoch),
-        (group.id.clone(), welcome.epoch)
-    );
-    let members = info.members.iter();
-    let members = members.map(|one| (one.leaf_index, world.who(&one.identity)));
-    let members: super::service::Members = members.collect();
-    assert_eq!(members, group.epochs[welcome.epoch as usize].members);
-}
-
-fn prepare_settings(world: &mut World, client: ClientIndex, welcome: &Welcome) {
-    let settings = draw_settings(world, client, welcome.group);
-    world.view_mut(client).next_settings = settings;
-}
-
 /// Gives the client settings for what it joins next.
 pub fn draw_settings(world: &mut World, client: ClientIndex, group: GroupIndex) -> GroupSettings {
     let Group {
@@ -261,33 +116,51 @@ pub fn draw_settings(world: &mut World, client: ClientIndex, group: GroupIndex) 
     settings
 }
 
-fn joined(world: &mut World, client: ClientIndex, welcome: &Rc<Welcome>, cursor: Option<u64>) {
-    let group = welcome.group;
-    let members = &world.groups[group].epochs[welcome.epoch as usize].members;
-    let own = members.iter().find(|(_, member)| **member == client);
-    let own_leaf = *own.unwrap().0;
-    let again = world.devices[client].view.sessions.iter();
-    let again = again.filter(|session| session.group == group).count() > 0;
-    world.tally(if again { "  rejoined" } else { "  joined" }.into());
-    let view = world.view_mut(client);
-    if view.groups.contains_key(&group) {
-        view.forget(group);
+/// Gives a group that is there other settings, or forgets past epochs at once.
+pub fn configure(world: &mut World, client: ClientIndex) -> bool {
+    let Some(group) = world.any_group(client) else {
+        return false;
+    };
+    let id = world.groups[group].id.clone();
+    let Group {
+        wire, past, strict, ..
+    } = world.groups[group];
+    if world.rng.chance(30) {
+        return forget_past(world, client, group);
     }
-    let used = view.package_for(welcome).unwrap().reference.clone();
-    view.packages
-        .retain(|package| package.last_resort || package.reference != used);
-    view.notes.insert(used, Note::Used);
-    let settings = view.next_settings.clone();
-    let mut joined = GroupView::new(welcome.epoch, own_leaf, settings, welcome.position + 1);
-    joined.cursor = cursor;
-    view.groups.insert(group, joined);
-    view.sessions.push(Session {
-        group,
-        joined: welcome.epoch,
-        from: welcome.position,
-        to: welcome.position,
-        refused: Default::default(),
+    let settings = world.settings(wire, past, strict);
+    world.attempt(client, Expected::Ok, |mls| {
+        mls.configure_group(&id, &settings)
     });
+    let view = world.view_mut(client).groups.get_mut(&group).unwrap();
+    view.settings = settings;
+    view.forget_past(view.settings.max_past_epochs as u64);
+    true
+}
+
+fn forget_past(world: &mut World, client: ClientIndex, group: GroupIndex) -> bool {
+    let id = world.groups[group].id.clone();
+    let past = world.groups[group].past;
+    // Messages that the service still accepts are to be read.
+    let least = if world.groups[group].strict { past } else { 0 };
+    let kept = world
+        .rng
+        .chance(70)
+        .then(|| least + world.rng.below(3) as u64);
+    let long_ago = world.rng.chance(30).then_some(1_000_000);
+    if (kept, long_ago, least) == (None, None, past) && past > 0 {
+        return false;
+    }
+    world.attempt(client, Expected::Ok, |mls| {
+        mls.delete_past_epoch_secrets(&id, long_ago, kept.map(|kept| kept as usize))
+    });
+    let view = world.view_mut(client).groups.get_mut(&group).unwrap();
+    match (kept, long_ago) {
+        (Some(kept), _) => view.forget_past(kept),
+        (None, Some(_)) => {}
+        (None, None) => view.forget_past(0),
+    }
+    true
 }
 
 pub fn psk(world: &mut World, client: ClientIndex) -> bool {

@@ -211,6 +211,7 @@ fn post_welcomes(world: &mut World, held: &Held) {
             position: world.groups[held.group].log.len() as u64,
             references: references.clone(),
             psks: effect.psks.clone(),
+            is_bare: effect.has_bare_welcome,
         }));
     }
 }

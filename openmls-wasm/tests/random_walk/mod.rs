@@ -7,7 +7,7 @@
 //! | `view` | the model of one client: what it must know, hand over, hold back and refuse |
 //! | `device` | a client with its database: batches that are written, lost, put back, rolled back |
 //! | `world`, `operations` | one step of a walk; the list of all operations with their weights |
-//! | `groups`, `external`, `packages`, `proposals`, `outside`, `commits`, `messages`, `inbound`, `refusals`, `misuse` | the operations |
+//! | `groups`, `welcomes`, `external`, `packages`, `proposals`, `outside`, `commits`, `messages`, `inbound`, `refusals`, `misuse` | the operations |
 //! | `checks`, `records` | the invariants, and which records there must be |
 
 pub mod checks;
@@ -28,6 +28,7 @@ pub mod refusals;
 pub mod rng;
 pub mod service;
 pub mod view;
+pub mod welcomes;
 pub mod world;
 
 /// The cheap invariants (of the client that acted) are checked after every step; all clients, all

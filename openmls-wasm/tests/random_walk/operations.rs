@@ -3,7 +3,7 @@
 
 use super::{
     commits, external, groups, inbound, messages, misuse, outside, packages, proposals, refusals,
-    service::ClientIndex, world::World,
+    service::ClientIndex, welcomes, world::World,
 };
 
 pub type Operation = (&'static str, usize, fn(&mut World, ClientIndex) -> bool);
@@ -19,8 +19,8 @@ pub const OPERATIONS: &[Operation] = &[
         2,
         inbound::process_next,
     ),
-    ("receive a Welcome", 10, groups::receive_welcome),
-    ("join by Welcome", 1, groups::join),
+    ("receive a Welcome", 10, welcomes::receive_welcome),
+    ("join by Welcome", 1, welcomes::join),
     ("take over and acknowledge", 12, messages::take_over),
     ("upload", 40, messages::upload),
     ("send a message", 20, messages::send),
@@ -28,6 +28,7 @@ pub const OPERATIONS: &[Operation] = &[
     ("renew", 6, messages::renew),
     ("drop what cannot be sent", 2, messages::drop_entry),
     ("create a group", 2, groups::create),
+    ("configure a group", 2, groups::configure),
     ("delete a group", 1, groups::delete),
     ("generate key packages", 3, packages::generate_key_packages),
     ("delete key packages", 1, packages::delete_key_packages),

@@ -121,7 +121,10 @@ pub fn reject_welcome(
     welcome: &Welcome,
     delivered: DeliveredWelcome<'_>,
 ) {
-    let is_readable = world.devices[client].view.joining(welcome).is_ok();
+    let is_readable = world.devices[client]
+        .view
+        .joining(welcome, delivered.ratchet_tree.is_some());
+    let is_readable = is_readable.is_ok();
     let item = world.attempt(client, Expected::Ok, |mls| mls.reject_welcome(delivered));
     let item = world.item(&item.unwrap().expect("an item"));
     let expected = Item {

@@ -64,6 +64,8 @@ pub struct Epoch {
     pub context: Context,
     /// What the first client said that got there; all others must say the same.
     pub said: Option<EpochSaid>,
+    /// The ratchet tree that goes with it, for those whose Welcome does not bring it.
+    pub tree: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +99,8 @@ pub struct Welcome {
     pub references: Vec<Vec<u8>>,
     /// The pre-shared keys it rests on.
     pub psks: BTreeSet<Psk>,
+    /// It does not carry the ratchet tree.
+    pub is_bare: bool,
 }
 
 impl Group {
@@ -129,6 +133,7 @@ impl Group {
                 members: after(&before.members, effect),
                 context: context.unwrap_or_else(|| before.context.clone()),
                 said: None,
+                tree: None,
             });
         }
         true

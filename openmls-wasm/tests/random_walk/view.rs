@@ -132,7 +132,10 @@ impl Ratchet {
             if back > tolerance {
                 return Err("too-far-out-of-order");
             }
-            let unused = &mut self.unused[back as usize - 1];
+            // It was deleted when the tolerance was smaller.
+            let Some(unused) = self.unused.get_mut(back as usize - 1) else {
+                return Err("undecryptable");
+            };
             if !*unused {
                 return Err("duplicate-message");
             }
@@ -205,6 +208,10 @@ pub struct GroupView {
     pub joined: u64,
     pub own_leaf: u32,
     pub settings: GroupSettings,
+    /// The epoch that the own external commit ended: OpenMLS takes it for one that it has secrets of.
+    pub joined_from: Option<u64>,
+    /// The oldest epoch of which messages can still be read.
+    pub oldest: u64,
     /// The stored cursor, and the next position as the app knows it.
     pub cursor: Option<u64>,
     pub next: u64,
@@ -237,6 +244,7 @@ impl GroupView {
             own_leaf,
             settings,
             joined_from: None,
+            oldest: epoch,
             cursor: Some(next - 1),
             next,
             passed_over: None,
@@ -298,9 +306,13 @@ impl GroupView {
             self.early.clear();
         }
         self.waiting.clear();
-        let oldest = self
-            .epoch
-            .saturating_sub(self.settings.max_past_epochs as u64);
+        self.forget_past(self.settings.max_past_epochs as u64);
+    }
+
+    /// Keeps no more than so many past epochs.
+    pub fn forget_past(&mut self, epochs: u64) {
+        self.oldest = self.oldest.max(self.epoch.saturating_sub(epochs));
+        let oldest = self.oldest;
         self.ratchets.retain(|(epoch, ..), _| *epoch >= oldest);
     }
 }
@@ -373,7 +385,10 @@ impl View {
         }
         let behind = view.epoch - sent.epoch;
         let is_message = sent.kind() == OutboxKind::Message;
-        let is_kept = behind <= view.settings.max_past_epochs as u64 && sent.epoch >= view.joined;
+        let is_kept = sent.epoch >= view.oldest.max(view.joined);
+        if is_message && sent.epoch >= view.oldest && Some(sent.epoch) == view.joined_from {
+            return Err("undecryptable");
+        }
         if behind > 0 && !(is_message && is_kept) {
             return Err("past-epoch");
         }
@@ -525,7 +540,7 @@ impl View {
     }
 
     /// What joining by a Welcome must give.
-    pub fn joining(&self, welcome: &Welcome) -> Result<(), &'static str> {
+    pub fn joining(&self, welcome: &Welcome, has_tree: bool) -> Result<(), &'static str> {
         if self.package_for(welcome).is_none() {
             let notes = welcome.references.iter();
             return Err(match notes.filter_map(|one| self.notes.get(one)).max() {
@@ -552,6 +567,9 @@ impl View {
         }
         if stored.is_some_and(|view| view.active) {
             return Err("group-exists");
+        }
+        if welcome.is_bare && !has_tree {
+            return Err("ratchet-tree-missing");
         }
         Ok(())
     }

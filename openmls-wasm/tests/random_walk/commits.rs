@@ -21,15 +21,15 @@ use super::{
 
 /// What is asked of a commit.
 #[derive(Default)]
-struct Asked {
+pub struct Asked {
     proposals: Vec<Proposed>,
-    without_pending: bool,
+    pub without_pending: bool,
     new_key: bool,
     data: Vec<u8>,
 }
 
 impl Asked {
-    fn only(proposals: Vec<Proposed>) -> Self {
+    pub fn only(proposals: Vec<Proposed>) -> Self {
         Self {
             proposals,
             ..Self::default()
@@ -135,7 +135,7 @@ pub fn commit_inline(world: &mut World, client: ClientIndex) -> bool {
 }
 
 /// Commits what is asked for and what is pending.
-fn commit(
+pub fn commit(
     world: &mut World,
     client: ClientIndex,
     group: GroupIndex,
@@ -171,12 +171,25 @@ fn commit(
     let done = world.attempt(client, expected, |mls| {
         operation(mls, &id, entry_id.as_deref())
     });
-    let (Some(entry), Ok(mut effect)) = (done, effect) else {
+    let (Some(entry), Ok(effect)) = (done, effect) else {
         return true;
     };
     assert_eq!(entry.authenticated_data, asked.data);
+    made(world, client, group, entry, effect, &waiting);
+    true
+}
+
+/// Checks and notes a commit.
+pub fn made(
+    world: &mut World,
+    client: ClientIndex,
+    group: GroupIndex,
+    entry: OutboxEntry,
+    mut effect: Effect,
+    waiting: &[Waiting],
+) {
     check_commit(world, client, group, &entry, &mut effect);
-    check_listed(world, client, group, &entry, &waiting, &mut effect);
+    check_listed(world, client, group, &entry, waiting, &mut effect);
     let settings = &world.view(client, group).settings;
     effect.has_bare_welcome = !settings.use_ratchet_tree_extension;
     let is_resumption = |psk: &Psk| matches!(psk, Psk::Resumption(_));
@@ -184,7 +197,6 @@ fn commit(
         world.tally("  committed a resumption PSK".into());
     }
     hold(world, client, group, entry, What::Commit(effect));
-    true
 }
 
 /// What is certain to be refused is tried only now and then.

@@ -12,20 +12,22 @@ use super::{
 };
 
 /// So many groups at once that somebody is in; more would only spread the walk thin.
-const GROUPS: usize = 3;
+pub const GROUPS: usize = 3;
 
-pub fn create(world: &mut World, client: ClientIndex) -> bool {
-    let alive = |group: &usize| {
+/// How many groups somebody is in.
+pub fn alive(world: &World) -> usize {
+    let is_alive = |group: &usize| {
         let mut devices = world.devices.iter();
         devices.any(|device| {
-            device
-                .view
-                .groups
-                .get(group)
-                .is_some_and(|view| view.active)
+            let view = device.view.groups.get(group);
+            view.is_some_and(|view| view.active)
         })
     };
-    if (0..world.groups.len()).filter(alive).count() >= GROUPS {
+    (0..world.groups.len()).filter(is_alive).count()
+}
+
+pub fn create(world: &mut World, client: ClientIndex) -> bool {
+    if alive(world) >= GROUPS {
         return false;
     }
     let wire = world
@@ -71,13 +73,8 @@ pub fn create(world: &mut World, client: ClientIndex) -> bool {
     let mut view = GroupView::new(0, 0, settings, 1);
     view.resumption = created_resumption(0);
     world.view_mut(client).groups.insert(group, view);
-    world.view_mut(client).sessions.push(Session {
-        group,
-        joined: 0,
-        from: 0,
-        to: 0,
-        refused: Default::default(),
-    });
+    let session = Session::from_the_start(group);
+    world.view_mut(client).sessions.push(session);
     true
 }
 

@@ -7,7 +7,7 @@
 //! | `view` | the model of one client: what it must know, hand over, hold back and refuse |
 //! | `device` | a client with its database: batches that are written, lost, put back, rolled back |
 //! | `world`, `operations` | one step of a walk; the list of all operations with their weights |
-//! | `groups`, `welcomes`, `external`, `packages`, `proposals`, `outside`, `commits`, `messages`, `inbound`, `refusals`, `misuse` | the operations |
+//! | `groups`, `welcomes`, `external`, `packages`, `proposals`, `outside`, `commits`, `messages`, `inbound`, `refusals`, `recovery`, `misuse` | the operations |
 //! | `checks`, `records` | the invariants, and which records there must be |
 
 pub mod checks;
@@ -24,6 +24,7 @@ pub mod outside;
 pub mod packages;
 pub mod proposals;
 pub mod records;
+pub mod recovery;
 pub mod refusals;
 pub mod rng;
 pub mod service;

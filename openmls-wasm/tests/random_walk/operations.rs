@@ -2,8 +2,8 @@
 //! returns false if there was nothing of the kind to do.
 
 use super::{
-    commits, external, groups, inbound, messages, misuse, outside, packages, proposals, refusals,
-    service::ClientIndex, welcomes, world::World,
+    commits, external, groups, inbound, messages, misuse, outside, packages, proposals, recovery,
+    refusals, service::ClientIndex, welcomes, world::World,
 };
 
 pub type Operation = (&'static str, usize, fn(&mut World, ClientIndex) -> bool);
@@ -41,6 +41,9 @@ pub const OPERATIONS: &[Operation] = &[
     ("propose as a listed sender", 6, outside::propose_as_listed),
     ("refuse a message", 2, refusals::reject_message),
     ("drop all proposals", 2, refusals::clear_proposals),
+    ("add members again", 1, recovery::readd),
+    ("fork and give it up", 6, recovery::fork),
+    ("go on in a new group", 1, recovery::reboot),
     ("replenish key packages", 2, packages::replenish),
     ("mark a key package given out", 2, packages::mark_given_out),
     (

@@ -38,12 +38,7 @@ pub fn draw_package_of(
     });
     let others: Vec<ClientIndex> = others.collect();
     let other = world.rng.pick(&others)?;
-    let index = world.rng.below(world.packages[other].len());
-    let packages = &mut world.packages[other];
-    let package = match packages[index].last_resort {
-        true => packages[index].clone(),
-        false => packages.remove(index),
-    };
+    let package = world.take_package(other)?;
     Some((other, package))
 }
 

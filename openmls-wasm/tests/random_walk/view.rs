@@ -201,6 +201,19 @@ pub struct Session {
     pub refused: BTreeSet<u64>,
 }
 
+impl Session {
+    /// Of whoever created the group.
+    pub fn from_the_start(group: GroupIndex) -> Self {
+        Self {
+            group,
+            joined: 0,
+            from: 0,
+            to: 0,
+            refused: BTreeSet::new(),
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct GroupView {
     pub active: bool,
@@ -530,7 +543,8 @@ impl View {
     /// The group is gone, or about to be joined anew: only the number of its epoch stays.
     pub fn forget(&mut self, group: GroupIndex) {
         let view = self.groups.remove(&group).unwrap();
-        self.former.insert(group, view.epoch);
+        let former = self.former.entry(group).or_default();
+        *former = view.epoch.max(*former);
     }
 
     /// The own key package that a Welcome is for, while its private keys are here.

@@ -162,6 +162,19 @@ impl World {
         &self.devices[client].view.groups[&group]
     }
 
+    /// A key package that a client has published; one for one use is gone then.
+    pub fn take_package(&mut self, owner: ClientIndex) -> Option<Published> {
+        let packages = &mut self.packages[owner];
+        if packages.is_empty() {
+            return None;
+        }
+        let index = self.rng.below(packages.len());
+        Some(match packages[index].last_resort {
+            true => packages[index].clone(),
+            false => packages.remove(index),
+        })
+    }
+
     /// The members as this client must see them.
     pub fn members(&self, client: ClientIndex, group: GroupIndex) -> &Members {
         let epoch = self.view(client, group).epoch;

@@ -67,7 +67,7 @@ impl World {
         let shown = info
             .members
             .iter()
-            .map(|member| (member.leaf_index, self.who(&member.identity)))
+            .map(|member| (member.leaf_index, self.who(member)))
             .collect();
         let exported = self.devices[client]
             .client
@@ -111,7 +111,7 @@ impl World {
         by == waiting.by
             && match (&shown.proposal, &waiting.what) {
                 (ProposalInfo::Add { added }, Proposed::Add(client, _)) => {
-                    self.who(&added.identity) == *client
+                    self.who(added) == *client
                 }
                 (ProposalInfo::Remove { leaf_index, .. }, Proposed::Remove(leaf)) => {
                     leaf_index == leaf
@@ -122,7 +122,7 @@ impl World {
                 (ProposalInfo::SelfRemove, Proposed::Leave) => true,
                 (ProposalInfo::Update { updated }, Proposed::Update { .. }) => {
                     matches!(&shown.sender, ProposalSender::Member(sender)
-                        if sender.identity == updated.identity)
+                        if self.who(sender) == self.who(updated))
                 }
                 (ProposalInfo::ExternalPsk { psk_id }, Proposed::Psk(Psk::External(id))) => {
                     psk_id == id
@@ -146,7 +146,7 @@ impl World {
     fn proposer(&self, sender: &ProposalSender) -> (Sender, Option<ClientIndex>) {
         match sender {
             ProposalSender::Member(member) => {
-                let from = self.who(&member.identity);
+                let from = self.who(member);
                 (Sender::Member(member.leaf_index), Some(from))
             }
             ProposalSender::External { index } => (Sender::External(*index), None),
@@ -272,7 +272,7 @@ impl World {
                 plaintext,
                 authenticated_data,
             } => Said::Message {
-                from: self.who(&sender.identity),
+                from: self.who(sender),
                 leaf: sender.leaf_index,
                 epoch: *epoch,
                 plaintext: plaintext.clone(),
@@ -292,9 +292,7 @@ impl World {
             } => {
                 let (by, from) = self.proposer(sender);
                 let newcomer = match (by, proposal) {
-                    (Sender::NewMember, ProposalInfo::Add { added }) => {
-                        Some(self.who(&added.identity))
-                    }
+                    (Sender::NewMember, ProposalInfo::Add { added }) => Some(self.who(added)),
                     _ => None,
                 };
                 Said::Proposal {
@@ -316,10 +314,10 @@ impl World {
                 ..
             } => Said::Commit {
                 own: *own,
-                from: self.who(&sender.as_ref().expect("a member committed").identity),
+                from: self.who(sender.as_ref().expect("a member committed")),
                 epoch: *epoch,
-                added: added.iter().map(|p| self.who(&p.identity)).collect(),
-                removed: removed.iter().map(|m| self.who(&m.identity)).collect(),
+                added: added.iter().map(|p| self.who(p)).collect(),
+                removed: removed.iter().map(|m| self.who(m)).collect(),
                 self_removed: *self_removed,
                 superseded: superseded.clone(),
                 listed: (!external).then(|| commits::listed(proposals)),

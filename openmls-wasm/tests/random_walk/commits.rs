@@ -6,14 +6,16 @@ use std::{
 };
 
 use openmls_wasm::client::{
-    CommitRequest, CommittedProposal, InboxContent, LeafUpdate, OutboxEntry, OutboxKind,
-    PendingProposal, ProposalRequest,
+    CommitRequest, CommittedProposal, InboxContent, OutboxEntry, OutboxKind, PendingProposal,
+    ProposalRequest,
 };
 
 use super::{
     device::{Expected, Published},
     effect::{Effect, Proposed, Psk, Sender},
-    inbound, proposals,
+    inbound,
+    leaves::{self, Leaf},
+    proposals,
     service::{ClientIndex, GroupIndex, Sent, What},
     view::{Held, Waiting},
     world::World,
@@ -24,7 +26,7 @@ use super::{
 pub struct Asked {
     proposals: Vec<Proposed>,
     pub without_pending: bool,
-    new_key: bool,
+    leaf: Leaf,
     data: Vec<u8>,
 }
 
@@ -108,7 +110,6 @@ pub fn commit_inline(world: &mut World, client: ClientIndex) -> bool {
     let mut requests: Vec<ProposalRequest> = vec![];
     let mut asked = Asked {
         without_pending: world.rng.chance(20),
-        new_key: world.rng.chance(20),
         data: world.some_data(),
         ..Asked::default()
     };
@@ -118,15 +119,14 @@ pub fn commit_inline(world: &mut World, client: ClientIndex) -> bool {
             asked.proposals.push(proposed);
         }
     }
-    world.groups[group].rotated |= asked.new_key;
+    let new_key = world.rng.chance(20);
+    asked.leaf = leaves::draw(world, client, new_key);
+    world.groups[group].rotated |= new_key;
     let request = CommitRequest {
         proposals: requests,
         include_pending: !asked.without_pending,
         force_self_update: true,
-        leaf: LeafUpdate {
-            new_signature_key: asked.new_key,
-            ..LeafUpdate::default()
-        },
+        leaf: asked.leaf.update.clone(),
         authenticated_data: asked.data.clone(),
     };
     commit(world, client, group, asked, |mls, id, entry| {
@@ -158,14 +158,24 @@ pub fn commit(
     let effect = possible.and_then(|()| {
         let members = world.members(client, group);
         let Asked {
-            proposals, new_key, ..
+            proposals, leaf, ..
         } = &asked;
+        if let Some(code) = leaf.refusal {
+            return Err(code);
+        }
         let has = |psk: &Psk| world.devices[client].view.has_psk(group, psk);
         let waiting: Vec<_> = waiting
             .iter()
             .map(|one| (one.by, one.what.clone()))
             .collect();
-        Effect::of(members, view.own_leaf, proposals, &waiting, *new_key, has)
+        Effect::of(
+            members,
+            view.own_leaf,
+            proposals,
+            &waiting,
+            leaf.new_key,
+            has,
+        )
     });
     let expected = effect.as_ref().map(|_| ()).map_err(|code| *code);
     let done = world.attempt(client, expected, |mls| {
@@ -175,6 +185,7 @@ pub fn commit(
         return true;
     };
     assert_eq!(entry.authenticated_data, asked.data);
+    leaves::used(world, client, &asked.leaf);
     made(world, client, group, entry, effect, &waiting);
     true
 }
@@ -215,14 +226,14 @@ fn check_commit(
     assert_eq!(entry.kind, OutboxKind::Commit);
     assert_eq!(entry.welcome.is_some(), !effect.added.is_empty());
     let members = world.members(client, group);
-    let added = entry.added.iter().map(|party| world.who(&party.identity));
+    let added = entry.added.iter().map(|party| world.who(party));
     let added: Vec<ClientIndex> = added.collect();
     let asked: BTreeSet<ClientIndex> = effect.added.iter().map(|(other, _)| *other).collect();
     assert_eq!(added.iter().copied().collect::<BTreeSet<_>>(), asked);
     let place = |other: &ClientIndex| added.iter().position(|one| one == other);
     effect.added.sort_by_key(|(other, _)| place(other));
     let removed = entry.removed.iter();
-    let removed: BTreeSet<_> = removed.map(|party| world.who(&party.identity)).collect();
+    let removed: BTreeSet<_> = removed.map(|party| world.who(party)).collect();
     let asked: BTreeSet<_> = effect.removed.iter().map(|leaf| members[leaf]).collect();
     assert_eq!(removed, asked);
 }
@@ -309,17 +320,18 @@ pub fn reject(world: &mut World, client: ClientIndex) -> bool {
     let Some(held) = refused.cloned() else {
         return false;
     };
-    let id = held.entry.id;
+    let id = held.entry.id.clone();
     let group_id = world.groups[held.group].id.clone();
     let by_id = held.joins.is_some() || world.rng.chance(50);
     world.attempt(client, Expected::Ok, |mls| match by_id {
         true => mls.reject_commit(&id),
         false => mls.clear_pending_commit(&group_id),
     });
-    world
-        .view_mut(client)
-        .outbox
-        .retain(|held| held.entry.id != id);
+    let view = world.view_mut(client);
+    view.outbox.retain(|held| held.entry.id != id);
+    if let What::Commit(effect) = &held.sent.unwrap().what {
+        view.lose(effect.new_key);
+    }
     true
 }
 

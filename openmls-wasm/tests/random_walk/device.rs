@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openmls_wasm::{
-    client::{AppCapabilities, Party},
+    client::{AppCapabilities, Credential, Member, Party},
     storage::Batch,
     ClientError, MlsClient,
 };
@@ -14,7 +14,7 @@ use super::{
     service::{ClientIndex, GroupIndex, Sent},
     view::View,
 };
-use crate::common::Database;
+use crate::common::{x509, Database};
 use std::rc::Rc;
 
 /// Pre-shared keys that everybody has.
@@ -29,6 +29,33 @@ fn new_client() -> MlsClient {
         ..AppCapabilities::default()
     });
     client
+}
+
+/// What a credential says: an identity, or a chain of certificates.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Owner(Vec<u8>, Vec<Vec<u8>>);
+
+impl Owner {
+    pub fn of(identity: &[u8], certificates: &[Vec<u8>]) -> Self {
+        Self(identity.to_vec(), certificates.to_vec())
+    }
+}
+
+/// Whatever has a credential.
+pub trait Named {
+    fn owner(&self) -> Owner;
+}
+
+impl Named for Member {
+    fn owner(&self) -> Owner {
+        Owner::of(&self.identity, &self.certificates)
+    }
+}
+
+impl Named for Party {
+    fn owner(&self) -> Owner {
+        Owner::of(&self.identity, &self.certificates)
+    }
 }
 
 /// Something an operation returned that may only leave the device when it is stored (G1).
@@ -64,7 +91,8 @@ pub struct Read {
 
 pub struct Device {
     pub client: MlsClient,
-    pub name: Vec<u8>,
+    /// By what its leaves have named it.
+    pub names: Vec<Owner>,
     /// What a leaf or a list of senders says of it.
     pub party: Party,
     pub database: Database,
@@ -95,10 +123,17 @@ impl From<Result<(), &'static str>> for Expected {
 }
 
 impl Device {
-    pub fn new(client: ClientIndex, suite: u16) -> Self {
+    pub fn new(client: ClientIndex, suite: u16, is_certified: bool) -> Self {
         let mut mls = new_client();
-        let name = format!("client {client}").into_bytes();
-        let identity = mls.create_identity(&name, suite).unwrap();
+        let name = format!("client {client}");
+        let identity = if is_certified {
+            let key = mls.generate_signature_key(suite).unwrap();
+            let certificates = vec![x509::certificate(&name, &key)];
+            mls.create_identity_with(&Credential::X509 { certificates }, suite)
+        } else {
+            mls.create_identity(name.as_bytes(), suite)
+        };
+        let identity = identity.unwrap();
         let party = Party {
             identity: identity.identity,
             certificates: identity.certificates,
@@ -109,10 +144,11 @@ impl Device {
         }
         let mut device = Self {
             client: mls,
-            name,
+            names: vec![party.owner()],
             party,
             database: Database::default(),
             view: View {
+                is_certified,
                 psks: SHARED_PSKS.map(|psk| Psk::External(vec![psk])).into(),
                 ..View::default()
             },

@@ -9,7 +9,7 @@ use super::{
     device::Expected,
     effect::{Effect, Sender},
     groups, inbound,
-    service::{ClientIndex, Group, GroupIndex, Sent, What},
+    service::{ClientIndex, Group, GroupIndex, Members, Sent, What},
     view::{GroupView, Held, Item, Joining, Said, Session},
     world::World,
 };
@@ -95,11 +95,10 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
         let shown = world.look(client, Expected::Ok, |mls| {
             mls.inspect_external_join(&info, &join)
         });
-        let shown = format!("{:?}", shown.unwrap());
-        assert!(after.values().all(|member| {
-            let name = format!("{:?}", world.devices[*member].name);
-            shown.contains(&name)
-        }));
+        let members = shown.unwrap().members;
+        let members = members.iter();
+        let members = members.map(|one| (one.leaf_index, world.who(one)));
+        assert_eq!(members.collect::<Members>(), after);
     }
     let made = world.attempt(client, expected, |mls| {
         mls.join_by_external_commit(&info, &join, entry_id.as_deref())
@@ -169,7 +168,7 @@ fn knows_own_leaf(world: &World, client: ClientIndex, group: GroupIndex) -> bool
     })
 }
 
-fn leaf_of(members: &super::service::Members, client: ClientIndex) -> u32 {
+fn leaf_of(members: &Members, client: ClientIndex) -> u32 {
     let own = members.iter().find(|(_, member)| **member == client);
     *own.unwrap().0
 }

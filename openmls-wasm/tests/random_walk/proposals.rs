@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use openmls_wasm::client::{LeafUpdate, OutboxKind, ProposalRequest};
+use openmls_wasm::client::{OutboxKind, ProposalRequest};
 
 use super::{
     commits::{hold, is_worth_trying},
     device::{Expected, Published, APP_PROPOSAL, SHARED_PSKS},
     effect::{Context, Proposed, Psk, Sender},
+    leaves::{self, Leaf},
     service::{ClientIndex, GroupIndex, What},
     view::Waiting,
     world::World,
@@ -136,21 +137,18 @@ pub fn propose(world: &mut World, client: ClientIndex) -> bool {
     let drawn = if !has_update && world.rng.chance(40) {
         let new_key = world.rng.chance(30);
         world.groups[group].rotated |= new_key;
-        let update = LeafUpdate {
-            new_signature_key: new_key,
-            ..LeafUpdate::default()
-        };
-        Some((
-            ProposalRequest::Update(update),
-            Proposed::Update { new_key },
-        ))
+        let leaf = leaves::draw(world, client, new_key);
+        let request = ProposalRequest::Update(leaf.update.clone());
+        Some((request, Proposed::Update { new_key }, leaf))
     } else {
-        draw(world, client, group)
+        let drawn = draw(world, client, group);
+        drawn.map(|(request, proposed)| (request, proposed, Leaf::default()))
     };
-    let Some((request, proposed)) = drawn else {
+    let Some((request, proposed, leaf)) = drawn else {
         return false;
     };
-    send(world, client, group, &request, proposed)
+    send(world, client, group, &request, proposed, &leaf);
+    true
 }
 
 pub fn leave(world: &mut World, client: ClientIndex) -> bool {
@@ -168,7 +166,8 @@ pub fn leave(world: &mut World, client: ClientIndex) -> bool {
         let leaf_index = view.own_leaf;
         ProposalRequest::Remove { leaf_index }
     };
-    send(world, client, group, &request, Proposed::Leave)
+    let leaf = Leaf::default();
+    send(world, client, group, &request, Proposed::Leave, &leaf)
 }
 
 fn send(
@@ -177,6 +176,7 @@ fn send(
     group: GroupIndex,
     request: &ProposalRequest,
     proposed: Proposed,
+    leaf: &Leaf,
 ) -> bool {
     if !is_worth_trying(world, client, group) {
         return false;
@@ -185,6 +185,7 @@ fn send(
     let entry_id = world.some_id();
     let data = world.some_data();
     let possible = world.devices[client].view.refusal(group);
+    let possible = possible.and(leaf.refusal.map_or(Ok(()), Err));
     // A member that is in the group already cannot be added.
     let possible = possible.and(match &proposed {
         Proposed::Add(other, _) => {
@@ -230,6 +231,7 @@ fn send(
         data,
         has_keys: true,
     });
+    leaves::used(world, client, leaf);
     hold(world, client, group, entry, What::Proposal(proposed));
     true
 }
@@ -283,6 +285,8 @@ pub fn take_back(world: &mut World, client: ClientIndex) -> bool {
     if done.is_some() {
         let view = world.view_mut(client);
         view.outbox.retain(|other| other.entry.id != held.entry.id);
+        let what = &held.sent.as_ref().unwrap().what;
+        view.lose(*what == What::Proposal(Proposed::Update { new_key: true }));
         let group = view.groups.get_mut(&held.group).unwrap();
         group.waiting.retain(|waiting| waiting.id != held.entry.id);
     }

@@ -6,8 +6,8 @@ use openmls_wasm::storage::Category;
 
 use super::{
     effect::Proposed,
-    service::{ClientIndex, GroupIndex, What},
-    view::{GroupView, View},
+    service::{ClientIndex, GroupIndex},
+    view::{GroupView, Held, View},
     world::World,
 };
 use crate::common::Database;
@@ -96,7 +96,7 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
         }
         Category::SignatureKeyPair => {
             let groups = view.groups.keys().map(|group| own_keys(view, *group));
-            Must::Count(1 + groups.sum::<usize>())
+            Must::Count(1 + usize::from(view.has_generated_key) + groups.sum::<usize>())
         }
         Category::Psk => Must::Count(view.psks.len()),
         Category::Inbox => {
@@ -107,6 +107,7 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
             let held = view.outbox.iter();
             Must::Be(held.map(|held| hex(held.entry.id.as_bytes())).collect())
         }
+        Category::GeneratedSignatureKey => one_if(view.has_generated_key),
         Category::LastSequence => one_if(view.has_sequence),
         Category::WelcomeCursor => one_if(view.welcome_cursor.is_some()),
         Category::FormerGroup => Must::Be(view.former.keys().map(key).collect()),
@@ -187,8 +188,6 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
         | Category::OwnLeafIndex
         | Category::GroupEpochSecrets
         | Category::ApplicationExportTree => Must::Be(view.groups.keys().map(key).collect()),
-        // Nothing that the walk does leads to these.
-        _ => Must::Count(0),
     }
 }
 
@@ -221,12 +220,8 @@ fn own_keys(view: &View, group: GroupIndex) -> usize {
         .into_iter()
         .chain(joining)
         .collect();
-    let is_new = |what: &&Proposed| matches!(what, Proposed::Update { new_key: true });
-    let proposed = of_group.own_keyed().filter(is_new).count();
-    let committed = view.pending_commit(group).is_some_and(|held| {
-        let sent = held.sent.as_ref();
-        sent.is_some_and(|sent| matches!(&sent.what, What::Commit(effect) if effect.new_key))
-    });
+    let proposed = of_group.proposed_keys();
+    let committed = view.pending_commit(group).is_some_and(Held::has_new_key);
     kept.len() + proposed + usize::from(committed)
 }
 

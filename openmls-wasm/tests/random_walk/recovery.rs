@@ -93,11 +93,15 @@ pub fn fork(world: &mut World, client: ClientIndex) -> bool {
         false => mls.abandon_fork(&id, common),
     });
     let view = world.view_mut(client);
+    let forked = view.groups.get_mut(&group).unwrap();
+    let lost = forked.proposed_keys() > 0;
+    forked.waiting.clear();
+    view.outbox.retain(|held| held.group != group);
+    view.lose(lost);
     if is_remembered {
         view.groups.get_mut(&group).unwrap().epoch += 1;
     }
     view.forget(group);
-    view.outbox.retain(|held| held.group != group);
     true
 }
 

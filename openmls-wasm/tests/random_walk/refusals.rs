@@ -104,6 +104,7 @@ pub fn clear_proposals(world: &mut World, client: ClientIndex) -> bool {
     let done = world.attempt(client, expected, |mls| mls.clear_pending_proposals(&id));
     if done.is_some() {
         let view = world.view_mut(client);
+        view.lose(view.groups[&group].proposed_keys() > 0);
         let waiting = std::mem::take(&mut view.groups.get_mut(&group).unwrap().waiting);
         view.outbox.retain(|held| {
             held.entry.kind != OutboxKind::Proposal

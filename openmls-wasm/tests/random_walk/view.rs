@@ -72,6 +72,14 @@ pub struct Held {
     pub joins: Option<Joining>,
 }
 
+impl Held {
+    /// Whether it is a commit with a new signature key.
+    pub fn has_new_key(&self) -> bool {
+        let sent = self.sent.as_ref();
+        sent.is_some_and(|sent| matches!(&sent.what, What::Commit(effect) if effect.new_key))
+    }
+}
+
 /// An external commit makes a group with these settings. Its leaf has the own signature key of the
 /// old leaf, if that had one.
 #[derive(Clone)]
@@ -299,12 +307,21 @@ impl GroupView {
             .map(|waiting| &waiting.what)
     }
 
-    fn advance(&mut self, effect: &Effect, own: bool) {
+    /// How many new signature keys wait with own proposals.
+    pub fn proposed_keys(&self) -> usize {
+        let is_new = |what: &&Proposed| matches!(what, Proposed::Update { new_key: true });
+        self.own_keyed().filter(is_new).count()
+    }
+
+    /// Returns how many new signature keys came to nothing.
+    fn advance(&mut self, effect: &Effect, own: bool) -> usize {
+        let proposed = self.proposed_keys() + usize::from(own && effect.new_key);
         let removed = effect.removed.contains(&self.own_leaf);
         let has_new_key = match own {
             true => effect.new_key,
             false => effect.updated.get(&self.own_leaf) == Some(&true),
         };
+        let has_new_key = has_new_key && !removed;
         self.epoch += 1;
         if has_new_key {
             self.key = Some(self.epoch);
@@ -320,6 +337,7 @@ impl GroupView {
         }
         self.waiting.clear();
         self.forget_past(self.settings.max_past_epochs as u64);
+        proposed - usize::from(has_new_key)
     }
 
     /// Keeps no more than so many past epochs.
@@ -341,6 +359,9 @@ pub struct View {
     pub notes: BTreeMap<Vec<u8>, Note>,
     /// The external ones.
     pub psks: BTreeSet<Psk>,
+    /// Whether its credentials are certificates, and a signature key waits for one.
+    pub is_certified: bool,
+    pub has_generated_key: bool,
     pub inbox: Vec<Item>,
     pub outbox: Vec<Held>,
     pub welcome_cursor: Option<u64>,
@@ -482,10 +503,14 @@ impl View {
                     return Err("unknown-psk");
                 }
                 let members = &group.epochs[view.epoch as usize].members;
+                let lost = self.outbox.iter();
+                let lost = lost.filter(|held| superseded.as_ref() == Some(&held.entry.id));
+                let lost = lost.filter(|held| held.has_new_key()).count();
                 self.outbox
                     .retain(|held| superseded.as_ref() != Some(&held.entry.id));
                 let said = committed(false, sent, members, effect, self_removed, superseded);
-                view.advance(effect, false);
+                let lost = lost + view.advance(effect, false);
+                self.lose(lost > 0);
                 said
             }
         })
@@ -536,13 +561,21 @@ impl View {
         let view = self.groups.get_mut(&sent.group).unwrap();
         let members = &group.epochs[view.epoch as usize].members;
         let said = committed(true, sent, members, effect, false, None);
-        view.advance(effect, true);
+        let lost = view.advance(effect, true);
+        self.lose(lost > 0);
         Some(said)
+    }
+
+    /// A new signature key came to nothing: if there is a certificate for it, it waits again.
+    pub fn lose(&mut self, has_lost: bool) {
+        self.has_generated_key |= has_lost && self.is_certified;
     }
 
     /// The group is gone, or about to be joined anew: only the number of its epoch stays.
     pub fn forget(&mut self, group: GroupIndex) {
         let view = self.groups.remove(&group).unwrap();
+        let committed = self.pending_commit(group).is_some_and(Held::has_new_key);
+        self.lose(committed || view.proposed_keys() > 0);
         let former = self.former.entry(group).or_default();
         *former = view.epoch.max(*former);
     }

@@ -182,7 +182,7 @@ fn inspect(world: &mut World, client: ClientIndex, welcome: &Welcome, tree: Opti
         (group.id.clone(), welcome.epoch)
     );
     let members = info.members.iter();
-    let members = members.map(|one| (one.leaf_index, world.who(&one.identity)));
+    let members = members.map(|one| (one.leaf_index, world.who(one)));
     let members: super::service::Members = members.collect();
     assert_eq!(members, group.epochs[welcome.epoch as usize].members);
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, rc::Rc};
 use openmls_wasm::client::{GroupSettings, OutboxEntry, WireFormatPolicy};
 
 use super::{
-    device::{Device, Expected, Published, Release},
+    device::{Device, Expected, Named, Published, Release},
     operations::OPERATIONS,
     rng::Rng,
     service::{ClientIndex, Group, GroupIndex, Members, Sent, Welcome, Wire},
@@ -30,6 +30,7 @@ pub struct World {
     /// How often each operation was done.
     pub counts: BTreeMap<String, usize>,
     pub step: usize,
+    pub suite: u16,
     next_number: u64,
     trace: Vec<String>,
 }
@@ -41,7 +42,7 @@ impl World {
         let suite = rng.one_of(&[1, 1, 3]);
         Self {
             devices: (0..count)
-                .map(|client| Device::new(client, suite))
+                .map(|client| Device::new(client, suite, rng.chance(30)))
                 .collect(),
             groups: vec![],
             packages: vec![vec![]; count],
@@ -49,6 +50,7 @@ impl World {
             asides: vec![vec![]; count],
             counts: BTreeMap::new(),
             step: 0,
+            suite,
             next_number: 0,
             trace: vec![],
             rng,
@@ -135,8 +137,9 @@ impl World {
         vec![7; length]
     }
 
-    pub fn who(&self, name: &[u8]) -> ClientIndex {
-        let known = |device: &Device| device.name == name;
+    pub fn who(&self, named: &impl Named) -> ClientIndex {
+        let name = named.owner();
+        let known = |device: &Device| device.names.contains(&name);
         self.devices.iter().position(known).expect("a known name")
     }
 

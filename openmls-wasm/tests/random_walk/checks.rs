@@ -56,6 +56,12 @@ impl World {
         assert_eq!(info.epoch, view.epoch, "epoch of client {client}");
         assert_eq!(cursor, view.cursor, "cursor of client {client}");
         assert_eq!(info.pending_proposals, view.waiting.len());
+        let early = self.devices[client].client.early_messages(&id).unwrap();
+        let mut early: Vec<_> = early.into_iter().map(|early| early.bytes).collect();
+        let mut held: Vec<_> = view.early.iter().map(|early| &early.sent.bytes).collect();
+        early.sort();
+        held.sort();
+        assert!(early.iter().eq(held), "early messages of client {client}");
         assert_eq!(info.settings, view.settings, "settings of client {client}");
         if !view.active {
             return;

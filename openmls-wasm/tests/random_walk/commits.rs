@@ -329,6 +329,9 @@ pub fn reject(world: &mut World, client: ClientIndex) -> bool {
     });
     let view = world.view_mut(client);
     view.outbox.retain(|held| held.entry.id != id);
+    if let Some(group) = view.groups.get_mut(&held.group) {
+        group.exported_pending.clear();
+    }
     if let What::Commit(effect) = &held.sent.unwrap().what {
         view.lose(effect.new_key);
     }

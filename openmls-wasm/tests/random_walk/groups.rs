@@ -68,7 +68,9 @@ pub fn create(world: &mut World, client: ClientIndex) -> bool {
             context,
             said: None,
             tree: None,
+            secrets: Default::default(),
         }],
+        pending_secrets: Default::default(),
     });
     let mut view = GroupView::new(0, 0, settings, 1);
     view.resumption = created_resumption(0);

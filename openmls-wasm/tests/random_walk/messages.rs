@@ -32,8 +32,10 @@ pub fn send(world: &mut World, client: ClientIndex) -> bool {
     if expected != Expected::Ok && world.rng.chance(80) {
         return false;
     }
-    let sent = world.attempt(client, expected, |mls| {
-        mls.send_message_with(&id, &plaintext, &data, entry_id.as_deref())
+    let is_plain = data.is_empty() && world.rng.chance(50);
+    let sent = world.attempt(client, expected, |mls| match is_plain {
+        true => mls.send_message(&id, &plaintext, entry_id.as_deref()),
+        false => mls.send_message_with(&id, &plaintext, &data, entry_id.as_deref()),
     });
     let Some(entry) = sent else { return true };
     assert_eq!(entry.kind, OutboxKind::Message);
@@ -119,8 +121,10 @@ pub fn encrypt(world: &mut World, client: ClientIndex) -> bool {
         (_, false) => Expected::Code("pending-proposals"),
         _ => Expected::Ok,
     };
-    let encrypted = world.attempt(client, expected, |mls| {
-        mls.encrypt_message_with(&id, &plaintext, &data)
+    let is_plain = data.is_empty() && world.rng.chance(50);
+    let encrypted = world.attempt(client, expected, |mls| match is_plain {
+        true => mls.encrypt_message(&id, &plaintext),
+        false => mls.encrypt_message_with(&id, &plaintext, &data),
     });
     let Some(bytes) = encrypted else { return true };
     let device = &mut world.devices[client];

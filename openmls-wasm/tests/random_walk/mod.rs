@@ -7,17 +7,19 @@
 //! | `view` | the model of one client: what it must know, hand over, hold back and refuse |
 //! | `device` | a client with its database: batches that are written, lost, put back, rolled back |
 //! | `world`, `operations` | one step of a walk; the list of all operations with their weights |
-//! | `groups`, `welcomes`, `external`, `packages`, `proposals`, `outside`, `leaves`, `commits`, `messages`, `inbound`, `refusals`, `recovery`, `misuse` | the operations |
+//! | `groups`, `welcomes`, `external`, `packages`, `expiry`, `proposals`, `outside`, `leaves`, `commits`, `messages`, `inbound`, `refusals`, `recovery`, `lookups`, `misuse` | the operations |
 //! | `checks`, `records` | the invariants, and which records there must be |
 
 pub mod checks;
 pub mod commits;
 pub mod device;
 pub mod effect;
+pub mod expiry;
 pub mod external;
 pub mod groups;
 pub mod inbound;
 pub mod leaves;
+pub mod lookups;
 pub mod messages;
 pub mod misuse;
 pub mod operations;

@@ -2,8 +2,8 @@
 //! returns false if there was nothing of the kind to do.
 
 use super::{
-    commits, external, groups, inbound, messages, misuse, outside, packages, proposals, recovery,
-    refusals, service::ClientIndex, welcomes, world::World,
+    commits, expiry, external, groups, inbound, lookups, messages, misuse, outside, packages,
+    proposals, recovery, refusals, service::ClientIndex, welcomes, world::World,
 };
 
 pub type Operation = (&'static str, usize, fn(&mut World, ClientIndex) -> bool);
@@ -44,6 +44,19 @@ pub const OPERATIONS: &[Operation] = &[
     ("add members again", 1, recovery::readd),
     ("fork and give it up", 6, recovery::fork),
     ("go on in a new group", 1, recovery::reboot),
+    ("let a key package expire", 1, expiry::expire),
+    ("purge expired key packages", 1, expiry::purge),
+    ("join too late", 1, expiry::join_late),
+    ("compare keys", 1, lookups::compare_keys),
+    ("export a secret once", 2, lookups::safe_export),
+    (
+        "export a secret before its epoch",
+        2,
+        lookups::safe_export_pending,
+    ),
+    ("identify", 1, lookups::identify),
+    ("inspect a key package", 1, lookups::inspect_key_package),
+    ("inspect what is on its way", 2, lookups::inspect_own),
     ("replenish key packages", 2, packages::replenish),
     ("mark a key package given out", 2, packages::mark_given_out),
     (

@@ -32,9 +32,16 @@ pub fn ask_to_join(world: &mut World, client: ClientIndex) -> bool {
         return false;
     }
     let id = world.some_id();
-    let entry = world.attempt(client, Expected::Ok, |mls| {
+    let expected = match package.expired {
+        Some(_) => Expected::Code("invalid-key-package"),
+        None => Expected::Ok,
+    };
+    let entry = world.attempt(client, expected, |mls| {
         mls.propose_join(&target, &package.bytes, id.as_deref())
     });
+    if package.expired.is_some() {
+        return true;
+    }
     hold(world, client, group, entry, Sender::NewMember, proposed);
     true
 }

@@ -41,6 +41,7 @@ fn generated_one(world: &mut World, client: ClientIndex, bytes: Vec<u8>, last_re
         reference: reference.clone(),
         bytes: bytes.clone(),
         last_resort,
+        expired: None,
     });
     device.unreleased.push(Release::KeyPackage(Published {
         reference,
@@ -53,7 +54,9 @@ fn generated_one(world: &mut World, client: ClientIndex, bytes: Vec<u8>, last_re
 pub fn replenish(world: &mut World, client: ClientIndex) -> bool {
     let level = world.rng.below(5);
     let view = &world.devices[client].view;
-    let for_one_use = view.packages.iter().filter(|package| !package.last_resort);
+    let for_one_use = view.packages.iter();
+    let for_one_use =
+        for_one_use.filter(|package| !package.last_resort && package.expired.is_none());
     let held = for_one_use.clone().count();
     let unnoted = for_one_use.filter(|package| !view.notes.contains_key(&package.reference));
     let unpublished: BTreeSet<_> = unnoted.map(|package| package.reference.clone()).collect();
@@ -133,7 +136,7 @@ pub fn delete_key_packages(world: &mut World, client: ClientIndex) -> bool {
 }
 
 /// All own key packages with their state, also of those that are used up.
-fn check_key_packages(world: &World, client: ClientIndex) {
+pub fn check_key_packages(world: &World, client: ClientIndex) {
     let device = &world.devices[client];
     let shown = device.client.key_packages().unwrap();
     let shown: BTreeSet<_> = shown
@@ -143,19 +146,23 @@ fn check_key_packages(world: &World, client: ClientIndex) {
                 KeyPackageState::Available => None,
                 KeyPackageState::GivenOut => Some(Note::GivenOut),
                 KeyPackageState::Used => Some(Note::Used),
-                other => panic!("{other:?}"),
+                KeyPackageState::Expired => Some(Note::Purged),
             };
             (info.reference, state, info.has_private_keys)
         })
         .collect();
     let view = &device.view;
     let held = view.packages.iter().map(|package| {
-        let note = view.notes.get(&package.reference).copied();
+        let note = match package.expired {
+            Some(_) => Some(Note::Purged),
+            None => view.notes.get(&package.reference).copied(),
+        };
         (package.reference.clone(), note, true)
     });
     let held: BTreeSet<_> = held.collect();
     let gone = view.notes.iter().filter(|(reference, note)| {
-        **note == Note::Used && held.iter().all(|(held, ..)| held != *reference)
+        matches!(note, Note::Used | Note::Purged)
+            && held.iter().all(|(held, ..)| held != *reference)
     });
     let gone = gone.map(|(reference, note)| (reference.clone(), Some(*note), false));
     let expected: BTreeSet<_> = gone.chain(held.clone()).collect();
@@ -163,7 +170,7 @@ fn check_key_packages(world: &World, client: ClientIndex) {
 }
 
 /// The reference of a key package: `RefHash` of RFC 9420 §5.2, for suites with SHA-256.
-fn reference(message: &[u8]) -> Vec<u8> {
+pub fn reference(message: &[u8]) -> Vec<u8> {
     let label = b"MLS 1.0 KeyPackage Reference";
     let key_package = &message[4..]; // version and wire format
     let length = key_package.len() as u16;

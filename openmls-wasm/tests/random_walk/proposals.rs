@@ -217,8 +217,11 @@ fn send(
         true => possible.and(Err("proposal-rejected")),
         false => possible,
     };
-    let done = world.attempt(client, possible, |mls| {
-        mls.propose(&id, request, &data, entry_id.as_deref())
+    let is_leave = matches!(request, ProposalRequest::Remove { .. }) && proposed == Proposed::Leave;
+    let just_leaves = is_leave && data.is_empty() && world.rng.chance(50);
+    let done = world.attempt(client, possible, |mls| match just_leaves {
+        true => mls.leave_group(&id, entry_id.as_deref()),
+        false => mls.propose(&id, request, &data, entry_id.as_deref()),
     });
     let Some(entry) = done else { return true };
     assert_eq!(entry.kind, OutboxKind::Proposal);

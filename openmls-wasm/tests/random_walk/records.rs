@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use openmls_wasm::storage::Category;
 
 use super::{
-    effect::Proposed,
+    effect::{Proposed, Psk},
     service::{ClientIndex, GroupIndex},
     view::{GroupView, Held, View},
     world::World,
@@ -55,6 +55,9 @@ pub fn check(world: &World, client: ClientIndex) {
             }
         }
     }
+    let known = device.client.external_psks().unwrap();
+    let known: BTreeSet<Psk> = known.into_iter().map(Psk::External).collect();
+    assert_eq!(known, view.psks);
     if device.is_saved() {
         assert!(
             Database::of(&device.client) == device.database,

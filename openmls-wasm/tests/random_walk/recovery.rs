@@ -187,7 +187,9 @@ pub fn reboot(world: &mut World, client: ClientIndex) -> bool {
             context,
             said: None,
             tree: None,
+            secrets: Default::default(),
         }],
+        pending_secrets: Default::default(),
     });
     let mut view = GroupView::new(0, 0, settings, 1);
     view.resumption = groups::created_resumption(0);

@@ -66,6 +66,8 @@ pub struct Epoch {
     pub said: Option<EpochSaid>,
     /// The ratchet tree that goes with it, for those whose Welcome does not bring it.
     pub tree: Option<Vec<u8>>,
+    /// What members have derived for components.
+    pub secrets: BTreeMap<u16, Vec<u8>>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -86,6 +88,8 @@ pub struct Group {
     pub rotated: bool,
     pub log: Vec<Rc<Sent>>,
     pub epochs: Vec<Epoch>,
+    /// What committers derived of an epoch before it was there, by commit and component.
+    pub pending_secrets: BTreeMap<(String, u16), Vec<u8>>,
 }
 
 /// A Welcome, addressed to one client.
@@ -134,6 +138,7 @@ impl Group {
                 context: context.unwrap_or_else(|| before.context.clone()),
                 said: None,
                 tree: None,
+                secrets: BTreeMap::new(),
             });
         }
         true

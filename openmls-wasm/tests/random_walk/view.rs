@@ -94,6 +94,8 @@ pub struct Package {
     pub reference: Vec<u8>,
     pub bytes: Vec<u8>,
     pub last_resort: bool,
+    /// Whether its lifetime was over so long ago that no Welcome for it can come any more.
+    pub expired: Option<bool>,
 }
 
 /// What became of a key package. The later ones say more.
@@ -101,6 +103,7 @@ pub struct Package {
 pub enum Note {
     GivenOut,
     OfOtherClient,
+    Purged,
     Used,
 }
 
@@ -247,6 +250,10 @@ pub struct GroupView {
     pub key: Option<u64>,
     /// The epochs of which the resumption PSK is kept.
     pub resumption: Resumption,
+    /// Of which components the secret of this epoch is used up, and that of the epoch which the own
+    /// commit leads to.
+    pub exported: BTreeSet<u16>,
+    pub exported_pending: BTreeSet<u16>,
     pub ratchets: BTreeMap<(u64, u32, bool), Ratchet>,
     /// The next own generation of this epoch, for messages and for handshakes.
     pub generation: u32,
@@ -274,6 +281,8 @@ impl GroupView {
             early: vec![],
             key: None,
             resumption,
+            exported: BTreeSet::new(),
+            exported_pending: BTreeSet::new(),
             ratchets: BTreeMap::new(),
             generation: 0,
             handshake_generation: 0,
@@ -323,6 +332,8 @@ impl GroupView {
         };
         let has_new_key = has_new_key && !removed;
         self.epoch += 1;
+        let pending = std::mem::take(&mut self.exported_pending);
+        self.exported = if own { pending } else { BTreeSet::new() };
         if has_new_key {
             self.key = Some(self.epoch);
         }
@@ -592,6 +603,7 @@ impl View {
             let notes = welcome.references.iter();
             return Err(match notes.filter_map(|one| self.notes.get(one)).max() {
                 Some(Note::Used) => "key-package-used",
+                Some(Note::Purged) => "key-package-expired",
                 Some(Note::OfOtherClient) => "key-package-of-other-client",
                 _ => "no-matching-key-package",
             });

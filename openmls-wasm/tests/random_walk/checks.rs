@@ -18,7 +18,8 @@ use super::{
 };
 
 impl World {
-    /// After every step: what the client shows of itself is what the model says.
+    /// After every step: what the client that acted shows of itself, of each of its groups and of its
+    /// records is what the model says. No step changes any other client.
     pub fn check_client(&mut self, client: ClientIndex) {
         let shown: BTreeSet<GroupIndex> = {
             let ids = self.devices[client].client.list_groups().unwrap();
@@ -39,7 +40,13 @@ impl World {
         );
         let cursor = self.devices[client].client.welcome_cursor().unwrap();
         assert_eq!(cursor, self.devices[client].view.welcome_cursor);
-        if let Some(group) = self.any_group(client) {
+        self.check_groups(client);
+        records::check(self, client);
+    }
+
+    fn check_groups(&mut self, client: ClientIndex) {
+        let groups = self.devices[client].view.groups.keys();
+        for group in groups.copied().collect::<Vec<GroupIndex>>() {
             self.check_group(client, group);
         }
     }
@@ -182,11 +189,7 @@ impl World {
     /// Every few dozen steps: all clients, all groups, all records, all histories.
     pub fn check_everything(&mut self) {
         for client in 0..self.devices.len() {
-            let groups: Vec<GroupIndex> =
-                self.devices[client].view.groups.keys().copied().collect();
-            for group in groups {
-                self.check_group(client, group);
-            }
+            self.check_groups(client);
             records::check(self, client);
             self.check_history(client);
         }

@@ -35,6 +35,6 @@ pub mod view;
 pub mod welcomes;
 pub mod world;
 
-/// The cheap invariants (of the client that acted) are checked after every step; all clients, all
-/// records and all histories every so many, at every orderly restart and at the end.
+/// The invariants of the client that acted are checked after every step; those of all clients, and all
+/// histories, every so many, at every orderly restart and at the end.
 pub const DEEP_CHECK_EVERY: usize = 40;

@@ -36,7 +36,8 @@ impl World {
         let held = self.devices[client].view.outbox.iter();
         assert!(
             outbox.iter().eq(held.map(|held| &held.entry)),
-            "outbox of client {client}: {outbox:?}"
+            "outbox of client {client}: {:?}",
+            outbox.iter().map(|entry| &entry.id).collect::<Vec<_>>()
         );
         let cursor = self.devices[client].client.welcome_cursor().unwrap();
         assert_eq!(cursor, self.devices[client].view.welcome_cursor);
@@ -129,10 +130,10 @@ impl World {
                 (ProposalInfo::Remove { leaf_index, .. }, Proposed::Remove(leaf)) => {
                     leaf_index == leaf
                 }
-                (ProposalInfo::Remove { leaf_index, .. }, Proposed::Leave) => {
+                (ProposalInfo::Remove { leaf_index, .. }, Proposed::Leave { .. }) => {
                     Some(*leaf_index) == waiting.by.leaf()
                 }
-                (ProposalInfo::SelfRemove, Proposed::Leave) => true,
+                (ProposalInfo::SelfRemove, Proposed::Leave { by_self_remove }) => *by_self_remove,
                 (ProposalInfo::Update { updated }, Proposed::Update { .. }) => {
                     matches!(&shown.sender, ProposalSender::Member(sender)
                         if self.who(sender) == self.who(updated))

@@ -274,6 +274,10 @@ pub fn listed(proposals: &[CommittedProposal]) -> Vec<String> {
     listed
 }
 
+fn is_leave(what: &What) -> bool {
+    matches!(what, What::Proposal(Proposed::Leave { .. }))
+}
+
 /// Notes a proposal or commit that went into the outbox.
 pub fn hold(
     world: &mut World,
@@ -288,7 +292,7 @@ pub fn hold(
     // The wire format (RFC 9420 §6): 1 is a PublicMessage, 2 a PrivateMessage. SelfRemove proposals
     // are always public.
     let private = bytes[3] == 2;
-    assert!(private == view.sends_private() || what == What::Proposal(Proposed::Leave));
+    assert!(private == view.sends_private() || is_leave(&what));
     let sent = Rc::new(Sent {
         id: entry.id.clone(),
         group,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openmls_wasm::{
-    client::{AppCapabilities, Credential, Member, Party},
+    client::{AppCapabilities, Credential, EarlyMessageSettings, Member, Party},
     storage::Batch,
     ClientError, MlsClient,
 };
@@ -19,13 +19,19 @@ use std::rc::Rc;
 
 /// Pre-shared keys that everybody has.
 pub const SHARED_PSKS: [u8; 2] = [100, 101];
-/// A type of proposals that the app has made up, and an extension.
+/// AppEphemeral (MLS extensions draft).
+const APP_EPHEMERAL: u16 = 9;
+/// A type of proposals that the app has made up.
 pub const APP_PROPOSAL: u16 = 0xf042;
 
-fn new_client() -> MlsClient {
+fn new_client(holds_handshakes: bool) -> MlsClient {
     let mut client = MlsClient::new();
+    client.set_early_message_settings(EarlyMessageSettings {
+        hold_handshakes: holds_handshakes,
+        ..EarlyMessageSettings::default()
+    });
     client.set_app_capabilities(AppCapabilities {
-        proposals: vec![APP_PROPOSAL],
+        proposals: vec![APP_PROPOSAL, APP_EPHEMERAL],
         ..AppCapabilities::default()
     });
     client
@@ -123,8 +129,13 @@ impl From<Result<(), &'static str>> for Expected {
 }
 
 impl Device {
-    pub fn new(client: ClientIndex, suite: u16, is_certified: bool) -> Self {
-        let mut mls = new_client();
+    pub fn new(
+        client: ClientIndex,
+        suite: u16,
+        is_certified: bool,
+        holds_handshakes: bool,
+    ) -> Self {
+        let mut mls = new_client(holds_handshakes);
         let name = format!("client {client}");
         let identity = if is_certified {
             let key = mls.generate_signature_key(suite).unwrap();
@@ -149,6 +160,7 @@ impl Device {
             database: Database::default(),
             view: View {
                 is_certified,
+                holds_handshakes,
                 psks: SHARED_PSKS.map(|psk| Psk::External(vec![psk])).into(),
                 ..View::default()
             },
@@ -291,7 +303,7 @@ impl Device {
         self.unreleased.clear();
         self.refused.clear();
         self.view = self.saved.clone();
-        let mut client = new_client();
+        let mut client = new_client(self.view.holds_handshakes);
         client.hydrate(self.database.records()).unwrap();
         assert!(!client.storage().has_unconfirmed().unwrap());
         self.client = client;

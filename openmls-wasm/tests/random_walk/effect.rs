@@ -58,7 +58,9 @@ pub enum Proposed {
     Add(ClientIndex, Vec<u8>),
     Remove(u32),
     /// The sender's own removal, by a Remove or a SelfRemove proposal.
-    Leave,
+    Leave {
+        by_self_remove: bool,
+    },
     /// The sender's leaf; with a new signature key or not.
     Update {
         new_key: bool,
@@ -66,6 +68,8 @@ pub enum Proposed {
     Psk(Psk),
     Extensions(Context),
     AppDefined(Vec<u8>),
+    /// Of a component of the app, and gone with the epoch.
+    AppEphemeral(Vec<u8>),
 }
 
 /// What a commit does.
@@ -144,7 +148,7 @@ impl Effect {
             match proposed {
                 Proposed::Add(client, reference) => effect.added.push((client, reference)),
                 Proposed::Remove(leaf) => drop(effect.removed.insert(leaf)),
-                Proposed::Leave => effect.removed.extend(sender.leaf()),
+                Proposed::Leave { .. } => effect.removed.extend(sender.leaf()),
                 // A committer's own update gives way to the path of its commit.
                 Proposed::Update { new_key } if sender != Sender::Member(own) => {
                     effect
@@ -173,7 +177,7 @@ fn is_valid(members: &Members, own: u32, proposals: &[(Sender, Proposed)]) -> bo
         let mut all = proposals.iter();
         all.all(|(sender, one)| match one {
             Proposed::Remove(removed) => removed != leaf,
-            Proposed::Leave => sender.leaf() != Some(*leaf),
+            Proposed::Leave { .. } => sender.leaf() != Some(*leaf),
             _ => true,
         })
     };
@@ -183,7 +187,7 @@ fn is_valid(members: &Members, own: u32, proposals: &[(Sender, Proposed)]) -> bo
             added.insert(*client) && present.all(|(_, member)| member != client)
         }
         Proposed::Remove(leaf) => *leaf != own,
-        Proposed::Leave => *sender != Sender::Member(own),
+        Proposed::Leave { .. } => *sender != Sender::Member(own),
         Proposed::Extensions(_) => {
             extensions += 1;
             extensions == 1

@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, rc::Rc};
 use openmls_wasm::client::{Delivered, ExternalJoin, OutboxKind};
 
 use super::{
-    device::Expected,
-    effect::{Effect, Sender},
+    device::{Expected, SHARED_PSKS},
+    effect::{Effect, Proposed, Psk, Sender},
     groups, inbound,
     service::{ClientIndex, Group, GroupIndex, Members, Sent, What},
     view::{GroupView, Held, Item, Joining, Said, Session},
@@ -63,10 +63,18 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
     let settings = other.clone().unwrap_or(kept);
     let key = stored.filter(|view| view.active).and_then(|view| view.key);
     let entry_id = world.some_id();
+    let psk = world.rng.chance(20).then(|| vec![SHARED_PSKS[0]]);
+    let psks: BTreeSet<Psk> = psk.clone().into_iter().map(Psk::External).collect();
+    let leaving = match world.rng.chance(70) {
+        true => leaving(world, client, group),
+        false => vec![],
+    };
     let join = ExternalJoin {
         authenticated_data: world.some_data(),
         ratchet_tree: tree.filter(|_| !with_tree),
         settings: other,
+        external_psks: psk.clone().into_iter().collect(),
+        self_removes: leaving.iter().map(|sent| sent.bytes.clone()).collect(),
         ..ExternalJoin::default()
     };
     let old: BTreeSet<u32> = members
@@ -74,15 +82,28 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
         .filter(|(_, member)| **member == client)
         .map(|(leaf, _)| *leaf)
         .collect();
+    let gone = leaving.iter().filter_map(|sent| sent.by.leaf());
+    let by_self_remove = true;
+    let proposed = Proposed::Leave { by_self_remove };
     let effect = Effect {
         added: vec![(client, vec![])],
-        removed: old,
+        removed: old.into_iter().chain(gone).collect(),
+        references: leaving
+            .iter()
+            .map(|sent| (sent.by, proposed.clone()))
+            .collect(),
+        psks,
         ..Effect::default()
     };
-    let expected = match world.devices[client].view.pending_commit(group) {
+    let view = &world.devices[client].view;
+    let expected = match view.pending_commit(group) {
         Some(_) => Expected::Code("pending-commit"),
+        None if !effect.psks.is_subset(&view.psks) => Expected::Code("unknown-psk"),
         None => Expected::Ok,
     };
+    if !leaving.is_empty() {
+        world.tally("  an external commit with SelfRemove proposals".into());
+    }
     if expected == Expected::Ok && !with_tree {
         let without = ExternalJoin::default();
         let code = Expected::Code("ratchet-tree-missing");
@@ -129,6 +150,18 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
         joins: Some(Joining { settings, key }),
     });
     true
+}
+
+/// The SelfRemove proposals of others that the service has for this epoch.
+fn leaving(world: &World, client: ClientIndex, group: GroupIndex) -> Vec<Rc<Sent>> {
+    let by_self_remove = true;
+    let leave = What::Proposal(Proposed::Leave { by_self_remove });
+    let group = &world.groups[group];
+    let log = group.log.iter();
+    log.filter(|sent| sent.epoch == group.epoch() && sent.what == leave)
+        .filter(|sent| sent.sender != client)
+        .cloned()
+        .collect()
 }
 
 /// What a group info says before anybody joins by it.

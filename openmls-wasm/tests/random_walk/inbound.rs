@@ -361,11 +361,16 @@ pub fn process_next(world: &mut World, client: ClientIndex) -> bool {
 
 /// Something from far up the log comes in beside it, before its epoch.
 pub fn receive_ahead(world: &mut World, client: ClientIndex) -> bool {
-    let group = world.active_group(client).filter(|group| {
-        let joining = world.devices[client].view.joining_by_commit(*group);
-        !world.groups[*group].strict && joining.is_none()
-    });
-    let Some(group) = group else {
+    let view = &world.devices[client].view;
+    let is_behind = |(group, view): &(&GroupIndex, &super::view::GroupView)| {
+        let known = &world.groups[**group];
+        let joining = world.devices[client].view.joining_by_commit(**group);
+        let is_ahead = known.epoch() > view.epoch;
+        view.active && is_ahead && !known.strict && joining.is_none()
+    };
+    let behind = view.groups.iter().filter(is_behind);
+    let behind: Vec<GroupIndex> = behind.map(|(group, _)| *group).collect();
+    let Some(group) = world.rng.pick(&behind) else {
         return false;
     };
     let next = world.view(client, group).next;
@@ -388,6 +393,12 @@ pub fn receive_ahead(world: &mut World, client: ClientIndex) -> bool {
     if world.rng.chance(70) && others.iter().any(|sent| sent.epoch > epoch) {
         others.retain(|sent| sent.epoch > epoch);
     }
+    // What the app wants to look at, if it does.
+    let is_handshake = |sent: &Rc<Sent>| !matches!(sent.what, What::Message { .. });
+    let holds = world.devices[client].view.holds_handshakes;
+    if holds && world.rng.chance(60) && others.iter().any(is_handshake) {
+        others.retain(is_handshake);
+    }
     if others.is_empty() {
         return false;
     }
@@ -399,6 +410,24 @@ pub fn receive_ahead(world: &mut World, client: ClientIndex) -> bool {
             break;
         }
     }
+    true
+}
+
+/// The app looks at what came early and is held for it.
+pub fn take_held(world: &mut World, client: ClientIndex) -> bool {
+    let view = &world.devices[client].view;
+    let groups = view.groups.keys();
+    let due = groups.filter_map(|group| view.next_early(*group, &[], |_| false));
+    let due: Vec<_> = due.map(|early| early.sent).collect();
+    let Some(sent) = world.rng.pick(&due) else {
+        return false;
+    };
+    let joining = world.devices[client].view.joining_by_commit(sent.group);
+    if joining.is_some() {
+        return false;
+    }
+    inspect(world, client, &sent);
+    receive_without_position(world, client, &sent);
     true
 }
 
@@ -471,8 +500,12 @@ fn receive_without_position(world: &mut World, client: ClientIndex, sent: &Rc<Se
             devices[client].view.keep_early(sent, id.clone());
             None
         }
-        Err(code) => Some(Said::Failed { code: code.into() }),
+        Err(code) => {
+            devices[client].view.forget_early(sent.group, sent);
+            Some(Said::Failed { code: code.into() })
+        }
         Ok(said) => {
+            view.forget_early(sent.group, sent);
             devices[client].view = view;
             (said != Said::OwnMessage).then_some(said)
         }
@@ -494,7 +527,9 @@ pub fn early(world: &mut World, client: ClientIndex, group: GroupIndex) {
             devices, groups, ..
         } = world;
         let view = &mut devices[client].view;
-        let Some(early) = view.next_early(group, &tried) else {
+        let holds = view.holds_handshakes;
+        let is_held = |sent: &Sent| holds && !matches!(sent.what, What::Message { .. });
+        let Some(early) = view.next_early(group, &tried, is_held) else {
             break;
         };
         tried.push(early.order);
@@ -545,7 +580,10 @@ fn next_early(world: &mut World, client: ClientIndex, group: GroupIndex) {
     let id = world.groups[group].id.clone();
     let mut after: Option<Vec<u8>> = None;
     let mut tried = vec![];
-    while let Some(next) = world.devices[client].view.next_early(group, &tried) {
+    while let Some(next) = world.devices[client]
+        .view
+        .next_early(group, &tried, |_| false)
+    {
         let shown = world.look(client, Expected::Ok, |mls| {
             mls.next_early_message(&id, after.as_deref())
         });

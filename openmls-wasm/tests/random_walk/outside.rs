@@ -131,8 +131,8 @@ fn present(world: &World, group: GroupIndex) -> BTreeSet<ClientIndex> {
     epoch.members.values().copied().collect()
 }
 
-/// Whether this client has said the same in this epoch and it is still in its outbox. The bytes are
-/// the same then, and one of the two that comes back stands for both.
+/// Whether this client has said the same in this epoch, and may still hear it. The bytes are the same
+/// then: without an id, one that comes back stands for the other.
 fn is_said(
     world: &World,
     client: ClientIndex,
@@ -141,14 +141,17 @@ fn is_said(
     proposed: &Proposed,
 ) -> bool {
     let epoch = world.groups[group].epoch();
-    let mut held = world.devices[client].view.outbox.iter();
-    held.any(|held| {
-        let sent = held.sent.as_ref();
-        sent.is_some_and(|sent| {
-            (sent.group, sent.epoch, sent.by) == (group, epoch, by)
-                && sent.what == What::Proposal(proposed.clone())
-        })
-    })
+    let what = What::Proposal(proposed.clone());
+    let is_same = |sent: &Sent| {
+        (sent.group, sent.epoch, sent.by) == (group, epoch, by)
+            && sent.sender == client
+            && sent.what == what
+    };
+    let view = &world.devices[client].view;
+    let mut held = view.outbox.iter().filter_map(|held| held.sent.as_ref());
+    let mut log = world.groups[group].log.iter();
+    let is_heard = view.groups.contains_key(&group);
+    held.any(|sent| is_same(sent)) || is_heard && log.any(|sent| is_same(sent))
 }
 
 fn hold(

@@ -50,7 +50,7 @@ pub fn draw(
     group: GroupIndex,
 ) -> Option<(ProposalRequest, Proposed)> {
     let number = world.number();
-    Some(match world.rng.below(6) {
+    Some(match world.rng.below(7) {
         0 => {
             let (other, package) = draw_package(world, client, group)?;
             let request = ProposalRequest::Add {
@@ -81,6 +81,14 @@ pub fn draw(
             (request, Proposed::Psk(Psk::Resumption(epoch)))
         }
         4 => {
+            let data = number.to_be_bytes().to_vec();
+            let request = ProposalRequest::AppEphemeral {
+                component_id: 0x8001,
+                data: data.clone(),
+            };
+            (request, Proposed::AppEphemeral(data))
+        }
+        5 => {
             let context = draw_context(world);
             let extensions = world.extensions(&context);
             (
@@ -160,14 +168,16 @@ pub fn leave(world: &mut World, client: ClientIndex) -> bool {
     }
     let by_self_remove = world.rng.chance(50);
     let view = world.view(client, group);
-    let request = if !view.sends_private() && by_self_remove {
+    let by_self_remove = !view.sends_private() && by_self_remove;
+    let request = if by_self_remove {
         ProposalRequest::SelfRemove
     } else {
         let leaf_index = view.own_leaf;
         ProposalRequest::Remove { leaf_index }
     };
     let leaf = Leaf::default();
-    send(world, client, group, &request, Proposed::Leave, &leaf)
+    let proposed = Proposed::Leave { by_self_remove };
+    send(world, client, group, &request, proposed, &leaf)
 }
 
 fn send(
@@ -195,6 +205,8 @@ fn send(
             let is_member = members.into_iter().any(|member| member == other);
             (!is_member).then_some(()).ok_or("proposal-rejected")
         }
+        // Only inside a commit.
+        Proposed::AppEphemeral(_) => Err("proposal-rejected"),
         Proposed::Psk(psk) => {
             let is_known = world.devices[client].view.has_psk(group, psk);
             is_known.then_some(()).ok_or("unknown-psk")
@@ -217,7 +229,8 @@ fn send(
         true => possible.and(Err("proposal-rejected")),
         false => possible,
     };
-    let is_leave = matches!(request, ProposalRequest::Remove { .. }) && proposed == Proposed::Leave;
+    let by_self_remove = false;
+    let is_leave = proposed == Proposed::Leave { by_self_remove };
     let just_leaves = is_leave && data.is_empty() && world.rng.chance(50);
     let done = world.attempt(client, possible, |mls| match just_leaves {
         true => mls.leave_group(&id, entry_id.as_deref()),

@@ -298,7 +298,8 @@ impl GroupView {
     }
 
     pub fn is_leaving(&self) -> bool {
-        self.own_waiting().any(|what| *what == Proposed::Leave)
+        let is_leave = |what: &Proposed| matches!(what, Proposed::Leave { .. });
+        self.own_waiting().any(is_leave)
     }
 
     /// What this client has proposed itself.
@@ -372,6 +373,8 @@ pub struct View {
     pub psks: BTreeSet<Psk>,
     /// Whether its credentials are certificates, and a signature key waits for one.
     pub is_certified: bool,
+    /// Whether the app looks at early proposals and commits itself.
+    pub holds_handshakes: bool,
     pub has_generated_key: bool,
     pub inbox: Vec<Item>,
     pub outbox: Vec<Held>,
@@ -548,12 +551,18 @@ impl View {
     }
 
     /// The next of those whose epoch is there: by epoch, commits last, in the order they came in.
-    pub fn next_early(&self, group: GroupIndex, tried: &[u64]) -> Option<Early> {
+    pub fn next_early(
+        &self,
+        group: GroupIndex,
+        tried: &[u64],
+        is_held: impl Fn(&Sent) -> bool,
+    ) -> Option<Early> {
         let view = self.groups.get(&group)?;
         let due = view
             .early
             .iter()
-            .filter(|early| early.sent.epoch <= view.epoch && !tried.contains(&early.order));
+            .filter(|early| early.sent.epoch <= view.epoch && !tried.contains(&early.order))
+            .filter(|early| !is_held(&early.sent));
         let kind = |sent: &Sent| match sent.kind() {
             OutboxKind::Message => 0,
             OutboxKind::Proposal => 1,

@@ -42,7 +42,7 @@ impl World {
         let suite = rng.one_of(&[1, 1, 3]);
         Self {
             devices: (0..count)
-                .map(|client| Device::new(client, suite, rng.chance(30)))
+                .map(|client| Device::new(client, suite, rng.chance(30), rng.chance(50)))
                 .collect(),
             groups: vec![],
             packages: vec![vec![]; count],

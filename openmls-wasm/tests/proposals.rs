@@ -861,3 +861,23 @@ fn a_certificate_for_a_generated_key_outlives_the_commits_that_lost() {
     assert_eq!(records.count(Category::GeneratedSignatureKey), 0);
     assert_eq!(records.count(Category::SignatureKeyPair), 2);
 }
+
+#[test]
+fn an_update_of_whoever_leaves_is_left_out() {
+    let mut trio = Trio::new();
+    let group = trio.group.clone();
+    trio.propose(1, &ProposalRequest::SelfRemove);
+    // What the others have already is dropped here, so that more can be proposed.
+    let bob = &mut trio.members[1].client;
+    bob.clear_pending_proposals(&group).unwrap();
+    trio.propose(1, &ProposalRequest::Update(LeafUpdate::default()));
+    let alice = &mut trio.members[0].client;
+    let entry = alice.commit_pending_proposals(&group, None).unwrap();
+    assert_eq!(entry.removed[0].identity, b"bob");
+    alice.merge_pending_commit(&group).unwrap();
+    let commit = entry.bytes.unwrap();
+    trio.members[2].client.process_message(&commit).unwrap();
+    let (alice, others) = trio.members.split_first_mut().unwrap();
+    common::assert_in_step(alice, &mut others[1], &group);
+    assert_eq!(alice.info(&group).members.len(), 2);
+}

@@ -248,8 +248,8 @@ fn build<'a>(
 ) -> Result<CommitBuilder<'a, Complete>> {
     let psks = plan.psks.iter().cloned();
     let custom = plan.custom.iter().cloned();
-    // OpenMLS 0.9.2 asserts in debug builds that nobody removes a member whose SelfRemove proposal
-    // the commit contains (`messages/proposals.rs`, `has_lower_priority_than`).
+    // OpenMLS 0.9.2 asserts in debug builds that nobody removes or updates a member whose SelfRemove
+    // proposal the commit contains (`messages/proposals.rs`, `has_lower_priority_than`).
     let leaving: Vec<LeafNodeIndex> = group
         .pending_proposals()
         .filter(|queued| references.contains(queued.proposal_reference_ref()))
@@ -277,9 +277,14 @@ fn build<'a>(
     }
     let builder = builder.load_psks(provider.storage())?;
     // What this commit proposes itself is asked about too.
+    let is_of_leaving = |queued: &QueuedProposal| match (queued.proposal(), queued.sender()) {
+        (Proposal::Remove(it), _) => leaving.contains(&it.removed()),
+        (Proposal::Update(_), Sender::Member(index)) => leaving.contains(index),
+        _ => false,
+    };
     let is_committed = |queued: &QueuedProposal| {
-        let is_wanted = references.contains(queued.proposal_reference_ref())
-            && !matches!(queued.proposal(), Proposal::Remove(it) if leaving.contains(&it.removed()));
+        let is_wanted =
+            references.contains(queued.proposal_reference_ref()) && !is_of_leaving(queued);
         queued.proposal_or_ref_type() == ProposalOrRefType::Proposal || is_wanted
     };
     let (rand, crypto) = (provider.rand(), provider.crypto());

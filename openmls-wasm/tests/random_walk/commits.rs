@@ -1,23 +1,18 @@
 //! Commits: of one thing, of several, of what is pending; won, lost and cleared.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use openmls_wasm::client::{
-    CommitRequest, CommittedProposal, InboxContent, OutboxEntry, OutboxKind, PendingProposal,
-    ProposalRequest,
-};
+use openmls_wasm::client::{CommitRequest, OutboxEntry, OutboxKind, ProposalRequest};
 
 use super::{
+    committed,
     device::{Expected, Published},
-    effect::{Effect, Proposed, Psk, Sender},
-    inbound,
+    early,
+    effect::{Effect, Proposed, Psk},
     leaves::{self, Leaf},
     proposals,
-    service::{ClientIndex, GroupIndex, Sent, What},
-    view::{Held, Waiting},
+    service::{ClientIndex, GroupIndex, What},
+    view::Waiting,
     world::World,
 };
 
@@ -186,133 +181,13 @@ pub fn commit(
     };
     assert_eq!(entry.authenticated_data, asked.data);
     leaves::used(world, client, &asked.leaf);
-    made(world, client, group, entry, effect, &waiting);
+    committed::made(world, client, group, entry, effect, &waiting);
     true
-}
-
-/// Checks and notes a commit.
-pub fn made(
-    world: &mut World,
-    client: ClientIndex,
-    group: GroupIndex,
-    entry: OutboxEntry,
-    mut effect: Effect,
-    waiting: &[Waiting],
-) {
-    check_commit(world, client, group, &entry, &mut effect);
-    check_listed(world, client, group, &entry, waiting, &mut effect);
-    let settings = &world.view(client, group).settings;
-    effect.has_bare_welcome = !settings.use_ratchet_tree_extension;
-    let is_resumption = |psk: &Psk| matches!(psk, Psk::Resumption(_));
-    if effect.psks.iter().any(is_resumption) {
-        world.tally("  committed a resumption PSK".into());
-    }
-    hold(world, client, group, entry, What::Commit(effect));
 }
 
 /// What is certain to be refused is tried only now and then.
 pub fn is_worth_trying(world: &mut World, client: ClientIndex, group: GroupIndex) -> bool {
     world.devices[client].view.refusal(group).is_ok() || world.rng.chance(15)
-}
-
-/// What the entry says of itself. The order in which members are added is the committer's choice.
-fn check_commit(
-    world: &World,
-    client: ClientIndex,
-    group: GroupIndex,
-    entry: &OutboxEntry,
-    effect: &mut Effect,
-) {
-    assert_eq!(entry.kind, OutboxKind::Commit);
-    assert_eq!(entry.welcome.is_some(), !effect.added.is_empty());
-    let members = world.members(client, group);
-    let added = entry.added.iter().map(|party| world.who(party));
-    let added: Vec<ClientIndex> = added.collect();
-    let asked: BTreeSet<ClientIndex> = effect.added.iter().map(|(other, _)| *other).collect();
-    assert_eq!(added.iter().copied().collect::<BTreeSet<_>>(), asked);
-    let place = |other: &ClientIndex| added.iter().position(|one| one == other);
-    effect.added.sort_by_key(|(other, _)| place(other));
-    let removed = entry.removed.iter();
-    let removed: BTreeSet<_> = removed.map(|party| world.who(party)).collect();
-    let asked: BTreeSet<_> = effect.removed.iter().map(|leaf| members[leaf]).collect();
-    assert_eq!(removed, asked);
-}
-
-/// What the commit says of itself. Which proposals it refers to, and which it contains, is the
-/// committer's choice.
-fn check_listed(
-    world: &mut World,
-    client: ClientIndex,
-    group: GroupIndex,
-    entry: &OutboxEntry,
-    waiting: &[Waiting],
-    effect: &mut Effect,
-) {
-    let bytes = entry.bytes.as_ref().unwrap();
-    let inspected = world.look(client, Expected::Ok, |mls| mls.inspect_message(bytes));
-    let InboxContent::Commit { proposals, .. } = inspected.unwrap().content else {
-        panic!("a commit of client {client} in group {group} is none");
-    };
-    effect.listed = Some(listed(&proposals));
-    for one in proposals.into_iter().filter(|one| one.by_reference) {
-        let shown = PendingProposal {
-            reference: vec![],
-            sender: one.sender,
-            proposal: one.proposal,
-        };
-        let mut known = waiting.iter();
-        let known = known.find(|waiting| world.is_of(&shown, waiting));
-        let known = known.unwrap_or_else(|| panic!("{shown:?} is none of {waiting:?}"));
-        effect.references.push((known.by, known.what.clone()));
-    }
-}
-
-/// The proposals of a commit, in no order.
-pub fn listed(proposals: &[CommittedProposal]) -> Vec<String> {
-    let mut listed: Vec<String> = proposals.iter().map(|one| format!("{one:?}")).collect();
-    listed.sort();
-    listed
-}
-
-fn is_leave(what: &What) -> bool {
-    matches!(what, What::Proposal(Proposed::Leave { .. }))
-}
-
-/// Notes a proposal or commit that went into the outbox.
-pub fn hold(
-    world: &mut World,
-    client: ClientIndex,
-    group: GroupIndex,
-    entry: OutboxEntry,
-    what: What,
-) {
-    let view = world.devices[client].view.groups.get_mut(&group).unwrap();
-    assert_eq!(entry.epoch, view.epoch);
-    let bytes = entry.bytes.clone().expect("handshakes have bytes");
-    // The wire format (RFC 9420 §6): 1 is a PublicMessage, 2 a PrivateMessage. SelfRemove proposals
-    // are always public.
-    let private = bytes[3] == 2;
-    assert!(private == view.sends_private() || is_leave(&what));
-    let sent = Rc::new(Sent {
-        id: entry.id.clone(),
-        group,
-        sender: client,
-        by: Sender::Member(view.own_leaf),
-        epoch: view.epoch,
-        private,
-        generation: view.handshake_generation,
-        bytes,
-        what,
-    });
-    view.handshake_generation += u32::from(private);
-    let view = world.view_mut(client);
-    view.has_sequence = true;
-    view.outbox.push(Held {
-        entry,
-        group,
-        sent: Some(sent),
-        joins: None,
-    });
 }
 
 /// The service said that another commit was first.
@@ -366,6 +241,6 @@ pub fn merge(world: &mut World, client: ClientIndex) -> bool {
     } = world;
     let sent = held.sent.unwrap();
     devices[client].view.accept_own(&groups[held.group], &sent);
-    inbound::early(world, client, held.group);
+    early::early(world, client, held.group);
     true
 }

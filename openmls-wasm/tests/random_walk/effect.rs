@@ -92,6 +92,8 @@ pub struct Effect {
     pub listed: Option<Vec<String>>,
     /// Its Welcome carries no ratchet tree.
     pub has_bare_welcome: bool,
+    /// What it tells the app.
+    pub payloads: BTreeSet<Vec<u8>>,
     /// The new extensions of the group context.
     pub context: Option<Context>,
 }
@@ -157,6 +159,9 @@ impl Effect {
                 }
                 Proposed::Extensions(context) => effect.context = Some(context),
                 Proposed::Psk(psk) => drop(effect.psks.insert(psk)),
+                Proposed::AppDefined(payload) | Proposed::AppEphemeral(payload) => {
+                    effect.payloads.insert(payload);
+                }
                 _ => {}
             }
         }

@@ -7,8 +7,9 @@ use openmls_wasm::client::{Delivered, ExternalJoin, OutboxKind};
 
 use super::{
     device::{Expected, SHARED_PSKS},
+    early,
     effect::{Effect, Proposed, Psk, Sender},
-    groups, inbound,
+    groups,
     service::{ClientIndex, Group, GroupIndex, Members, Sent, What},
     view::{GroupView, Held, Item, Joining, Said, Session},
     world::World,
@@ -227,7 +228,7 @@ pub fn accept(world: &mut World, client: ClientIndex) -> bool {
     let joined = world.attempt(client, Expected::Ok, |mls| mls.accept_external_join(&id));
     assert_eq!(joined.as_ref(), Some(&world.groups[group].id));
     joined_at(world, client, group, position, None);
-    inbound::early(world, client, group);
+    early::early(world, client, group);
     true
 }
 
@@ -253,7 +254,7 @@ pub fn receive_own(world: &mut World, client: ClientIndex, group: GroupIndex, po
     assert_eq!(item, expected);
     joined_at(world, client, group, position, Some(position));
     world.view_mut(client).inbox.push(item);
-    inbound::early(world, client, group);
+    early::early(world, client, group);
 }
 
 fn joined_at(

@@ -2,8 +2,8 @@
 //! returns false if there was nothing of the kind to do.
 
 use super::{
-    commits, expiry, external, groups, inbound, lookups, messages, misuse, outside, packages,
-    proposals, recovery, refusals, service::ClientIndex, welcomes, world::World,
+    aside, commits, early, expiry, external, groups, inbound, lookups, messages, misuse, outside,
+    packages, proposals, recovery, refusals, service::ClientIndex, welcomes, world::World,
 };
 
 pub type Operation = (&'static str, usize, fn(&mut World, ClientIndex) -> bool);
@@ -12,14 +12,14 @@ pub const OPERATIONS: &[Operation] = &[
     ("receive the log", 60, inbound::receive_log),
     ("receive a log entry twice", 2, inbound::receive_again),
     ("receive out of turn", 2, inbound::receive_with_gap),
-    ("receive a message aside", 10, inbound::receive_aside),
-    ("receive ahead of the log", 10, inbound::receive_ahead),
+    ("receive a message aside", 10, aside::receive_aside),
+    ("receive ahead of the log", 10, aside::receive_ahead),
     (
         "process the next commit or proposal aside",
         2,
-        inbound::process_next,
+        aside::process_next,
     ),
-    ("take a held message", 25, inbound::take_held),
+    ("take a held message", 25, early::take_held),
     ("receive a Welcome", 10, welcomes::receive_welcome),
     ("join by Welcome", 1, welcomes::join),
     ("take over and acknowledge", 12, messages::take_over),

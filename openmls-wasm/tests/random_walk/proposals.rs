@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use openmls_wasm::client::{OutboxKind, ProposalRequest};
 
 use super::{
-    commits::{hold, is_worth_trying},
+    commits::is_worth_trying,
+    committed::hold,
     device::{Expected, Published, APP_PROPOSAL, SHARED_PSKS},
     effect::{Context, Proposed, Psk, Sender},
     leaves::{self, Leaf},

@@ -7,6 +7,7 @@ use openmls_wasm::client::{OutboxKind, Reboot};
 
 use super::{
     commits::{self, Asked},
+    committed,
     device::{Expected, SHARED_PSKS},
     effect::{Effect, Proposed, Psk},
     groups, proposals,
@@ -78,6 +79,7 @@ pub fn fork(world: &mut World, client: ClientIndex) -> bool {
     let (group, common) = (held.group, held.entry.epoch);
     let id = world.groups[group].id.clone();
     world.attempt(client, Expected::Ok, |mls| mls.merge_pending_commit(&id));
+    let further = world.rng.below(4);
     let info = world.attempt(client, Expected::Ok, |mls| mls.group_info(&id));
     let info = info.unwrap();
     assert_eq!(info.epoch, common + 1);
@@ -85,21 +87,28 @@ pub fn fork(world: &mut World, client: ClientIndex) -> bool {
     let other = said.as_ref().map(|said| &said.authenticator);
     assert_ne!(other, Some(&info.epoch_authenticator), "two branches");
     refuse_to_read_the_other_branch(world, client, group);
+    // The others have epochs of the same numbers, and may welcome it back to one of them.
+    for _ in 0..further {
+        world.attempt(client, Expected::Ok, |mls| mls.self_update(&id, None));
+        world.attempt(client, Expected::Ok, |mls| mls.merge_pending_commit(&id));
+    }
+    let last = common + 1 + further as u64;
     let code = Expected::Code("invalid-argument");
-    world.attempt(client, code, |mls| mls.abandon_fork(&id, common + 2));
+    world.attempt(client, code, |mls| mls.abandon_fork(&id, last + 1));
     let is_remembered = world.rng.chance(30);
     world.attempt(client, Expected::Ok, |mls| match is_remembered {
         true => mls.delete_group(&id),
         false => mls.abandon_fork(&id, common),
     });
     let view = world.view_mut(client);
+    view.has_sequence = true;
     let forked = view.groups.get_mut(&group).unwrap();
     let lost = forked.proposed_keys() > 0;
     forked.waiting.clear();
     view.outbox.retain(|held| held.group != group);
     view.lose(lost);
     if is_remembered {
-        view.groups.get_mut(&group).unwrap().epoch += 1;
+        view.groups.get_mut(&group).unwrap().epoch = last;
     }
     view.forget(group);
     true
@@ -202,6 +211,6 @@ pub fn reboot(world: &mut World, client: ClientIndex) -> bool {
         psks,
         ..Effect::default()
     };
-    commits::made(world, client, group, entry, effect, &[]);
+    committed::made(world, client, group, entry, effect, &[]);
     true
 }

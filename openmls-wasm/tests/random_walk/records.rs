@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use openmls_wasm::storage::Category;
+use openmls_wasm::storage::{Category, Record};
 
 use super::{
     effect::{Proposed, Psk},
@@ -30,7 +30,7 @@ pub fn check(world: &World, client: ClientIndex) {
     let view = &device.view;
     let records = device.client.storage().records().unwrap();
     for category in Category::ALL {
-        let of = |record: &&openmls_wasm::storage::Record| record.category == *category;
+        let of = |record: &&Record| record.category == *category;
         let keys: Vec<String> = records
             .iter()
             .filter(of)
@@ -55,6 +55,7 @@ pub fn check(world: &World, client: ClientIndex) {
             }
         }
     }
+    check_former_epochs(world, client, &records);
     let known = device.client.external_psks().unwrap();
     let known: BTreeSet<Psk> = known.into_iter().map(Psk::External).collect();
     assert_eq!(known, view.psks);
@@ -66,10 +67,20 @@ pub fn check(world: &World, client: ClientIndex) {
     }
 }
 
-/// A part of a value. That none is missing, out of date or left behind, the digest of the group says
-/// whenever a database is opened.
-fn is_part(category: Category, key: &str) -> bool {
-    category.has_parts() && Some(key.split('/').count()) != category.key_parts()
+/// The last epoch of each former group: what decides which Welcomes are stale, and shows in nothing
+/// else until one comes.
+fn check_former_epochs(world: &World, client: ClientIndex, records: &[Record]) {
+    /// A format tag and a checksum go before the content.
+    const HEADER: usize = 9;
+    let former = world.devices[client].view.former.iter();
+    let former = former.map(|(group, epoch)| (hex(&world.groups[*group].id), *epoch));
+    let of = |record: &&Record| record.category == Category::FormerGroup;
+    let stored = records.iter().filter(of).map(|record| {
+        let epoch = rmp_serde::from_slice(&record.value[HEADER..]).unwrap();
+        (record.key.clone(), epoch)
+    });
+    let stored: BTreeMap<String, u64> = stored.collect();
+    assert_eq!(stored, former.collect(), "former epochs of client {client}");
 }
 
 fn must(world: &World, client: ClientIndex, category: Category) -> Must {

@@ -281,8 +281,6 @@ fn joined_at(
     let own_leaf = leaf_of(&all[group].epochs[epoch as usize].members, client);
     let mut joined = GroupView::new(epoch, own_leaf, settings, position + 1);
     joined.cursor = cursor;
-    joined.joined_from = Some(epoch - 1);
-    joined.oldest = epoch - 1;
     joined.forget_past(joined.settings.max_past_epochs as u64);
     joined.key = key;
     joined.resumption = groups::created_resumption(epoch);

@@ -116,8 +116,6 @@ pub struct GroupView {
     pub joined: u64,
     pub own_leaf: u32,
     pub settings: GroupSettings,
-    /// The epoch that the own external commit ended: OpenMLS takes it for one that it has secrets of.
-    pub joined_from: Option<u64>,
     /// The oldest epoch of which messages can still be read.
     pub oldest: u64,
     /// The stored cursor, and the next position as the app knows it.
@@ -155,7 +153,6 @@ impl GroupView {
             joined: epoch,
             own_leaf,
             settings,
-            joined_from: None,
             oldest: epoch,
             cursor: Some(next - 1),
             next,

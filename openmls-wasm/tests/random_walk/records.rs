@@ -207,13 +207,16 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
 
 /// The epochs that are over and of which late messages can be read.
 fn retained(view: &GroupView) -> std::ops::Range<u64> {
-    let oldest = view
-        .epoch
-        .saturating_sub(view.settings.max_past_epochs as u64);
     match view.active {
-        true => oldest.max(view.joined)..view.epoch,
+        true => view.oldest.max(view.joined)..view.epoch,
         false => 0..0,
     }
+}
+
+/// A part of a value. That none is missing, out of date or left behind, the digest of the group says
+/// whenever a database is opened.
+fn is_part(category: Category, key: &str) -> bool {
+    category.has_parts() && Some(key.split('/').count()) != category.key_parts()
 }
 
 /// Own update proposals that wait: each has an HPKE key pair that may yet be needed.

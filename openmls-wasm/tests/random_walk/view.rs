@@ -89,9 +89,6 @@ impl View {
         let behind = view.epoch - sent.epoch;
         let is_message = sent.kind() == OutboxKind::Message;
         let is_kept = sent.epoch >= view.oldest.max(view.joined);
-        if is_message && sent.epoch >= view.oldest && Some(sent.epoch) == view.joined_from {
-            return Err("undecryptable");
-        }
         if behind > 0 && !(is_message && is_kept) {
             return Err("past-epoch");
         }

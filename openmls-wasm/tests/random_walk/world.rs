@@ -198,6 +198,7 @@ impl World {
             maximum_forward_distance: rng.one_of(&[100, 1000]),
             out_of_order_tolerance: rng.one_of(if strict { &[5, 20] } else { &[0, 1, 5, 20] }),
             max_past_epochs: past as usize + rng.below(3),
+            max_past_epoch_age: None,
             number_of_resumption_psks: rng.one_of(&[0, 1, 2, 3, 3, 8]),
             use_ratchet_tree_extension: rng.chance(70),
         }

@@ -123,7 +123,9 @@ const readAtOpening = new Set(['identity', 'signature_key_pair', 'last_sequence'
 const damages = ['cut short', 'empty', 'one byte more', 'text', 'nothing but zeros']
 
 test('a damaged record, of each category that has one', { timeout: 3 * timeout }, async (t) => {
-  const records = await ben.run(() => databases.records('ben'))
+  // Of groups, those of the conversation: what is left of another is read when that is asked for.
+  const ofAnother = ({ category, key }) => !readAtOpening.has(category) && !category.startsWith('key_package') && !key.startsWith(here.conversation)
+  const records = (await ben.run(() => databases.records('ben'))).filter((record) => !ofAnother(record))
   const categories = [...new Set(records.map(({ category }) => category))]
   assert.ok(categories.length >= 8, `${categories}`)
   for (const [at, category] of categories.entries()) {

@@ -132,6 +132,16 @@ impl GranularStorage {
         self.write_state()?.hydrate_page(page, records)
     }
 
+    /// Whether a page is in memory: then what it does not hold does not exist.
+    pub fn is_in_memory(&self, page: &Page) -> Result<bool, StorageError> {
+        let state = self.read_state()?;
+        Ok(match page {
+            // Any category of groups: they are loaded together.
+            Page::Group(group) => state.require(Category::GroupState, group).is_ok(),
+            Page::Category(category) => state.require_all(*category).is_ok(),
+        })
+    }
+
     /// Lets go of the groups that were not used for longest, until the others take no more than
     /// `limit` bytes (of records; a group in use takes about as much again). A group with changes that
     /// are not confirmed stays, and so does the one that was used last. Returns the ids of those that

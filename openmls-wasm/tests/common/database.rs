@@ -1,35 +1,47 @@
 //! What is stored, for tests that are their own write-behind loop. Also a part of `wasm-tests`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::{BTreeMap, BTreeSet};
 
 use openmls_wasm::{
-    storage::{Batch, Category, Record},
+    storage::{Batch, Category, Record, Scope, Value},
     MlsClient,
 };
-use zeroize::Zeroizing;
 
 /// What is stored: changes only by whole batches.
 #[derive(Clone, Default, PartialEq, Debug)]
-pub struct Database(BTreeMap<(Category, String), Vec<u8>>);
+pub struct Database(BTreeMap<(Category, String), Value>);
 
 impl Database {
     pub fn write(&mut self, batch: &Batch) {
         for event in &batch.events {
             let id = (event.category, event.key.clone());
             match &event.value {
-                Some(value) => self.0.insert(id, value.to_vec()),
+                Some(value) => self.0.insert(id, value.clone()),
                 None => self.0.remove(&id),
             };
         }
     }
 
     pub fn records(&self) -> Vec<Record> {
-        let record = |((category, key), value): (&(Category, String), &Vec<u8>)| Record {
+        self.records_where(|_, _| true)
+    }
+
+    pub fn records_where(&self, is_wanted: impl Fn(Category, &str) -> bool) -> Vec<Record> {
+        let wanted =
+            |((category, key), _): &(&(Category, String), &Value)| is_wanted(*category, key);
+        let record = |((category, key), value): (&(Category, String), &Value)| Record {
             category: *category,
             key: key.clone(),
-            value: Arc::new(Zeroizing::new(value.clone())),
+            value: value.clone(),
         };
-        self.0.iter().map(record).collect()
+        self.0.iter().filter(wanted).map(record).collect()
+    }
+
+    /// The groups of which there are records, as in their keys.
+    pub fn groups(&self) -> BTreeSet<&str> {
+        let of_groups = |(category, _): &&(Category, String)| category.scope() == Scope::Group;
+        let keys = self.0.keys().filter(of_groups);
+        keys.filter_map(|(_, key)| key.split('/').next()).collect()
     }
 
     /// The number of values; one in parts counts once.
@@ -48,8 +60,13 @@ impl Database {
 
     /// The records of a client's memory, for comparison.
     pub fn of(client: &MlsClient) -> Self {
-        let records = client.storage().records().unwrap();
-        let entry = |record: Record| ((record.category, record.key), record.value.to_vec());
+        client.storage().records().unwrap().into_iter().collect()
+    }
+}
+
+impl FromIterator<Record> for Database {
+    fn from_iter<I: IntoIterator<Item = Record>>(records: I) -> Self {
+        let entry = |record: Record| ((record.category, record.key), record.value);
         Self(records.into_iter().map(entry).collect())
     }
 }

@@ -16,8 +16,11 @@ impl World {
     /// records is what the model says. No step changes any other client.
     pub fn check_client(&mut self, client: ClientIndex) {
         let shown: BTreeSet<GroupIndex> = {
-            let ids = self.devices[client].client.list_groups().unwrap();
-            ids.iter().map(|id| self.index_of(id)).collect()
+            let device = &mut self.devices[client];
+            device.load_all();
+            let groups = device.client.group_summaries(&[], None, None).unwrap();
+            let ids = groups.iter().map(|group| &group.group_id);
+            ids.map(|id| self.index_of(id)).collect()
         };
         let expected = self.devices[client].view.groups.keys().copied().collect();
         assert_eq!(shown, expected, "groups of client {client}");
@@ -116,6 +119,7 @@ impl World {
     /// Every few dozen steps: all clients, all groups, all records, all histories.
     pub fn check_everything(&mut self) {
         for client in 0..self.devices.len() {
+            self.devices[client].load_all();
             self.check_groups(client);
             records::check(self, client);
             self.check_history(client);

@@ -135,7 +135,7 @@ pub fn commit(
     client: ClientIndex,
     group: GroupIndex,
     asked: Asked,
-    operation: impl FnOnce(
+    mut operation: impl FnMut(
         &mut openmls_wasm::MlsClient,
         &[u8],
         Option<&str>,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use openmls_wasm::{
     client::{AppCapabilities, Credential, EarlyMessageSettings, Member, Party},
-    storage::Batch,
-    ClientError, MlsClient,
+    storage::{Batch, Scope},
+    ClientError, MlsClient, StorageError,
 };
 
 use super::{
@@ -102,6 +102,8 @@ pub struct Device {
     /// What a leaf or a list of senders says of it.
     pub party: Party,
     pub database: Database,
+    /// Whether it has in memory only what it uses.
+    pub is_paged: bool,
     /// What it must look like now, and what its database must lead to.
     pub view: View,
     pub saved: View,
@@ -158,6 +160,7 @@ impl Device {
             names: vec![party.owner()],
             party,
             database: Database::default(),
+            is_paged: client.is_multiple_of(2),
             view: View {
                 is_certified,
                 holds_handshakes,
@@ -172,24 +175,31 @@ impl Device {
             history: BTreeMap::new(),
         };
         device.save();
+        device.die(true);
         device
     }
 
-    /// Does an operation and compares what it comes to. A failure must have changed nothing.
+    /// Does an operation and compares what it comes to. A failure must have changed nothing; so must one
+    /// that lacks a page, which is done again with it.
     pub fn attempt<T: std::fmt::Debug>(
         &mut self,
         expected: Expected,
-        operation: impl FnOnce(&mut MlsClient) -> Result<T, ClientError>,
+        mut operation: impl FnMut(&mut MlsClient) -> Result<T, ClientError>,
     ) -> Option<T> {
-        let before = Database::of(&self.client);
-        match (operation(&mut self.client), expected) {
-            (Ok(value), Expected::Ok) => Some(value),
-            (Err(error), Expected::Code(code)) if error.code() == code => {
-                let unchanged = Database::of(&self.client) == before;
-                assert!(unchanged, "{code} changed records");
-                None
+        let before = self.everything();
+        loop {
+            match (operation(&mut self.client), expected) {
+                (Err(ClientError::Storage(StorageError::NotLoaded(page))), _) => {
+                    assert!(self.everything() == before, "not done, and not nothing");
+                    self.load(page);
+                }
+                (Ok(value), Expected::Ok) => return Some(value),
+                (Err(error), Expected::Code(code)) if error.code() == code => {
+                    assert!(self.everything() == before, "{code} changed records");
+                    return None;
+                }
+                (result, expected) => panic!("expected {expected:?}, got {result:?}"),
             }
-            (result, expected) => panic!("expected {expected:?}, got {result:?}"),
         }
     }
 
@@ -304,7 +314,13 @@ impl Device {
         self.refused.clear();
         self.view = self.saved.clone();
         let mut client = new_client(self.view.holds_handshakes);
-        client.hydrate(self.database.records()).unwrap();
+        let mut records = self.database.records();
+        if self.is_paged {
+            records.retain(|record| record.category.scope() == Scope::Client);
+            client.hydrate_client(records).unwrap();
+        } else {
+            client.hydrate(records).unwrap();
+        }
         assert!(!client.storage().has_unconfirmed().unwrap());
         self.client = client;
         if stored {

@@ -22,6 +22,7 @@ pub fn expire(world: &mut World, client: ClientIndex) -> bool {
     let now = Lifetime::new(0).not_after();
     let is_ancient = world.rng.chance(30);
     let ago = if is_ancient { 6 * WEEK } else { WEEK };
+    world.devices[client].load_all();
     let bytes = key_package_of(&world.devices[client].client, now - 8 * WEEK, now - ago);
     world.view_mut(client).packages.push(Package {
         reference: packages::reference(&bytes),

@@ -148,7 +148,7 @@ pub fn identify(world: &mut World, client: ClientIndex) -> bool {
     assert_eq!(taken_over, Ok(()));
     assert_eq!(elsewhere.sign_with_label("walk", b"content").ok(), signed);
     world.attempt(client, Expected::Code("identity-exists"), |mls| {
-        mls.restore_identity(identity, &[0; 32])
+        mls.restore_identity(identity.clone(), &[0; 32])
     });
     true
 }

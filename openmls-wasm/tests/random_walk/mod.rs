@@ -35,6 +35,7 @@ pub mod misuse;
 pub mod operations;
 pub mod outside;
 pub mod packages;
+pub mod paging;
 pub mod proposals;
 pub mod records;
 pub mod recovery;

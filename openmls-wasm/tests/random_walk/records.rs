@@ -10,7 +10,6 @@ use super::{
     view::{GroupView, Held, View},
     world::World,
 };
-use crate::common::Database;
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -28,7 +27,7 @@ enum Must {
 pub fn check(world: &World, client: ClientIndex) {
     let device = &world.devices[client];
     let view = &device.view;
-    let records = device.client.storage().records().unwrap();
+    let records = device.everything().records();
     for category in Category::ALL {
         let of = |record: &&Record| record.category == *category;
         let keys: Vec<String> = records
@@ -61,7 +60,7 @@ pub fn check(world: &World, client: ClientIndex) {
     assert_eq!(known, view.psks);
     if device.is_saved() {
         assert!(
-            Database::of(&device.client) == device.database,
+            device.everything() == device.database,
             "memory and database of client {client} differ"
         );
     }

@@ -124,9 +124,11 @@ fn refuse_to_read_the_other_branch(world: &mut World, client: ClientIndex, group
         view.is_some_and(|view| view.active && view.epoch == epoch && *other != client)
     });
     let Some(other) = other else { return };
-    let written = world.devices[client].client.encrypt_message(&id, b"alone");
+    let device = &mut world.devices[client];
+    device.load_all();
+    let written = device.client.encrypt_message(&id, b"alone").unwrap();
     let code = Expected::Code("undecryptable");
-    world.look(other, code, |mls| mls.inspect_message(&written.unwrap()));
+    world.look(other, code, |mls| mls.inspect_message(&written));
 }
 
 /// Goes on in a new group, with whoever has a key package.

@@ -158,7 +158,7 @@ pub fn join(world: &mut World, client: ClientIndex) -> bool {
         _ => mls.join_group_with(
             bytes,
             &JoinOptions {
-                settings: Some(settings),
+                settings: Some(settings.clone()),
                 ratchet_tree: tree.clone(),
             },
         ),

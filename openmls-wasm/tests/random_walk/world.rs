@@ -11,7 +11,6 @@ use super::{
     service::{ClientIndex, Group, GroupIndex, Members, Sent, Welcome, Wire},
     view::{GroupView, View},
 };
-use crate::common::Database;
 
 /// A message on its way from client to client.
 #[derive(Clone)]
@@ -61,6 +60,8 @@ impl World {
     pub fn step(&mut self) {
         self.step += 1;
         let client = self.rng.below(self.devices.len());
+        let World { devices, rng, .. } = self;
+        devices[client].evict(rng);
         loop {
             let (name, _, operation) = self.draw();
             self.note(format!("client {client}: {name}"));
@@ -209,7 +210,7 @@ impl World {
         &mut self,
         client: ClientIndex,
         expected: impl Into<Expected>,
-        operation: impl FnOnce(&mut openmls_wasm::MlsClient) -> Result<T, openmls_wasm::ClientError>,
+        operation: impl FnMut(&mut openmls_wasm::MlsClient) -> Result<T, openmls_wasm::ClientError>,
     ) -> Option<T> {
         self.devices[client].attempt(expected.into(), operation)
     }
@@ -219,12 +220,12 @@ impl World {
         &mut self,
         client: ClientIndex,
         expected: impl Into<Expected>,
-        operation: impl FnOnce(&mut openmls_wasm::MlsClient) -> Result<T, openmls_wasm::ClientError>,
+        operation: impl FnMut(&mut openmls_wasm::MlsClient) -> Result<T, openmls_wasm::ClientError>,
     ) -> Option<T> {
         let device = &mut self.devices[client];
-        let (before, dirty) = (Database::of(&device.client), device.is_saved());
+        let (before, dirty) = (device.everything(), device.is_saved());
         let seen = device.attempt(expected.into(), operation);
-        assert!(Database::of(&device.client) == before && device.is_saved() == dirty);
+        assert!(device.everything() == before && device.is_saved() == dirty);
         seen
     }
 

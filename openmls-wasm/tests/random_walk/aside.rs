@@ -155,6 +155,7 @@ fn process(world: &mut World, client: ClientIndex, sent: &Rc<Sent>) {
     if let Some(processed) = processed {
         assert_eq!(world.index_of(&processed.group_id), sent.group);
         assert_eq!(Ok(world.said(&processed.content)), predicted);
+        view.forget_early(sent.group, sent);
         world.devices[client].view = view;
         early(world, client, sent.group);
     }

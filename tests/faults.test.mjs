@@ -79,8 +79,13 @@ function watchedSend(user, id, text) {
 const outcome = (user) => user.run(async () => { await watching; return watched.settled })
 const outcomeSoFar = (user) => user.run(() => watched.settled)
 
-describe('a write fails for a while, then works again', () => {
-  before(() => together({ retry: patient }))
+const crowds = [
+  { how: '', options: {}, flavour: 'release' },
+  { how: ', with values in parts and groups that leave memory at once', options: { crowded: true }, flavour: 'test-hooks' },
+]
+
+for (const { how, options, flavour } of crowds) describe(`a write fails for a while, then works again${how}`, () => {
+  before(() => together({ retry: patient, ...options }, flavour))
   after(apart)
   afterEach(bothHaveAll, { timeout })
 
@@ -126,8 +131,8 @@ describe('a write fails for a while, then works again', () => {
   }
 })
 
-describe('a write fails until it is given up', () => {
-  before(() => together({ retry: impatient }))
+for (const { how, options, flavour } of crowds) describe(`a write fails until it is given up${how}`, () => {
+  before(() => together({ retry: impatient, ...options }, flavour))
   after(apart)
   afterEach(bothHaveAll, { timeout })
 

@@ -15,18 +15,32 @@ import { SwallowingPersister } from './swallowing-persister.js'
 const databaseOf = (user) => `openmls-wasm ${user}`
 const all = Number.MAX_SAFE_INTEGER
 
+/** After every write two other groups are used in turn: with no room in memory each pushes the conversation out of it. */
+async function crowd(client) {
+  if (await client.identity() === undefined) return
+  const others = ['crowd 1', 'crowd 2'].map((name) => identityBytes({ user: name, client: 'group' }))
+  for (const group of others) {
+    await client.createGroup(group).catch((error) => { if (error.code !== 'group-exists') throw error })
+  }
+  let turn = 0
+  // Whoever closes meanwhile, or has a write that fails, is not asked.
+  client.on('saved', () => void client.groupInfo(others[(turn += 1) % 2]).catch(() => undefined))
+}
+
 class Person {
-  static async open({ user, retry, swallowAfter, panics, mustExist }) {
+  static async open({ user, retry, swallowAfter, panics, mustExist, crowded }) {
     const name = databaseOf(user)
     const engine = panics && (window.host = new PanickingHost())
     const client = new CoreCryptoClient({
       name,
       ...(mustExist && { mustExist }),
+      ...(crowded && { memoryLimit: 0 }),
       ...(retry && { retry }),
       ...(engine && { engine }),
       ...(swallowAfter !== undefined && { persister: new SwallowingPersister({ name }, swallowAfter) }),
     })
     await client.open()
+    if (crowded) await crowd(client)
     return new Person(user, client)
   }
 

@@ -10,10 +10,14 @@ export class User {
   /** Reports of the page, oldest first; see page/reports.js. */
   reports = []
 
-  /** @param {import('./ledger.mjs').Ledger} [ledger] is told what the page reports */
-  constructor(name, ledger) {
+  /**
+   * @param {import('./ledger.mjs').Ledger} [ledger] is told what the page reports
+   * @param {object} [always] what the client is opened with each time
+   */
+  constructor(name, ledger, always = {}) {
     this.name = name
     this.ledger = ledger
+    this.always = always
   }
 
   /** Starts the browser, and in it the client and all that carries its messages. */
@@ -29,15 +33,15 @@ export class User {
    */
   async comeBack(url) {
     await this.browse(url)
-    const refused = await this.run(async (user) => {
+    const refused = await this.run(async (options) => {
       try {
-        window.me = await Person.open({ user, mustExist: true })
+        window.me = await Person.open({ ...options, mustExist: true })
       } catch (error) {
         return error.code ?? String(error)
       }
       await me.start()
       return undefined
-    }, this.name)
+    }, { ...this.always, user: this.name })
     if (refused === 'database-missing' && this.profile.databasesWereDeleted()) throw new LostByBrowser(this.name)
     assert.equal(refused, undefined)
   }
@@ -62,7 +66,7 @@ export class User {
     await this.run(async ({ user, options }) => {
       window.me = await Person.open({ user, ...options })
       await me.start()
-    }, { user: this.name, options })
+    }, { user: this.name, options: { ...this.always, ...options } })
   }
 
   /** Reloads the page without closing the client first, as users do, and opens it again. */

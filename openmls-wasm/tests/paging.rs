@@ -100,12 +100,14 @@ fn text(client: &mut Paged, message: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Alice with some groups that Bob is in too.
+/// Alice with some groups that Bob is in too, and somebody who makes them so large that there are parts.
 fn with_groups(count: usize) -> (Device, Device, Vec<Vec<u8>>) {
     let (mut alice, mut bob) = (Device::new("alice"), Device::new("bob"));
+    let mut third = Device::new("third");
     let groups = (0..count)
         .map(|_| {
-            let packages = bob.client.generate_key_packages(1).unwrap();
+            let mut packages = bob.client.generate_key_packages(1).unwrap();
+            packages.extend(third.client.generate_key_packages(1).unwrap());
             let group = alice.client.create_group(None).unwrap();
             let commit = alice.client.add_members(&group, &packages, None).unwrap();
             alice.client.merge_pending_commit(&group).unwrap();

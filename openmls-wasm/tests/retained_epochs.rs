@@ -359,6 +359,34 @@ fn of_an_epoch_that_is_over_only_what_reads_its_messages_is_kept() {
     assert!(alice.info(&group).epoch > epoch);
 }
 
+/// Keys of skipped messages are a list too, inside the list of ratchets.
+#[test]
+fn a_sender_of_whom_messages_are_missing_is_read_late_all_the_same() {
+    let (mut alice, mut bob, _, group) = pair();
+    let patient = GroupSettings {
+        out_of_order_tolerance: 20,
+        ..GroupSettings::default()
+    };
+    alice.client.configure_group(&group, &patient).unwrap();
+    let mut messages: Vec<Vec<u8>> = (0..20)
+        .map(|number| {
+            let text = format!("bob: {number}");
+            bob.client.encrypt_message(&group, text.as_bytes()).unwrap()
+        })
+        .collect();
+    let last = messages.pop().unwrap();
+    process(&mut alice.client, &last);
+    let commit = alice.client.self_update(&group, None).unwrap();
+    alice.client.merge_pending_commit(&group).unwrap();
+    process(&mut bob.client, &commit.bytes.unwrap());
+    for (number, message) in messages.iter().enumerate().rev() {
+        alice.save();
+        alice.crash();
+        let read = Outcome::Read(format!("bob: {number}").into_bytes());
+        assert_eq!(process(&mut alice.client, message), read);
+    }
+}
+
 #[test]
 fn late_proposals_and_commits_are_refused() {
     let (mut alice, mut bob, _, group) = pair();

@@ -37,7 +37,11 @@ struct Group {
 
 /// The digests of all groups in memory, as their records are at this moment.
 #[derive(Default)]
-pub(super) struct Digests(BTreeMap<Box<str>, Group>);
+pub(super) struct Digests {
+    groups: BTreeMap<Box<str>, Group>,
+    /// What the records of all groups take, keys included.
+    bytes: usize,
+}
 
 impl Digests {
     /// A record has changed from `old` to `new`.
@@ -52,14 +56,12 @@ impl Digests {
             return;
         }
         let name = key::group_part(key);
-        let mut group = self.0.get(name).copied().unwrap_or_default();
+        let mut group = self.groups.get(name).copied().unwrap_or_default();
+        let size = |value: Option<&Value>| value.map_or(0, |value| key.len() + value.len());
+        let (less, more) = (size(old), size(new));
+        self.bytes = self.bytes.wrapping_sub(less).wrapping_add(more);
         let Group { digest, bytes } = &mut group;
-        if let Some(old) = old {
-            *bytes = bytes.wrapping_sub(key.len() + old.len());
-        }
-        if let Some(new) = new {
-            *bytes = bytes.wrapping_add(key.len() + new.len());
-        }
+        *bytes = bytes.wrapping_sub(less).wrapping_add(more);
         if is_digested(category) {
             if let Some(old) = old {
                 digest.records = digest.records.wrapping_sub(1);
@@ -71,22 +73,27 @@ impl Digests {
             }
         }
         if group.bytes == 0 {
-            self.0.remove(name);
-        } else if let Some(known) = self.0.get_mut(name) {
+            self.groups.remove(name);
+        } else if let Some(known) = self.groups.get_mut(name) {
             *known = group;
         } else {
-            self.0.insert(name.into(), group);
+            self.groups.insert(name.into(), group);
         }
     }
 
     /// What the records of a group take, keys included.
-    pub(super) fn bytes(&self, group: &str) -> usize {
-        self.0.get(group).map_or(0, |group| group.bytes)
+    pub(super) fn bytes_of(&self, group: &str) -> usize {
+        self.groups.get(group).map_or(0, |group| group.bytes)
+    }
+
+    /// What the records of all groups take, keys included.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The digest of a group of which there are records.
     fn get(&self, group: &str) -> Option<&Digest> {
-        let digest = self.0.get(group).map(|group| &group.digest);
+        let digest = self.groups.get(group).map(|group| &group.digest);
         digest.filter(|digest| digest.records > 0)
     }
 }

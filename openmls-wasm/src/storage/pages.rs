@@ -132,11 +132,13 @@ impl State {
         let (None, Some(pages)) = (&self.savepoint, &self.pages) else {
             return vec![];
         };
-        let size = |group: &str| self.digests.bytes(group) + EMPTY_GROUP;
-        let mut total: usize = pages.groups.keys().map(|group| size(group)).sum();
+        let size = |group: &str| self.digests.bytes_of(group) + EMPTY_GROUP;
+        let mut total = self.digests.bytes() + EMPTY_GROUP * pages.groups.len();
         if total <= limit {
             return vec![];
         }
+        // A little more, so that not every operation from now on has to look for another.
+        let limit = limit / 8 * 7;
         let unconfirmed = digest::groups_of(self.unconfirmed());
         let mut idle: Vec<(u64, Box<str>)> = pages
             .groups

@@ -48,7 +48,7 @@ pub struct GroupSettings {
     /// `None` for as long as it is among the last `max_past_epochs`. Its keys are deleted with the
     /// next message or commit that is processed after that time.
     pub max_past_epoch_age: Option<u64>,
-    /// Of how many past epochs the resumption PSK is kept (RFC 9420 §8.6).
+    /// Of how many epochs the resumption PSK is kept (RFC 9420 §8.6), the present one included.
     pub number_of_resumption_psks: usize,
     /// Whether a Welcome carries the ratchet tree (RFC 9420 §12.4.3.3). If not, the app must.
     pub use_ratchet_tree_extension: bool,

@@ -29,7 +29,7 @@ export interface GroupSettings {
    * last `maxPastEpochs`. Its keys are deleted with the next message or commit that is processed after that time.
    */
   readonly maxPastEpochAge?: number | undefined;
-  /** Of how many past epochs the resumption PSK is kept (RFC 9420 §8.6), where a Welcome was joined by; default 0. */
+  /** Of how many epochs the resumption PSK is kept (RFC 9420 §8.6), the present one included, where a Welcome was joined by; default 0. */
   readonly numberOfResumptionPsks: number;
   /** Whether a Welcome carries the ratchet tree (RFC 9420 §12.4.3.3); default true. If not, the app must. */
   readonly useRatchetTreeExtension: boolean;

@@ -28,7 +28,13 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-/** Opens a client in a worker. It has all methods of `CoreCryptoClient`; see there. */
+/**
+ * Opens a client in a worker. It has all methods of `CoreCryptoClient`; see there.
+ *
+ * On a page that demands Trusted Types make the worker yourself, with an address that a policy of the page allows, and hand
+ * it over as `worker`.
+ * @throws CoreCryptoError those of `CoreCryptoClient.open`, and `worker-failed`
+ */
 export async function openInWorker(options: WorkerClientOptions): Promise<CoreCryptoClient> {
   const client = createInWorker(options);
   await client.open();

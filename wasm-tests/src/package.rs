@@ -74,6 +74,15 @@ extern "C" {
     pub async fn inbox(this: &CoreCryptoClient) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, catch)]
     pub async fn outbox(this: &CoreCryptoClient) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = keyPackages)]
+    pub async fn key_packages(this: &CoreCryptoClient) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = groupSummaries)]
+    pub async fn group_summaries(this: &CoreCryptoClient) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = groupInfo)]
+    pub async fn group_info(
+        this: &CoreCryptoClient,
+        group: &Uint8Array,
+    ) -> Result<JsValue, JsValue>;
     #[wasm_bindgen(method, catch, js_name = acknowledgeInbox)]
     pub async fn acknowledge_inbox(this: &CoreCryptoClient, ids: Array)
         -> Result<JsValue, JsValue>;

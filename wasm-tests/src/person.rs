@@ -45,10 +45,19 @@ impl Person {
         Ok(person)
     }
 
-    /// Closes the client and opens another over its database.
+    /// Closes the client and opens another over its database, which loads all that it left for
+    /// when it is asked for: the stores can only be compared with what is in memory.
     pub async fn reopen(self) -> TestResult<Self> {
         self.core.close().await;
-        Self::open(&self.database).await
+        let person = Self::open(&self.database).await?;
+        person.core.key_packages().await?;
+        let page = person.core.group_summaries().await?;
+        let summaries: Array = property(&page, "groups")?.unchecked_into();
+        for summary in summaries.iter() {
+            let group = crate::package::bytes(&summary, "groupId")?;
+            person.core.group_info(&group).await?;
+        }
+        Ok(person)
     }
 
     /// Compares the object stores with the Rust state, record by record; returns the records.

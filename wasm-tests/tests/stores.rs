@@ -109,7 +109,7 @@ async fn every_step_of_two_people_in_a_group() -> TestResult {
 }
 
 #[wasm_bindgen_test]
-async fn a_deleted_group_leaves_only_the_number_of_its_last_epoch() -> TestResult {
+async fn a_deleted_group_leaves_only_its_last_epoch_and_the_digest_of_that() -> TestResult {
     let mut room = Room::of_two().await?;
     room.say(true, "soon gone").await?;
     room.bob.core.delete_group(&room.group).await?;
@@ -121,7 +121,7 @@ async fn a_deleted_group_leaves_only_the_number_of_its_last_epoch() -> TestResul
         .filter(|(_, key)| key.split('/').any(|part| part == group))
         .map(|(category, _)| category.as_str())
         .collect();
-    assert_eq!(left, ["former_group"]);
+    assert_eq!(left, ["former_group", "group_digest"]);
     room.close().await;
     Ok(())
 }

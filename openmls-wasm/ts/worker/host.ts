@@ -14,6 +14,7 @@ export interface WorkerScope {
 
 // Serves a client to the page that started this worker.
 export function serveClient(scope: WorkerScope, create: (options: CoreCryptoOptions) => ReceivingMethods): void {
+  scope.postMessage({ type: 'ready' });
   const host = new ClientHost(scope, create);
   scope.addEventListener('message', ({ data }) => host.receive(data));
 }

@@ -6,7 +6,7 @@
  */
 
 import type { CoreCryptoClient } from '../core-crypto-client.js';
-import { CoreCryptoError } from '../errors.js';
+import { CoreCryptoError, messageOf } from '../errors.js';
 import { Emitter, type CoreCryptoEvents } from '../events.js';
 import type { CredentialValidator } from '../mls-types.js';
 import type { CoreCryptoOptions } from '../options.js';
@@ -37,13 +37,20 @@ interface Pending {
  */
 export async function openInWorker(options: WorkerClientOptions): Promise<CoreCryptoClient> {
   const client = createInWorker(options);
-  await client.open();
+  try {
+    await client.open();
+  } catch (error) {
+    // Ends the worker.
+    await client.close();
+    throw error;
+  }
   return client;
 }
 
 /**
  * A client in a worker that is not open yet, as `new CoreCryptoClient` makes one on the page: listen to its events, then call
- * `open`.
+ * `open`. If that rejects, `close` ends the worker.
+ * @throws CoreCryptoError `worker-failed`; `invalid-argument` for options that cannot be handed to another thread
  */
 export function createInWorker(options: WorkerClientOptions): CoreCryptoClient {
   const client = new WorkerClient(options);
@@ -63,23 +70,29 @@ class WorkerClient {
   readonly #members = new Map<string, unknown>();
   #status: Status = { state: 'opening', origin: undefined };
   #calls = 0;
-  /** Whether the worker has been heard of. */
-  #answered = false;
+  /** Whether the worker runs: until then it has done nothing. */
+  #ready = false;
   #ended: CoreCryptoError | undefined;
 
   constructor({ worker, validateCredential, wasm, ...options }: WorkerClientOptions) {
     this.#name = options.name;
     this.#validate = validateCredential;
-    this.#worker = worker ?? new Worker(new URL('./entry.js', import.meta.url), { type: 'module' });
+    this.#worker = worker ?? startWorker();
     this.#worker.addEventListener('message', ({ data }: MessageEvent<ToPage>) => this.#receive(data));
     this.#worker.addEventListener('error', (event) => this.#fail(event.message));
     this.#worker.addEventListener('messageerror', () => this.#fail('a message could not be read'));
     const forWorker: WorkerOptions = {
       ...options,
-      wasm: wasm instanceof URL ? wasm.href : wasm,
+      // Relative to the page, as everywhere else, and not to the worker's own address.
+      wasm: wasm instanceof URL || typeof wasm === 'string' ? new URL(wasm, baseAddress()).href : wasm,
       validates: validateCredential !== undefined,
     };
-    this.#post({ type: 'create', options: forWorker });
+    try {
+      this.#post({ type: 'create', options: forWorker });
+    } catch (error) {
+      this.#worker.terminate();
+      throw new CoreCryptoError('invalid-argument', `an option cannot be handed to a worker: ${messageOf(error)}`, { cause: error });
+    }
   }
 
   member(name: string | symbol): unknown {
@@ -141,7 +154,10 @@ class WorkerClient {
   }
 
   #receive(message: ToPage): void {
-    this.#answered = true;
+    if (message.type === 'ready') {
+      this.#ready = true;
+      return;
+    }
     if (message.type === 'ask') {
       void this.#answer(message.id, message.question);
       return;
@@ -173,12 +189,13 @@ class WorkerClient {
     return pending;
   }
 
-  #fail(what: string): void {
+  /** @param what undefined: the browser does not say what has happened */
+  #fail(what: string | undefined): void {
     const of = `the worker of database "${this.#name}"`;
     this.#end(
-      this.#answered
-        ? new CoreCryptoError('outcome-unknown', `${of} has failed (${what}); what calls under way did may be stored, open anew to see`)
-        : new CoreCryptoError('worker-failed', `${of} could not be started${what && ` (${what})`}; nothing was done`),
+      this.#ready
+        ? new CoreCryptoError('outcome-unknown', `${of} has failed${inBrackets(what)}; what calls under way did may be stored, open anew to see`)
+        : new CoreCryptoError('worker-failed', `${of} could not be started${inBrackets(what)}; nothing was done`),
       'failed',
     );
   }
@@ -196,4 +213,20 @@ class WorkerClient {
   #post(message: ToWorker): void {
     this.#worker.postMessage(message);
   }
+}
+
+function startWorker(): Worker {
+  try {
+    return new Worker(new URL('./entry.js', import.meta.url), { type: 'module' });
+  } catch (error) {
+    throw new CoreCryptoError('worker-failed', `no worker could be started: ${messageOf(error)}; nothing was done`, { cause: error });
+  }
+}
+
+function baseAddress(): string {
+  return globalThis.document?.baseURI ?? globalThis.location?.href ?? import.meta.url;
+}
+
+function inBrackets(what: string | undefined): string {
+  return what === undefined || what === '' ? '' : ` (${what})`;
 }

@@ -31,6 +31,8 @@ export type ToWorker =
 
 // From the worker.
 export type ToPage =
+  // The first: from now on what is posted to the worker may be done, and stored.
+  | { readonly type: 'ready' }
   | { readonly type: 'result'; readonly id: number; readonly value: unknown; readonly status: Status }
   | { readonly type: 'refusal'; readonly id: number; readonly error: PlainError; readonly status: Status }
   | { readonly type: 'event'; readonly name: keyof CoreCryptoEvents; readonly event: unknown; readonly status: Status }
@@ -52,7 +54,7 @@ export interface PlainError {
   readonly cause: string | undefined;
 }
 
-/** */
+// An error as it goes from one side to the other.
 export function toPlain(error: unknown): PlainError {
   const own = error instanceof CoreCryptoError ? error : undefined;
   return {
@@ -64,7 +66,7 @@ export function toPlain(error: unknown): PlainError {
   };
 }
 
-/** */
+// The error that came from the other side.
 export function fromPlain({ code, message, category, key, cause }: PlainError): Error {
   if (code === undefined) {
     return new Error(message);

@@ -9,7 +9,7 @@ export interface SavedEvent {
   readonly records: number;
 }
 
-/** A write, or a look at what has become of one, has failed. */
+/** A write, a look at what has become of one, or another read has failed. */
 export interface StorageErrorEvent {
   /** Why: a `PersisterFailure`, a `CoreCryptoErrorCode`, or `unknown`. */
   readonly reason: string;
@@ -21,7 +21,7 @@ export interface StorageErrorEvent {
   readonly retryInMs: number | undefined;
 }
 
-/** A write has succeeded after one or more that failed. */
+/** A write, or a read, has succeeded after one or more that failed. */
 export interface StorageRecoveredEvent {
   /** The number of attempts, the one that succeeded included. */
   readonly attempts: number;
@@ -76,11 +76,12 @@ export interface CoreCryptoEvents {
   /** A transaction is complete: everything in it is durable (promise G1). */
   saved: SavedEvent;
   /**
-   * A write has failed, or reading the database again after writes of which it is not known whether they were committed.
-   * It is tried again after `retryInMs` milliseconds; undefined: this was the last attempt.
+   * A write has failed, or a read: of a group that is used for the first time, or of the database after writes of which it is
+   * not known whether they were committed. It is tried again after `retryInMs` milliseconds; undefined: this was the last
+   * attempt.
    */
   'storage-error': StorageErrorEvent;
-  /** A write has succeeded after one or more that failed. */
+  /** A write, or a read, has succeeded after one or more that failed. */
   'storage-recovered': StorageRecoveredEvent;
   /** Writing was given up: memory is back at what the database holds, and `rejected` calls are about to reject. */
   'rolled-back': RolledBackEvent;

@@ -12,7 +12,8 @@
  * through; so there is an end. What is still refused then stays for the next open, {@link MAX_ATTEMPTS} times in all; the
  * event `incoming-failed` tells. So does an entry on which wasm panics, or one bad message would keep the client from
  * ever opening; that one is not tried twice at one opening. An opening at which the app's validator failed is not
- * counted, neither for what it was asked about nor for what may wait behind that.
+ * counted, neither for what it was asked about nor for what may wait behind that. Nor is one counted at which the group
+ * of the entry could not be read: that is no fault of the entry, and must not be the end of a message.
  */
 
 import { CoreCryptoError, type CoreCryptoErrorCode } from './errors.js';
@@ -30,13 +31,16 @@ type Outcome = 'done' | 'refused';
 
 /** Errors that say nothing about the entry: the client could not work at all. */
 const NOT_ABOUT_THE_ENTRY: ReadonlySet<CoreCryptoErrorCode> = new Set<CoreCryptoErrorCode>([
-  ...FATAL_CODES,
+  ...[...FATAL_CODES].filter((code) => code !== 'damaged-record'),
   'storage-failed',
   'outcome-unknown',
   'closed',
   'wasm-unavailable',
   'indexeddb-unavailable',
 ]);
+
+/** Records that an entry needs cannot be read. Others can: a database of which nothing can be read is not opened. */
+const UNREADABLE: ReadonlySet<CoreCryptoErrorCode> = new Set<CoreCryptoErrorCode>(['damaged-record', 'damaged-group']);
 
 /** See the module's documentation. */
 export class IncomingQueue {
@@ -133,7 +137,7 @@ export class IncomingQueue {
     const counted = refused.every(({ code }) => code !== 'validator-failed');
     for (const { stored, code } of refused) {
       const { key, entry } = stored;
-      const attempts = entry.attempts + (counted ? 1 : 0);
+      const attempts = entry.attempts + (counted && !UNREADABLE.has(code) ? 1 : 0);
       const kept = attempts < MAX_ATTEMPTS;
       if (kept) {
         await this.#persister.updateIncoming(key, { ...entry, attempts });

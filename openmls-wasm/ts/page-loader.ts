@@ -7,6 +7,7 @@
  */
 
 import type { Engine } from './engine.js';
+import type { CoreCryptoEvents, Emitter } from './events.js';
 import type { Page } from './mls-types.js';
 import { PersisterError, type Persister } from './persister.js';
 import { Backoff, type RetryPolicy } from './retry.js';
@@ -19,23 +20,25 @@ export class PageLoader {
   readonly #persister: Persister;
   readonly #backoff: Backoff;
   readonly #memoryLimit: number;
+  readonly #events: Emitter<CoreCryptoEvents>;
   #ending = false;
 
-  constructor(persister: Persister, retry: RetryPolicy, memoryLimit: number) {
+  constructor(persister: Persister, retry: RetryPolicy, memoryLimit: number, events: Emitter<CoreCryptoEvents>) {
     this.#persister = persister;
+    this.#events = events;
     this.#backoff = new Backoff(retry);
     this.#memoryLimit = memoryLimit;
   }
 
   /**
-   * Loads a page into an engine, if that is still the one in use when it has been read.
+   * Loads a page into an engine, if that is still the one in use when it has been read. Nothing leaves memory for it: an
+   * operation may need several.
    * @throws what the persister throws when it has been asked often enough, and what the engine throws
    */
   async load(engine: Engine, page: Page, isInUse: () => boolean): Promise<void> {
     const records = await this.#read(page);
     if (isInUse()) {
       engine.client.hydratePage(page, records);
-      this.trim(engine);
     }
   }
 
@@ -60,15 +63,20 @@ export class PageLoader {
       try {
         const records =
           'group' in page ? await this.#persister.loadGroup(page.group) : await this.#persister.loadCategory(page.category);
-        this.#backoff.reset();
+        this.#backoff.succeeded(this.#events);
         return records;
       } catch (error) {
-        const retryInMs = error instanceof PersisterError && !this.#ending ? this.#backoff.failed() : undefined;
-        if (retryInMs === undefined) {
+        if (!(error instanceof PersisterError)) {
           this.#backoff.reset();
           throw error;
         }
-        await this.#backoff.sleep(retryInMs);
+        const retryInMs = this.#backoff.failed();
+        const waited = this.#backoff.reportAndWait(this.#events, error, this.#ending ? undefined : retryInMs);
+        if (waited === undefined) {
+          this.#backoff.reset();
+          throw error;
+        }
+        await waited;
       }
     }
   }

@@ -1,7 +1,9 @@
 /** When a failed write is tried again, and what became of a transaction whose end was not seen. */
 
+import { CoreCryptoError, messageOf } from './errors.js';
+import type { CoreCryptoEvents, Emitter } from './events.js';
 import type { StorageEvent } from './mls-types.js';
-import type { Persister } from './persister.js';
+import { PersisterError, type Persister } from './persister.js';
 
 /** How often and how fast a failed write is repeated; the delay doubles each time. */
 export interface RetryPolicy {
@@ -40,6 +42,32 @@ export class Backoff {
   failedAgain(): number {
     this.#failures += 1;
     return Math.min(this.#policy.firstDelayMs * 2 ** (this.#failures - 1), this.#policy.maxDelayMs);
+  }
+
+  /** Tells of a failure that was counted. Returns the wait until the next attempt; undefined: there is none. */
+  reportAndWait(
+    events: Emitter<CoreCryptoEvents>,
+    error: unknown,
+    retryInMs: number | undefined,
+  ): Promise<void> | undefined {
+    // The wait begins before the event, so that a listener can end it with `flush`.
+    const waited = retryInMs === undefined ? undefined : this.sleep(retryInMs);
+    events.emit('storage-error', {
+      reason: error instanceof PersisterError ? error.reason : error instanceof CoreCryptoError ? error.code : 'unknown',
+      message: messageOf(error),
+      attempt: this.#failures,
+      retryInMs,
+    });
+    return waited;
+  }
+
+  /** Starts counting anew, and tells if there was something to recover from. */
+  succeeded(events: Emitter<CoreCryptoEvents>): void {
+    const attempts = this.#failures;
+    this.reset();
+    if (attempts > 0) {
+      events.emit('storage-recovered', { attempts: attempts + 1 });
+    }
   }
 
   /** Starts counting anew. */

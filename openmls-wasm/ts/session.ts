@@ -205,7 +205,7 @@ export class Session {
     const loop = new WriteBehind({
       engine,
       persister: this.persister,
-      pages: new PageLoader(this.persister, retry, limit),
+      pages: new PageLoader(this.persister, retry, limit, this.events),
       retry,
       events: this.events,
       seal: this.#options.seal,
@@ -222,7 +222,7 @@ export class Session {
   async #restartedEngine(): Promise<Engine> {
     const engine = await this.#host.start();
     try {
-      // One transaction for everything: another writer must not come between two halves of what is hydrated.
+      // If another client became the writer meanwhile, this read says so, as every one after it.
       this.#hydrate(engine, await this.persister.load('client'));
       return engine;
     } catch (error) {

@@ -68,6 +68,8 @@ export class WriteBehind {
   #pumping: Promise<void> | undefined;
   #restarting: Promise<void> | undefined;
   #loading: Promise<void> | undefined;
+  /** What was loaded for the call that is being served. */
+  #loadedFor: { readonly engine: Engine; readonly pages: Set<string> } | undefined;
   #loss: Loss = { code: 'engine-panicked', cause: undefined };
   #failed: CoreCryptoError | undefined;
   #ending = false;
@@ -76,7 +78,7 @@ export class WriteBehind {
     this.#options = options;
     this.#backoff = new Backoff(options.retry);
     this.#engine = options.engine;
-    options.persister.onReconnect(() => this.#backoff.wake());
+    options.persister.onReconnect(() => this.#wake());
   }
 
   /**
@@ -130,7 +132,7 @@ export class WriteBehind {
 
   /** Settles when every change made so far is durable. Ends a wait between two attempts. */
   flush(): Promise<void> {
-    this.#backoff.wake();
+    this.#wake();
     return this.run(() => undefined);
   }
 
@@ -152,6 +154,12 @@ export class WriteBehind {
     this.#discardEngine();
   }
 
+  /** Ends a wait between two attempts, to write or to read. */
+  #wake(): void {
+    this.#backoff.wake();
+    this.#options.pages.wake();
+  }
+
   #withEngine<T>(again: () => Promise<T>, now: (engine: Engine) => Promise<T>): Promise<T> {
     if (this.#failed !== undefined) {
       return Promise.reject(this.#failed);
@@ -168,21 +176,57 @@ export class WriteBehind {
     });
   }
 
-  /** Makes a call again when what it lacks is in memory; those after it wait, so that calls keep their order. */
+  /**
+   * Makes a call again when what it lacks is in memory. Until then it stands before all that were made after it, whatever
+   * happens meanwhile, so that calls keep their order.
+   */
   #afterLoading<T>(engine: Engine, page: Page, again: () => Promise<T>): Promise<T> {
+    // What an operation needs stays until it has been done; if it did not, the operation would be tried for ever.
+    const id = 'group' in page ? `group/${page.group}` : page.category;
+    if (this.#loadedFor?.engine !== engine) {
+      this.#loadedFor = { engine, pages: new Set() };
+    } else if (this.#loadedFor.pages.has(id)) {
+      return Promise.reject(new CoreCryptoError('internal', 'what the call needs was loaded and is not there; it has had no effect'));
+    }
+    this.#loadedFor.pages.add(id);
     return new Promise<T>((resolve, reject) => {
+      const call: DeferredCall = {
+        start: () => {
+          void again().then(resolve, reject);
+          this.#tried();
+        },
+        reject,
+      };
+      this.#deferred.unshift(call);
       const loaded = this.#options.pages.load(engine, page, () => this.#engine === engine);
       this.#loading = loaded.then(
-        () => this.#loaded(() => void again().then(resolve, reject)),
-        (error: unknown) => this.#loaded(() => void this.#notLoaded<T>(error).then(resolve, reject)),
+        () => this.#loaded(),
+        (error: unknown) => this.#loaded(call, error),
       );
     });
   }
 
-  #loaded(settle: () => void): void {
+  #loaded(unserved?: DeferredCall, error?: unknown): void {
     this.#loading = undefined;
-    settle();
+    // It is not there any more if it has been told already that the loop, or a restart, has failed.
+    const place = unserved === undefined ? -1 : this.#deferred.indexOf(unserved);
+    if (place >= 0) {
+      this.#deferred.splice(place, 1);
+      this.#loadedFor = undefined;
+      void this.#notLoaded(error).catch(unserved?.reject);
+    }
     this.#startDeferred();
+  }
+
+  /** A call that has waited for what it needs was tried: if it needs no more, that may leave memory again. */
+  #tried(): void {
+    const engine = this.#engine;
+    if (this.#loading === undefined) {
+      this.#loadedFor = undefined;
+      if (engine !== undefined) {
+        this.#guard(() => this.#options.pages.trim(engine));
+      }
+    }
   }
 
   /** Starts the calls that have waited, in order, until one of them has to wait itself. */
@@ -197,7 +241,7 @@ export class WriteBehind {
   }
 
   /** What a call comes to whose page cannot be had: the others go on, unless the database itself is gone. */
-  #notLoaded<T>(error: unknown): Promise<T> {
+  #notLoaded(error: unknown): Promise<never> {
     if (!isRefusal(error) && this.#engine !== undefined) {
       return this.#panicked(error);
     }
@@ -259,7 +303,10 @@ export class WriteBehind {
     if (batch !== undefined && this.#engine === engine) {
       this.#guard(() => {
         engine.client.confirmBatch(batch.sequence);
-        this.#options.pages.trim(engine);
+        // What a call waits for stays until it has been made.
+        if (this.#loading === undefined) {
+          this.#options.pages.trim(engine);
+        }
       });
     }
     const calls = this.#inFlight;
@@ -267,11 +314,7 @@ export class WriteBehind {
     for (const call of calls) {
       call.release();
     }
-    const attempts = this.#backoff.failures;
-    this.#backoff.reset();
-    if (attempts > 0) {
-      this.#options.events.emit('storage-recovered', { attempts: attempts + 1 });
-    }
+    this.#backoff.succeeded(this.#options.events);
     if (batch !== undefined) {
       this.#options.events.emit('saved', { records });
     }
@@ -302,24 +345,12 @@ export class WriteBehind {
     if (batch !== undefined && !this.#guard(() => engine.client.putBackBatch(batch.sequence))) {
       return;
     }
-    const waited = this.#reportAndWait(error, this.#backoff.failed());
+    const waited = this.#backoff.reportAndWait(this.#options.events, error, this.#backoff.failed());
     if (waited === undefined) {
       this.#giveUp(engine, error);
     } else {
       await waited;
     }
-  }
-
-  #reportAndWait(error: unknown, retryInMs: number | undefined): Promise<void> | undefined {
-    // The wait begins before the event, so that a listener can end it with `flush`.
-    const waited = retryInMs === undefined ? undefined : this.#backoff.sleep(retryInMs);
-    this.#options.events.emit('storage-error', {
-      reason: error instanceof PersisterError ? error.reason : error instanceof CoreCryptoError ? error.code : 'unknown',
-      message: messageOf(error),
-      attempt: this.#backoff.failures,
-      retryInMs,
-    });
-    return waited;
   }
 
   #giveUp(engine: Engine, cause: unknown): void {
@@ -464,7 +495,9 @@ export class WriteBehind {
       this.#rejectWaiting(lossError(loss));
     }
     const waited =
-      this.#uncertain.length === 0 ? undefined : this.#reportAndWait(error, this.#backoff.failedAgain());
+      this.#uncertain.length === 0
+        ? undefined
+        : this.#backoff.reportAndWait(this.#options.events, error, this.#backoff.failedAgain());
     if (waited === undefined) {
       this.#restarting = undefined;
     }
@@ -485,7 +518,7 @@ export class WriteBehind {
     this.#failed = error;
     this.#discardEngine();
     this.#backoff.wake();
-    this.#options.pages.wake();
+    this.#options.pages.endWaiting();
     this.#rejectWaiting(error);
     const deferred = this.#deferred;
     this.#deferred = [];

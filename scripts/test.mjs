@@ -36,7 +36,7 @@ const suites = (tools) => [
   { name: 'cargo clippy, wasm32', parts: ['rust'], run: clippyForWasm },
   { name: 'cargo doc', parts: ['rust'], run: () => check('cargo', ['doc', '--no-deps', ...natively, '--lib'], { env: { RUSTDOCFLAGS: '-D warnings' } }) },
   { name: 'cargo test', parts: ['rust'], run: () => cargoTest(natively) },
-  { name: 'cargo test, post-quantum', parts: ['rust'], run: () => cargoTest(['-p', 'openmls-wasm', '--features', 'pq', '--test', 'pq']) },
+  { name: 'cargo test, post-quantum, parts as shipped', parts: ['rust'], run: () => cargoTest(['-p', 'openmls-wasm', '--features', 'pq', '--test', 'pq', '--test', 'shipped_parts']) },
   { name: 'build', parts: ['wasm', 'ts', 'e2e'], run: () => buildAll(tools) },
   { name: 'wasm-pack test, headless browser', parts: ['wasm'], run: () => wasmPackTest(tools) },
   { name: 'tsc', parts: ['ts'], run: typeCheck },

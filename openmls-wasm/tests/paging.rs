@@ -450,3 +450,40 @@ fn a_page_holds_what_belongs_to_it_and_is_loaded_once() {
     let refused = client.hydrate_page(page(&groups[0]), both);
     assert_eq!(code(refused), "hydrate-conflict");
 }
+
+/// Ids of which one begins with the other, and the empty one, are groups of their own.
+#[test]
+fn groups_with_ids_that_begin_alike_do_not_mix() {
+    let mut alice = Device::new("alice");
+    let ids: [&[u8]; 6] = [&[], &[0], &[0xab], &[0xab, 0], &[0xab, 0, 0], &[0xab, 0xff]];
+    for id in ids {
+        alice.client.create_group(Some(id)).unwrap();
+    }
+    alice.save();
+    let mut client = Paged::open(&alice.database);
+    for round in 0..3 {
+        for id in ids {
+            let info = client.run(|client| client.group_info(id)).unwrap();
+            assert_eq!(info.epoch, round);
+            client.run(|client| client.self_update(id, None)).unwrap();
+            client.client.merge_pending_commit(id).unwrap();
+            let batch = client.client.drain_storage_events().unwrap().unwrap();
+            let own = key::bytes_key(id);
+            for event in &batch.events {
+                if event.category.scope() == Scope::Group {
+                    assert_eq!(event.key.split('/').next(), Some(own.as_str()));
+                }
+            }
+            client.database.write(&batch);
+            client.client.confirm_batch(batch.sequence).unwrap();
+            client.release();
+        }
+    }
+    client.run(|client| client.delete_group(&[0xab])).unwrap();
+    client.save();
+    let mut client = Paged::open(&client.database);
+    for id in ids {
+        let found = client.run(|client| client.group_info(id));
+        assert_eq!(found.is_ok(), id != [0xab]);
+    }
+}

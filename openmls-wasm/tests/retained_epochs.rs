@@ -21,7 +21,7 @@ use openmls_basic_credential::SignatureKeyPair;
 use openmls_rust_crypto::OpenMlsRustCrypto;
 use openmls_wasm::{
     client::{GroupSettings, ProcessedContent},
-    storage::Category,
+    storage::{key, Category},
     MlsClient,
 };
 use rng::Rng;
@@ -360,6 +360,47 @@ fn of_an_epoch_that_is_over_only_what_reads_its_messages_is_kept() {
 }
 
 /// Keys of skipped messages are a list too, inside the list of ratchets.
+#[test]
+fn no_ratchet_of_handshake_messages_comes_back_with_a_late_message() {
+    let (mut alice, mut bob, mut carol) = (
+        Device::new("alice"),
+        Device::new("bob"),
+        Device::new("carol"),
+    );
+    let mut packages = bob.client.generate_key_packages(1).unwrap();
+    packages.extend(carol.client.generate_key_packages(1).unwrap());
+    let group = alice.client.create_group(None).unwrap();
+    let commit = alice.client.add_members(&group, &packages, None).unwrap();
+    alice.client.merge_pending_commit(&group).unwrap();
+    let welcome = commit.welcome.unwrap();
+    bob.client.join_group(&welcome).unwrap();
+    carol.client.join_group(&welcome).unwrap();
+    let epoch = alice.info(&group).epoch;
+    let late = carol.client.encrypt_message(&group, b"late").unwrap();
+    let commit = alice.client.self_update(&group, None).unwrap();
+    alice.client.merge_pending_commit(&group).unwrap();
+    bob.client.process_message(&commit.bytes.unwrap()).unwrap();
+    // The third list in parts is that of the ratchets for handshake messages. Carol had not spoken, so
+    // both of her ratchets are derived only when her message is read.
+    let handshakes = |client: &MlsClient| {
+        let of_list = format!(
+            "{}/{}/00000002",
+            key::bytes_key(&group),
+            key::integer_key(epoch)
+        );
+        let records = client.storage().records().unwrap();
+        records
+            .iter()
+            .filter(|record| record.category == Category::MessageSecrets)
+            .filter(|record| record.key.starts_with(&of_list))
+            .count()
+    };
+    assert_eq!(handshakes(&alice.client), 0);
+    let read = alice.client.process_message(&late).unwrap();
+    assert!(matches!(read.content, ProcessedContent::Message { .. }));
+    assert_eq!(handshakes(&alice.client), 0, "after a late message");
+}
+
 #[test]
 fn a_sender_of_whom_messages_are_missing_is_read_late_all_the_same() {
     let (mut alice, mut bob, _, group) = pair();

@@ -110,6 +110,9 @@ pub(super) fn welcomed(provider: &Provider, welcome: &Welcome) -> Result<Note> {
         let held: Option<KeyPackageBundle> =
             storage.get(Category::KeyPackage, &key::bytes_key(reference))?;
         if let Some(bundle) = held {
+            // The note is written when the group is joined. If the others have to be loaded for that,
+            // it is said here, and not after the costly part.
+            storage.contains(Category::KeyPackageState, &key::bytes_key(reference))?;
             return Note::about(provider, bundle.key_package(), Event::Used);
         }
         let event = get(storage, reference)?.map(|note| note.event);

@@ -8,7 +8,8 @@
 //! OpenMLS all the same, in a scratch store, where it finds that epoch as the one it has kept.
 //!
 //! Forward secrecy (G7): of an epoch that is over there is no init secret, no exporter and no HPKE
-//! private key, and no key that would authenticate or decrypt a handshake message of it. Each
+//! private key, no key that would authenticate a handshake message of it, and none that would decrypt
+//! one of a member who has spoken. Each
 //! message's key goes when the message is read; the others with the epoch, when there are more than
 //! `max_past_epochs`, when it is older than `max_past_epoch_age`, or when this client is removed.
 

@@ -8,7 +8,9 @@
 //!
 //! Of an epoch that is over, less is kept than OpenMLS would keep: what decrypts its application
 //! messages, and not the ratchets of handshake messages, nor the keys that authenticate them, all of
-//! which come too late (G7).
+//! which come too late (G7). Of a member that has not spoken in the epoch there are no ratchets yet but
+//! the secret that both come from (RFC 9420 §9): it stays until a message of that member is read, and
+//! only the ratchet for application messages after that.
 
 use std::ops::Range;
 
@@ -159,8 +161,10 @@ impl State {
             message_secrets: Raw(whole.get(secrets).unwrap_or_default()),
         };
         let shapes = codec::encode_shapes(CATEGORY, &secrets)?;
-        let epoch = codec::hash(context_in(&shapes.head).unwrap_or_default());
-        self.set_shaped(CATEGORY, key, &secrets, &shapes, epoch)
+        let context = context_in(&shapes.head).ok_or(StorageError::Encode(CATEGORY))?;
+        self.set_shaped(CATEGORY, key, &secrets, &shapes, codec::hash(context))?;
+        // OpenMLS derives both ratchets of a member at its first message.
+        self.retain_message_secrets(key)
     }
 
     fn set_message_secrets<T: Serialize + ?Sized>(
@@ -170,10 +174,16 @@ impl State {
     ) -> Result<(), StorageError> {
         let last = self.last_epoch(group);
         let shapes = codec::encode_shapes(CATEGORY, secrets)?;
-        let context = context_in(&shapes.head).unwrap_or_default();
-        let epoch = epoch_in_context(context).unwrap_or_default();
+        let context = context_in(&shapes.head);
+        let epoch = context.and_then(epoch_in_context);
+        let context = match context.zip(epoch) {
+            Some((context, _)) => codec::hash(context),
+            // Of something else than the secrets of an epoch shapes say nothing.
+            None => hash_of_all(secrets)?,
+        };
+        let epoch = epoch.unwrap_or_default();
         let key = epoch_key(group, epoch);
-        self.set_shaped(CATEGORY, &key, secrets, &shapes, codec::hash(context))?;
+        self.set_shaped(CATEGORY, &key, secrets, &shapes, context)?;
         if last.is_none_or(|last| last == key) {
             return Ok(());
         }
@@ -249,6 +259,12 @@ fn without_handshakes(
     msgpack::to_writer(&mut writer, &blank)?;
     writer.append(head.get(end..).ok_or(Malformed)?);
     Ok((writer.into_bytes(), 0..0))
+}
+
+fn hash_of_all<T: Serialize + ?Sized>(value: &T) -> Result<u64, StorageError> {
+    let mut writer = Writer::with_capacity(1024);
+    msgpack::to_writer(&mut writer, value).map_err(|_| StorageError::Encode(CATEGORY))?;
+    Ok(codec::hash(&writer.into_bytes()))
 }
 
 fn epoch_key(group: &str, epoch: u64) -> String {

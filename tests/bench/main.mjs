@@ -1,110 +1,75 @@
-// npm run bench [-- --check] [--quick] [--profile]: what durability costs, as ratios within one run, in Chromium.
+// npm run bench [-- --check] [--quick] [--only <name>] [--profile]: what durability costs, as ratios within one run, in Chromium.
+// npm run bench -- --soak [<messages>]: long use instead; see soak.mjs.
 //
 //   --check    exit code 1 if a limit is missed
 //   --quick    fewer blocks: to see that it runs, not to judge by
+//   --only     only what begins with that name in plan.mjs
 //   --profile  writes a .cpuprofile of each measurement (open it in the devtools); the numbers then suffer
 //
 // Every ratio compares blocks that ran next to each other in the same page, in an order that alternates; its spread is that
-// of the pairs of blocks. The profile of the browser is on the disk, so `strict` means what it means to a user.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+// of the pairs of blocks. The results are in bench-results/: latest.html to read, latest.json for machines.
+//
+// | file or folder | what it holds |
+// |---|---|
+// | `plan` | what is measured, in which order and how often |
+// | `page/` | the measurements themselves, in the browser |
+// | `fixture` | what the native build prepares: groups in use |
+// | `rows/` | from samples to numbers with limits |
+// | `report/` | numbers for people: a table, and a page with charts |
+// | `browser`, `server`, `statistics` | what these use |
+import { writeFileSync } from 'node:fs'
 import { cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
-import { brotliCompressSync, constants } from 'node:zlib'
-import { chromium } from 'playwright-core'
-import { packageDir, root } from '../../scripts/lib/paths.mjs'
-import { Problem, main, say, step } from '../../scripts/lib/say.mjs'
-import { ensureBrowser } from '../../scripts/setup/browser.mjs'
-import { rows, table } from './report.mjs'
-import { startServer } from './server.mjs'
+import { Problem, main, say } from '../../scripts/lib/say.mjs'
+import { BenchBrowser, resultsDir } from './browser.mjs'
+import { memberCounts, prepareFixture } from './fixture.mjs'
+import { measureAll } from './plan.mjs'
+import { html } from './report/html.mjs'
+import { codecText } from './report/codecs.mjs'
+import { table } from './report/table.mjs'
+import { sections } from './rows/index.mjs'
+import { runSoak } from './soak.mjs'
 
 const option = (name) => process.argv.includes(`--${name}`)
-const share = option('quick') ? 0.1 : 1
-const times = (number) => Math.max(2, Math.round(number * share))
-const durabilities = ['relaxed', 'strict']
-const calls = 1000
-const resultsDir = join(root, 'bench-results')
-
-const args = [
-  '--headless=new', '--disable-gpu', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  '--disable-background-timer-throttling', '--disable-renderer-backgrounding',
-  ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-]
+const valueOf = (name) => {
+  const at = process.argv.indexOf(`--${name}`)
+  return at === -1 || process.argv[at + 1]?.startsWith('--') ? undefined : process.argv[at + 1]
+}
 
 main(async () => {
-  mkdirSync(resultsDir, { recursive: true })
-  const executablePath = process.env.CHROME ?? (await ensureBrowser()).browser
-  const server = await startServer()
-  const profile = mkdtempSync(join(resultsDir, 'profile-'))
-  const context = await chromium.launchPersistentContext(profile, { executablePath, args })
+  if (option('soak')) return runSoak(Number(valueOf('soak') ?? 200_000))
+  const { native, codecs } = await prepareFixture()
+  const started = new Date()
+  const browser = await BenchBrowser.start({ recordsProfiles: option('profile') })
+  let samples
   try {
-    const samples = await measureAll(context, server.origin)
-    const list = rows(samples)
-    report(list, samples, context.browser()?.version() ?? 'unknown')
+    samples = await measureAll(browser, { share: option('quick') ? 0.1 : 1, only: valueOf('only') })
   } finally {
-    await context.close()
-    server.close()
-    rmSync(profile, { recursive: true, force: true })
+    await browser.close()
   }
+  const about = { native, large: memberCounts.at(-1), retained: 10 }
+  report({ machine: machine(browser.version), started, isQuick: option('quick'), about, codecs, sections: sections(samples, about), samples })
 })
 
-async function measureAll(context, origin) {
-  const samples = { awaited: {}, inFlight: {}, bytes: {}, wasm: wasmSizes() }
-  for (const durability of durabilities) {
-    samples.awaited[durability] = await step(`Awaited encrypts, ${durability}`, '15 s', () =>
-      measure(context, origin, 'awaited', { durability, blocks: times(60), warmUp: times(8), perBlock: 20 }))
-  }
-  for (const durability of durabilities) {
-    const measured = await step(`${calls} calls at once, ${durability}`, '1 min', () =>
-      measure(context, origin, 'inFlight', { durability, blocks: times(40), blocksOfSends: times(12), warmUp: 3, calls }))
-    samples.inFlight[durability] = { ...measured, calls }
-  }
-  samples.bytes = await step('Bytes written', '5 s', () => measure(context, origin, 'bytesWritten', { rounds: times(300) }))
-  return samples
-}
+const machine = (browser) => ({
+  browser: `Chromium ${browser}`, processor: cpus()[0]?.model, processors: cpus().length, load: loadavg()[0], system: `${process.platform} ${process.arch}`,
+})
 
-/** One measurement, in a page of its own: none inherits the garbage of another. */
-async function measure(context, origin, name, options) {
-  const page = await context.newPage()
-  page.on('pageerror', (error) => say(`✗ in the page: ${error.message}`))
-  try {
-    await page.goto(origin, { waitUntil: 'load' })
-    if (!(await page.evaluate(() => crossOriginIsolated))) throw new Problem('The page is not cross-origin isolated: its clock is too coarse.')
-    const profiler = option('profile') ? await startProfile(page) : undefined
-    const result = await page.evaluate(([run, how]) => window.bench[run](how), [name, options])
-    await profiler?.(`${name}-${options.durability ?? 'any'}`)
-    return result
-  } finally {
-    await page.close()
-  }
-}
-
-async function startProfile(page) {
-  const session = await page.context().newCDPSession(page)
-  await session.send('Profiler.enable')
-  await session.send('Profiler.setSamplingInterval', { interval: 100 })
-  await session.send('Profiler.start')
-  return async (name) => {
-    const { profile } = await session.send('Profiler.stop')
-    writeFileSync(join(resultsDir, `${name}.cpuprofile`), JSON.stringify(profile))
-  }
-}
-
-function wasmSizes() {
-  const wasm = readFileSync(join(packageDir, 'pkg', 'openmls_wasm_bg.wasm'))
-  const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: wasm.length }
-  return { raw: wasm.length, brotli: brotliCompressSync(wasm, { params }).length }
-}
-
-function report(list, samples, browser) {
-  const machine = { browser: `Chromium ${browser}`, processor: cpus()[0]?.model, processors: cpus().length, load: loadavg()[0] }
-  const file = join(resultsDir, `${new Date().toISOString().replaceAll(':', '-')}.json`)
-  writeFileSync(file, JSON.stringify({ machine, rows: list, samples }))
-  writeFileSync(join(resultsDir, 'latest.json'), JSON.stringify({ machine, rows: list, samples }))
-  say(`\n2 members, 256-byte messages; ${machine.browser}, ${machine.processors} × ${machine.processor}, load ${machine.load.toFixed(1)}\n`)
-  say(table(list))
+function report(result) {
+  const { sections, machine, codecs } = result
+  const file = join(resultsDir, `${result.started.toISOString().replaceAll(':', '-')}.json`)
+  for (const path of [file, join(resultsDir, 'latest.json')]) writeFileSync(path, JSON.stringify(result))
+  writeFileSync(join(resultsDir, 'latest.html'), html(result))
+  say(`\n256-byte messages; ${machine.browser}, ${machine.processors} × ${machine.processor}, load ${machine.load.toFixed(1)}\n`)
+  say(table(sections))
+  say(`\n${codecText(codecs)}`)
   if (machine.load > machine.processors) say('\nOther processes kept the machine busy: see how far apart the quartiles are, and repeat.')
-  const missed = list.filter((one) => one.pass === false)
-  const limited = list.filter((one) => one.pass !== undefined)
-  say(`\n${limited.length - missed.length} of ${limited.length} limits kept. Samples: ${file}`)
-  if (missed.length > 0 && option('check')) throw new Problem(`Over the limit: ${missed.map((one) => one.id).join(', ')}.`)
+  const limited = sections.flatMap(({ rows }) => rows).filter((row) => row.pass !== undefined)
+  const missed = limited.filter((row) => !row.pass)
+  say(`\n${limited.length - missed.length} of ${limited.length} limits kept${result.isQuick ? ' (a quick run: not to judge by)' : ''}. ${join(resultsDir, 'latest.html')}; samples: ${file}`)
+  if (missed.length > 0) {
+    const text = `Over the limit: ${missed.map((row) => row.id).join(', ')}.`
+    if (option('check')) throw new Problem(text)
+    say(text)
+  }
 }

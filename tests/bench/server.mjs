@@ -1,12 +1,13 @@
-// Serves the built package and the page of the benchmark, cross-origin isolated: only then is the clock fine (5 µs).
+// Serves the built package, the page of the benchmark and its fixture, cross-origin isolated: only then is the clock fine (5 µs).
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { root } from '../../scripts/lib/paths.mjs'
+import { fixtureDir } from './fixture.mjs'
 
 const served = ['/openmls-wasm/dist/', '/openmls-wasm/pkg/', '/tests/bench/page/']
 const types = { '.js': 'text/javascript; charset=utf-8', '.wasm': 'application/wasm' }
-const page = '<!doctype html><title>openmls-wasm bench</title><link rel="icon" href="data:,"><script type="module" src="/tests/bench/page/measure.js"></script>'
+const page = '<!doctype html><title>openmls-wasm bench</title><link rel="icon" href="data:,"><script type="module" src="/tests/bench/page/index.js"></script>'
 const headers = {
   'Cross-Origin-Opener-Policy': 'same-origin',
   'Cross-Origin-Embedder-Policy': 'require-corp',
@@ -18,7 +19,9 @@ export async function startServer() {
   const server = createServer(async (request, response) => {
     const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname)
     if (path === '/') return response.writeHead(200, { ...headers, 'Content-Type': 'text/html; charset=utf-8' }).end(page)
-    const body = served.some((folder) => path.startsWith(folder)) && (await readFile(join(root, path)).catch(() => undefined))
+    const file = path.startsWith('/fixture/') ? join(fixtureDir, path.slice('/fixture/'.length)) : join(root, path)
+    const isServed = file.startsWith(fixtureDir) || served.some((folder) => path.startsWith(folder))
+    const body = isServed && (await readFile(file).catch(() => undefined))
     if (!body) return response.writeHead(404, headers).end()
     response.writeHead(200, { ...headers, 'Content-Type': types[extname(path)] ?? 'application/octet-stream' }).end(body)
   })

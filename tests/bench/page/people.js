@@ -2,6 +2,22 @@
 import { CoreCryptoClient, IndexedDbPersister, WasmEngineHost } from '/openmls-wasm/dist/index.js'
 
 const host = new WasmEngineHost()
+
+// The memory of the instance that was made last, which the package keeps to itself.
+let memory
+const { instantiate } = WebAssembly
+WebAssembly.instantiate = async (...args) => {
+  const made = await instantiate.apply(WebAssembly, args)
+  memory = (made.instance ?? made).exports.memory ?? memory
+  return made
+}
+
+/** Bytes of memory of the wasm instance that was made last. */
+export const wasmMemory = () => memory.buffer.byteLength
+
+/** An engine with an empty client. */
+export const startEngine = () => host.start()
+
 const utf8 = (text) => new TextEncoder().encode(text)
 
 /** What every measured message says: 256 bytes. */
@@ -49,19 +65,20 @@ export async function storedClient(name, durability, persister) {
 /** The package's persister, counting what it is given to write. */
 export function countingPersister(name) {
   const persister = new IndexedDbPersister({ name, durability: 'relaxed' })
-  let written = { records: 0, bytes: 0 }
+  let written = { records: 0, bytes: 0, keys: 0 }
   const write = persister.write.bind(persister)
   persister.write = (batch) => {
-    for (const { value } of batch.events) {
+    for (const { key, value } of batch.events) {
       written.records += 1
       written.bytes += value?.byteLength ?? 0
+      written.keys += key.length
     }
     return write(batch)
   }
   /** What was written since the last call. */
   const take = () => {
     const taken = written
-    written = { records: 0, bytes: 0 }
+    written = { records: 0, bytes: 0, keys: 0 }
     return taken
   }
   return { persister, take }
@@ -83,16 +100,21 @@ export async function rawDatabase(name, categories) {
 
 /**
  * The least that a write must do: one transaction that reads the fence and puts the records, as fast as IndexedDB can. It
- * commits as soon as the fence is seen to be right, which is faster than to wait for the last put to report.
+ * commits as soon as the fence is seen to be right, which is faster than to wait for the last put to report. `expected` is what
+ * the fence must be; null if any is right.
  */
-export function writeRaw(database, events, durability) {
+export function writeRaw(database, events, durability, expected = 1) {
   return new Promise((resolve, reject) => {
     const stores = ['meta', ...new Set(events.map((event) => event.category))]
     const transaction = database.transaction(stores, 'readwrite', { durability })
     transaction.oncomplete = () => resolve()
     transaction.onabort = () => reject(transaction.error)
     const fence = transaction.objectStore('meta').get('writer')
-    fence.onsuccess = () => (fence.result === 1 ? transaction.commit() : transaction.abort())
-    for (const { category, key, value } of events) transaction.objectStore(category).put(value, key)
+    fence.onsuccess = () => (expected === null || fence.result === expected ? transaction.commit() : transaction.abort())
+    for (const { category, key, value } of events) {
+      const store = transaction.objectStore(category)
+      if (value === null) store.delete(key)
+      else store.put(value, key)
+    }
   })
 }

@@ -1,31 +1,12 @@
-// What is measured, and how it is interleaved. Every function returns raw samples: judging them is done outside.
+// Messages of a conversation of two. Every function returns raw samples: judging them is done outside.
+import { interleave, repeat } from './interleave.js'
 import { bareClient, countingPersister, forget, groupOf, plaintext, rawDatabase, storedClient, writeRaw } from './people.js'
-
-/** Runs the arms in blocks, in turn forwards and backwards, so that a machine that slows down slows down all alike. */
-async function interleave(arms, { blocks, warmUp }) {
-  const names = Object.keys(arms)
-  const results = Object.fromEntries(names.map((name) => [name, []]))
-  for (let block = -warmUp; block < blocks; block += 1) {
-    for (const name of block % 2 === 0 ? names : [...names].reverse()) {
-      const samples = await arms[name]()
-      if (block >= 0) results[name].push(samples)
-    }
-  }
-  return results
-}
-
-/** `count` times: the milliseconds that `work` says it took. */
-async function repeat(count, work) {
-  const samples = []
-  for (let n = 0; n < count; n += 1) samples.push(await work())
-  return samples
-}
 
 /**
  * (a) One encrypt, awaited until it is durable, against the same encrypt in memory and one raw transaction. Beside them, one
  * `sendMessage`: what a chat awaits, with its records of inbox and outbox.
  */
-async function awaited({ durability, blocks, warmUp, perBlock }) {
+export async function awaited({ durability, blocks, warmUp, perBlock }) {
   const stored = await storedClient(`awaited-${durability}`, durability)
   const { groupId } = await groupOf(stored)
   const engine = await bareClient('baseline')
@@ -73,7 +54,7 @@ async function awaited({ durability, blocks, warmUp, perBlock }) {
  * (b) Many calls at once, all durable, against as many by MlsClient alone, in memory and one after the other: without
  * records of inbox and outbox (`encryptMessage`), then with them (`sendMessage`).
  */
-async function inFlight({ durability, blocks, blocksOfSends, warmUp, calls }) {
+export async function inFlight({ durability, blocks, blocksOfSends, warmUp, calls }) {
   const stored = await storedClient(`in-flight-${durability}`, durability)
   const { groupId } = await groupOf(stored)
   const engine = await bareClient('baseline')
@@ -140,7 +121,7 @@ async function acknowledge(client) {
 }
 
 /** (c) Bytes of values written per call, in order, both members speaking in turn. */
-async function bytesWritten({ rounds }) {
+export async function bytesWritten({ rounds }) {
   const { persister, take } = countingPersister('bytes')
   const stored = await storedClient('bytes', 'relaxed', persister)
   const { groupId, bob } = await groupOf(stored)
@@ -165,5 +146,3 @@ async function bytesWritten({ rounds }) {
   await stored.close()
   return calls
 }
-
-window.bench = { awaited, inFlight, bytesWritten }

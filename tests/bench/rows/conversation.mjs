@@ -1,26 +1,15 @@
-// From samples to verdicts: one row per number, with its limit where it has one.
-import { ratio, spread } from './statistics.mjs'
+// A conversation of two: awaited calls, a thousand at once, and bytes.
+import { ratio, spread } from '../statistics.mjs'
+import { between, count, ms, row, times } from './row.mjs'
 
 const limits = {
   awaited: { relaxed: 1.35, strict: 1.25 },
   inFlight: 1.2,
   bytesPerEncrypt: 1000,
-  wasm: { raw: 2_000_000, brotli: 450_000 },
 }
 
-const times = (value) => `${value.toFixed(2)}×`
-const ms = (value) => `${value.toFixed(value < 10 ? 3 : 1)} ms`
-const kB = (value) => `${(value / 1000).toFixed(1)} kB`
-const count = (value) => `${Math.round(value)}`
-const between = ({ low, high }, show) => `${show(low)} – ${show(high)}`
-
-/** A number with a limit: `pass` is undefined for those that have none. */
-function row(id, text, value, show, spreadText, limit) {
-  return { id, text, value, shown: show(value), spread: spreadText, limit: limit && show(limit), pass: limit === undefined ? undefined : value <= limit }
-}
-
-/** @returns {{id: string, text: string, value: number, shown: string, spread: string, limit?: string, pass?: boolean}[]} */
-export function rows({ awaited, inFlight, bytes, wasm }) {
+/** Rows of messages of two members. */
+export function conversationRows({ awaited = {}, inFlight = {}, bytes = {} }) {
   const list = []
   for (const [durability, { measured, baseline, send }] of Object.entries(awaited)) {
     const against = ratio(measured, baseline)
@@ -55,18 +44,5 @@ export function rows({ awaited, inFlight, bytes, wasm }) {
     const limit = call === 'encryptMessage' ? limits.bytesPerEncrypt : undefined
     list.push(row(`bytes-${call}`, `bytes of values written per ${call} (most; ${count(records.median)} records)`, most, count, `${Math.min(...values)} – ${most}`, limit))
   }
-  for (const [kind, size] of Object.entries(wasm)) {
-    list.push(row(`wasm-${kind}`, `openmls_wasm_bg.wasm, ${kind}`, size, kB, '', limits.wasm[kind]))
-  }
   return list
-}
-
-/** The rows as a table for people. */
-export function table(list) {
-  const head = { text: 'what', shown: 'median', spread: 'quartiles or range', limit: 'limit', verdict: '' }
-  const lines = list.map((one) => ({ ...one, limit: one.limit ?? '', verdict: one.pass === undefined ? '' : one.pass ? 'pass' : 'MISS' }))
-  const widths = Object.fromEntries(['text', 'shown', 'spread', 'limit'].map((key) => [key, Math.max(...[head, ...lines].map((line) => line[key].length))]))
-  return [head, ...lines]
-    .map((line) => `${line.text.padEnd(widths.text)}  ${line.shown.padStart(widths.shown)}  ${line.spread.padStart(widths.spread)}  ${line.limit.padStart(widths.limit)}  ${line.verdict}`.trimEnd())
-    .join('\n')
 }

@@ -1,0 +1,44 @@
+// Commits in a large group: what merging the own one writes, and what of it is storage.
+import { bareMember, deleteDatabase, storedMember } from './fixture.js'
+import { interleave, timed, timedSync } from './interleave.js'
+import { countingPersister, forget, rawDatabase, writeRaw } from './people.js'
+
+/**
+ * Own self-updates, durable and in memory. In memory the parts are apart: the commit, its merge, handing over what changed,
+ * and one raw transaction of that. What OpenMLS itself does in the merge is in the merge.
+ */
+export async function selfUpdates({ members, durability, blocks, warmUp }) {
+  const name = `self-updates-${members}`
+  const { persister, take } = countingPersister(name)
+  const stored = await storedMember('alice', members, { name, durability, persister })
+  const bare = await bareMember('alice', members)
+  const database = await rawDatabase(`raw-self-updates-${members}`, bare.categories)
+  const { groupId } = stored
+  const written = []
+  const results = await interleave(
+    {
+      stored: async () => {
+        const commit = await timed(() => stored.client.selfUpdate(groupId))
+        take()
+        const merge = await timed(() => stored.client.mergePendingCommit(groupId))
+        written.push(take())
+        return [{ commit, merge }]
+      },
+      memory: async () => {
+        let events
+        const commit = timedSync(() => bare.client.selfUpdate(groupId))
+        forget(bare.client)
+        const merge = timedSync(() => bare.client.mergePendingCommit(groupId))
+        const drain = timedSync(() => (events = forget(bare.client)))
+        const write = await timed(() => writeRaw(database, events, durability))
+        return [{ commit, merge, drain, write }]
+      },
+    },
+    { blocks, warmUp },
+  )
+  database.close()
+  bare.discard()
+  await stored.client.close()
+  await deleteDatabase(name)
+  return { results, written }
+}

@@ -1,0 +1,99 @@
+// What is measured, in which order and how often.
+import { readFileSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { brotliCompressSync, constants } from 'node:zlib'
+import { packageDir } from '../../scripts/lib/paths.mjs'
+import { step } from '../../scripts/lib/say.mjs'
+import { BenchBrowser } from './browser.mjs'
+import { groupCount, memberCounts } from './fixture.mjs'
+
+const durabilities = ['relaxed', 'strict']
+const calls = 1000
+const large = memberCounts.at(-1)
+const epochs = [0, 2, 5, 10]
+/** As many epochs as are retained by default. */
+const retained = 10
+
+/**
+ * @param {BenchBrowser} browser
+ * @param {{share: number, only?: string}} how `share`: of the usual number of blocks; `only`: what begins with that
+ */
+export async function measureAll(browser, { share, only }) {
+  const times = (number) => Math.max(2, Math.round(number * share))
+  const samples = {}
+  const measure = async (name, what, usually, work) => {
+    if (only === undefined || name.startsWith(only)) samples[name] = await step(what, usually, work)
+  }
+  const each = async (list, work) => {
+    const entries = []
+    for (const one of list) entries.push([one, await work(one)])
+    return Object.fromEntries(entries)
+  }
+
+  await measure('awaited', 'Awaited encrypts', '30 s', () =>
+    each(durabilities, (durability) => browser.measure('awaited', { durability, blocks: times(60), warmUp: times(8), perBlock: 20 })))
+  await measure('inFlight', `${calls} calls at once`, '2 min', () =>
+    each(durabilities, async (durability) => ({
+      ...(await browser.measure('inFlight', { durability, blocks: times(40), blocksOfSends: times(12), warmUp: 3, calls })),
+      calls,
+    })))
+  await measure('bytes', 'Bytes written, 2 members', '5 s', () => browser.measure('bytesWritten', { rounds: times(300) }))
+
+  await measure('opening', 'Opening, by the number of groups', '1 min', () =>
+    browser.measure('opening', { counts: [1, 10, 100, 1000, groupCount], blocks: times(40), warmUp: 3, durability: 'strict' }))
+  await measure('groupBytes', 'Bytes written, by members and retained epochs', '20 s', async () => {
+    const rounds = times(200)
+    const groups = [...memberCounts.map((members) => ({ members, retained })), ...epochs.map((count) => ({ members: large, retained: count }))]
+    const measured = []
+    for (const group of groups) measured.push({ ...group, ...(await browser.measure('bytesPerMessage', { ...group, rounds })) })
+    return measured
+  })
+  await measure('groupAwaited', 'Awaited encrypts, by members', '1 min', () =>
+    each(durabilities, (durability) =>
+      browser.measure('awaitedByGroup', {
+        groups: memberCounts.map((members) => ({ members, retained })), durability, blocks: times(40), warmUp: times(5), perBlock: 10,
+      })))
+  await measure('epochsAwaited', 'Awaited encrypts, by retained epochs', '30 s', () =>
+    browser.measure('awaitedByGroup', {
+      groups: epochs.map((count) => ({ members: large, retained: count })), durability: 'relaxed', blocks: times(30), warmUp: times(5), perBlock: 10,
+    }))
+  for (const [name, run, what] of [['encryptsAtOnce', 'encryptsAtOnce', 'encrypts'], ['decryptsAtOnce', 'decryptsAtOnce', 'decrypts']]) {
+    await measure(name, `${calls} ${what} at once, in groups in use`, '3 min', () =>
+      each([2, large], (members) => each(durabilities, (durability) => browser.measure(run, { members, durability, blocks: times(20), warmUp: 2, calls }))))
+  }
+  await measure('selfUpdates', `Own commits, ${large} members`, '30 s', () =>
+    each([2, large], (members) => browser.measure('selfUpdates', { members, durability: 'strict', blocks: times(30), warmUp: 2 })))
+  for (const [name, what, blocks] of [['addAll', `Adding ${large - 2} members`, 6], ['join', `Joining ${large} members`, 10], ['processCommits', `Processing commits, ${large} members`, 30]]) {
+    await measure(name, what, '1 min', () => browser.measure(name, { members: large, durability: 'strict', blocks: times(blocks), warmUp: 1 }))
+  }
+  await measure('disk', 'Size on the disk', '1 min', async () => {
+    const few = Math.max(20, Math.round(100 * share))
+    return each([few, 100 * few], (messages) => sizeOnDisk(messages, few * 5))
+  })
+  if (only === undefined || 'wasm'.startsWith(only)) samples.wasm = wasmSizes()
+  return samples
+}
+
+/** In a browser of its own, so that nothing else is in its folder, and all is written when it has ended. */
+async function sizeOnDisk(messages, commitEvery) {
+  const browser = await BenchBrowser.start()
+  let estimate
+  let folder
+  try {
+    estimate = await browser.measure('fillDisk', { members: 100, messages, commitEvery })
+  } finally {
+    folder = await browser.close((profile) => folderSize(join(profile, 'Default', 'IndexedDB')))
+  }
+  return { estimate, folder }
+}
+
+function folderSize(folder) {
+  const files = readdirSync(folder, { recursive: true }).map((name) => statSync(join(folder, name)))
+  return files.filter((file) => file.isFile()).reduce((sum, file) => sum + file.size, 0)
+}
+
+function wasmSizes() {
+  const wasm = readFileSync(join(packageDir, 'pkg', 'openmls_wasm_bg.wasm'))
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: wasm.length }
+  return { raw: wasm.length, brotli: brotliCompressSync(wasm, { params }).length }
+}

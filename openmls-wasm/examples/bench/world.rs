@@ -7,10 +7,31 @@
 
 use openmls::prelude::{GroupId, LeafNodeIndex, LeafNodeParameters, MlsGroup, SignatureScheme};
 use openmls_basic_credential::SignatureKeyPair;
-use openmls_traits::storage::StorageProvider as _;
+use openmls_traits::storage::{traits, Entity, StorageProvider as _, CURRENT_VERSION};
 use openmls_wasm::{storage::Record, MlsClient};
+use serde::{Deserialize, Serialize};
 
 use crate::observed::Observed;
+
+/// `MessageSecretsStore` of OpenMLS, whatever is in it.
+#[derive(Clone, Serialize, Deserialize)]
+struct Secrets(ciborium::Value);
+
+impl Entity<CURRENT_VERSION> for Secrets {}
+impl traits::MessageSecrets<CURRENT_VERSION> for Secrets {}
+
+impl Secrets {
+    /// Who encrypts with them.
+    fn set_owner(&mut self, leaf: usize) {
+        let mut place = &mut self.0;
+        for name in ["message_secrets", "secret_tree", "own_index"] {
+            let fields = place.as_map_mut().unwrap();
+            let field = fields.iter_mut().find(|(key, _)| key.as_text() == Some(name));
+            place = &mut field.unwrap().1;
+        }
+        *place = (leaf as u64).into();
+    }
+}
 
 pub const CIPHERSUITE: u16 = 1;
 const SCHEME: SignatureScheme = SignatureScheme::ED25519;
@@ -89,18 +110,30 @@ impl World {
         puppet
     }
 
-    fn become_member(&self, puppet: &Observed<()>, leaf: usize) -> MlsGroup {
-        let group = GroupId::from_slice(&self.group);
+    fn group_id(&self) -> GroupId {
+        GroupId::from_slice(&self.group)
+    }
+
+    /// The present secrets, which nobody must have spoken with.
+    fn secrets(&self, puppet: &Observed<()>) -> Secrets {
+        puppet.storage.message_secrets(&self.group_id()).unwrap().unwrap()
+    }
+
+    fn become_member(&self, puppet: &Observed<()>, mut secrets: Secrets, leaf: usize) -> MlsGroup {
+        let group = self.group_id();
         let index = LeafNodeIndex::new(leaf as u32);
-        puppet.storage.write_own_leaf_index(&group, &index).unwrap();
+        secrets.set_owner(leaf);
+        puppet.storage.inner.write_message_secrets(&group, &secrets).unwrap();
+        puppet.storage.inner.write_own_leaf_index(&group, &index).unwrap();
         MlsGroup::load(&puppet.storage, &group).unwrap().unwrap()
     }
 
     /// Everybody says something.
     pub fn all_speak(&mut self) {
         let puppet = self.puppet();
+        let secrets = self.secrets(&puppet);
         for leaf in 2..self.signers.len() + 2 {
-            let mut member = self.become_member(&puppet, leaf);
+            let mut member = self.become_member(&puppet, secrets.clone(), leaf);
             let message = member.create_message(&puppet, &self.signers[leaf - 2], &PLAINTEXT);
             let message = message.unwrap().to_bytes().unwrap();
             self.alice.process_message(&message).unwrap();
@@ -119,7 +152,7 @@ impl World {
         let puppet = self.puppet();
         let step = (self.signers.len() / number).max(1);
         for leaf in (2..self.signers.len() + 2).step_by(step) {
-            let mut member = self.become_member(&puppet, leaf);
+            let mut member = self.become_member(&puppet, self.secrets(&puppet), leaf);
             let parameters = LeafNodeParameters::default();
             let commit = member.self_update(&puppet, &self.signers[leaf - 2], parameters);
             let commit = commit.unwrap().into_commit().to_bytes().unwrap();

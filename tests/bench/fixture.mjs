@@ -14,11 +14,11 @@ export const memberCounts = [2, 10, 100, 1000]
 export const groupCount = 10_000
 
 const example = join(targetDir, 'service', 'examples', exe('bench'))
-const sources = {
+const sources = (...examples) => ({
   files: [join(root, 'Cargo.lock'), join(root, 'Cargo.toml'), join(packageDir, 'Cargo.toml')],
-  folders: [join(packageDir, 'src'), join(packageDir, 'examples', 'bench'), join(packageDir, 'examples', 'codecs')],
+  folders: [join(packageDir, 'src'), ...examples.map((name) => join(packageDir, 'examples', name))],
   text: [process.env.RUSTFLAGS ?? '', memberCounts.join(), `${groupCount}`],
-}
+})
 const json = (name) => JSON.parse(readFileSync(join(fixtureDir, name), 'utf8'))
 
 /**
@@ -28,7 +28,7 @@ const json = (name) => JSON.parse(readFileSync(join(fixtureDir, name), 'utf8'))
  */
 export async function prepareFixture() {
   const outputs = [...memberCounts.map((count) => `members-${count}.bin`), 'groups.bin', 'native.json'].map((name) => join(fixtureDir, name))
-  await unlessUnchanged('bench fixture', sources, outputs, async () => {
+  await unlessUnchanged('bench fixture', sources('bench'), outputs, async () => {
     await step('Compiling what prepares the fixture, natively', '1–3 min the first time', () =>
       mustRun('cargo', ['build', '--profile', 'service', '-p', 'openmls-wasm', '--example', 'bench']))
     await step('Preparing groups in use', '2 min', () =>
@@ -36,7 +36,7 @@ export async function prepareFixture() {
   })
   const tables = { native: join(fixtureDir, 'codecs.json'), wasm: join(fixtureDir, 'codecs-wasm.json') }
   const files = memberCounts.filter((count) => count !== 10).map((count) => join(fixtureDir, `members-${count}.bin`))
-  await unlessUnchanged('bench codecs', sources, Object.values(tables), async () => {
+  await unlessUnchanged('bench codecs', sources('bench', 'codecs'), Object.values(tables), async () => {
     await step('Measuring codecs, natively', '10 s', async () =>
       writeFileSync(tables.native, await mustRun(example, ['codecs', ...files], { quiet: true })))
     await step('Measuring codecs, in wasm', '3 min the first time', async () =>

@@ -35,13 +35,17 @@ pub fn table(file: &[u8]) -> Value {
     let mut alice = MlsGroup::load(&provider.storage, &group).unwrap().unwrap();
     let table = &provider.storage.observer;
     *table.state.borrow_mut() = Some((group, before));
-    alice.create_message(&provider, &signer, &PLAINTEXT).unwrap();
+    alice
+        .create_message(&provider, &signer, &PLAINTEXT)
+        .unwrap();
     // With the message secrets of a new epoch, in which nobody has spoken: not what is measured.
     table.has_secrets();
     let parameters = LeafNodeParameters::default();
     alice.self_update(&provider, &signer, parameters).unwrap();
     alice.merge_pending_commit(&provider).unwrap();
-    alice.set_configuration(&provider.storage, &MlsGroupJoinConfig::default()).unwrap();
+    alice
+        .set_configuration(&provider.storage, &MlsGroupJoinConfig::default())
+        .unwrap();
     json!({ "members": alice.members().count(), "rows": table.rows.take() })
 }
 
@@ -102,36 +106,62 @@ impl Table {
             loads.push(timed(|| load(&storage, group)).1);
             let events = storage.drain().unwrap().unwrap().events;
             let written = events.iter().filter(|event| event.category == category);
-            bytes = written.map(|event| event.value.as_ref().map_or(0, |value| value.len())).sum();
+            bytes = written
+                .map(|event| event.value.as_ref().map_or(0, |value| value.len()))
+                .sum();
             whole = last_epoch(&storage.records().unwrap(), category);
             took
         });
         let mut loads = loads.into_iter();
         let loading = median(ROUNDS, || loads.next().unwrap());
-        self.add(category.name(), "MessagePack, named, in parts (ours)", bytes, writing, Ok(loading));
+        self.add(
+            category.name(),
+            "MessagePack, named, in parts (ours)",
+            bytes,
+            writing,
+            Ok(loading),
+        );
         let row = &mut self.rows.borrow_mut();
         row.last_mut().unwrap()["stored"] = json!(whole);
     }
 
     fn others<T: Serialize + DeserializeOwned>(&self, value: &str, content: &T) {
-        self.codec::<T>(value, "MessagePack, named, in one piece", || named(content), |bytes| {
-            rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
-        });
-        self.codec::<T>(value, "MessagePack, positional", || positional(content), |bytes| {
-            rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
-        });
-        self.codec::<T>(value, "CBOR", || cbor(content), |bytes| {
-            ciborium::from_reader(bytes).map_err(|error| error.to_string())
-        });
-        self.codec::<T>(value, "JSON", || serde_json::to_vec(content).unwrap(), |bytes| {
-            serde_json::from_slice(bytes).map_err(|error| error.to_string())
-        });
-        self.codec::<T>(value, "postcard", || postcard::to_allocvec(content).unwrap(), |bytes| {
-            postcard::from_bytes(bytes).map_err(|error| error.to_string())
-        });
-        self.codec::<T>(value, "bincode", || bincode::serialize(content).unwrap(), |bytes| {
-            bincode::deserialize(bytes).map_err(|error| error.to_string())
-        });
+        self.codec::<T>(
+            value,
+            "MessagePack, named, in one piece",
+            || named(content),
+            |bytes| rmp_serde::from_slice(bytes).map_err(|error| error.to_string()),
+        );
+        self.codec::<T>(
+            value,
+            "MessagePack, positional",
+            || positional(content),
+            |bytes| rmp_serde::from_slice(bytes).map_err(|error| error.to_string()),
+        );
+        self.codec::<T>(
+            value,
+            "CBOR",
+            || cbor(content),
+            |bytes| ciborium::from_reader(bytes).map_err(|error| error.to_string()),
+        );
+        self.codec::<T>(
+            value,
+            "JSON",
+            || serde_json::to_vec(content).unwrap(),
+            |bytes| serde_json::from_slice(bytes).map_err(|error| error.to_string()),
+        );
+        self.codec::<T>(
+            value,
+            "postcard",
+            || postcard::to_allocvec(content).unwrap(),
+            |bytes| postcard::from_bytes(bytes).map_err(|error| error.to_string()),
+        );
+        self.codec::<T>(
+            value,
+            "bincode",
+            || bincode::serialize(content).unwrap(),
+            |bytes| bincode::deserialize(bytes).map_err(|error| error.to_string()),
+        );
     }
 
     fn codec<T>(
@@ -149,7 +179,8 @@ impl Table {
 
     fn add(&self, value: &str, codec: &str, bytes: usize, write: f64, load: Result<f64, String>) {
         let load = load.map_or_else(|error| json!(error), |took| json!(took));
-        let row = json!({ "value": value, "codec": codec, "bytes": bytes, "write": write, "load": load });
+        let row =
+            json!({ "value": value, "codec": codec, "bytes": bytes, "write": write, "load": load });
         self.rows.borrow_mut().push(row);
     }
 }
@@ -157,7 +188,11 @@ impl Table {
 /// The bytes of a value, of the last epoch that there is.
 fn last_epoch(records: &[Record], category: Category) -> usize {
     let records = records.iter().filter(|record| record.category == category);
-    let last = records.clone().map(|record| epoch(category, &record.key)).max().unwrap_or_default();
+    let last = records
+        .clone()
+        .map(|record| epoch(category, &record.key))
+        .max()
+        .unwrap_or_default();
     records
         .filter(|record| epoch(category, &record.key) == last)
         .map(|record| record.value.len())

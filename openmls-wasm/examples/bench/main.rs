@@ -37,11 +37,17 @@ fn main() {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match &words[..] {
         ["fixture", folder, groups, members @ ..] if !members.is_empty() => {
-            let members: Vec<usize> = members.iter().map(|number| number.parse().unwrap()).collect();
+            let members: Vec<usize> = members
+                .iter()
+                .map(|number| number.parse().unwrap())
+                .collect();
             fixture(Path::new(folder), groups.parse().unwrap(), &members);
         }
         ["codecs", files @ ..] if !files.is_empty() => {
-            let tables: Vec<Value> = files.iter().map(|path| codecs::table(&std::fs::read(path).unwrap())).collect();
+            let tables: Vec<Value> = files
+                .iter()
+                .map(|path| codecs::table(&std::fs::read(path).unwrap()))
+                .collect();
             println!("{}", json!(tables));
         }
         _ => panic!("bench fixture <folder> <groups> <members>… | bench codecs <file>…"),
@@ -61,7 +67,13 @@ fn fixture(folder: &Path, groups: usize, sizes: &[usize]) {
         }
         if let (Some((alice, group)), true) = (&small, Some(members) == sizes.last()) {
             let joiner = lists.records("joiner");
-            let large = native::large(alice, group, &world.packages, &joiner, &lists.list("welcome")[0]);
+            let large = native::large(
+                alice,
+                group,
+                &world.packages,
+                &joiner,
+                &lists.list("welcome")[0],
+            );
             time["large"] = large;
         }
         lists.write(&path(format!("members-{members}.bin")));
@@ -74,9 +86,11 @@ fn fixture(folder: &Path, groups: usize, sizes: &[usize]) {
     std::fs::write(path("native.json".into()), Value::Object(times).to_string()).unwrap();
 }
 
-/// Two members of a group in use, and one who is about to join it.
+/// Two members of a group in use, and one who is about to join it. `fresh` is Alice before anybody else
+/// has committed: the nodes of the tree are blank, and a commit is encrypted to every leaf.
 fn group(members: usize) -> (World, Lists, Value) {
     let mut world = World::new(members);
+    let fresh = records(&mut world.alice);
     world.others_commit(COMMITTERS);
     for _ in 0..EPOCHS {
         world.all_speak();
@@ -86,15 +100,19 @@ fn group(members: usize) -> (World, Lists, Value) {
     let (alice, bob) = (records(&mut world.alice), records(&mut world.bob));
     let mut joiner = client("joiner");
     let package = joiner.generate_key_packages(1).unwrap();
-    let entry = restored(&alice).add_members(&world.group, &package, None).unwrap();
+    let entry = restored(&alice)
+        .add_members(&world.group, &package, None)
+        .unwrap();
     let mut lists = Lists::default();
     lists.add("group", vec![world.group.clone()]);
     lists.add_records("alice", &alice);
     lists.add_records("bob", &bob);
+    lists.add_records("fresh", &fresh);
     lists.add_records("joiner", &records(&mut joiner));
     lists.add("welcome", vec![entry.welcome.unwrap()]);
     lists.add("packages", world.packages.clone());
-    let times = native::measure(&alice, &bob, &world.group);
+    let mut times = native::measure(&alice, &bob, &world.group);
+    times["storageFresh"] = native::storage_share(&fresh, &world.group);
     (world, lists, times)
 }
 
@@ -108,7 +126,10 @@ fn many_groups(groups: usize) -> Lists {
     let is_of_client = |record: &&Record| record.category.scope() != Scope::Group;
     let all = records(&mut alice);
     let of_client: Vec<Record> = all.iter().filter(is_of_client).cloned().collect();
-    let mut of_groups: Vec<Record> = all.into_iter().filter(|record| !is_of_client(&record)).collect();
+    let mut of_groups: Vec<Record> = all
+        .into_iter()
+        .filter(|record| !is_of_client(&record))
+        .collect();
     // By the id, which is random: the first part of each key. The sort is stable.
     of_groups.sort_by(|one, other| group_of(one).cmp(group_of(other)));
     let mut lists = Lists::default();

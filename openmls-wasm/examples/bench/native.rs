@@ -16,26 +16,39 @@ pub fn measure(alice: &[Record], bob: &[Record], group: &[u8]) -> Value {
     let (mut alice_client, mut bob_client) = (restored(alice), restored(bob));
     let mut sent = vec![];
     let encrypt = median(300, || {
-        let (message, took) = op(&mut alice_client, |c| c.encrypt_message(group, &PLAINTEXT).unwrap());
+        let (message, took) = op(&mut alice_client, |c| {
+            c.encrypt_message(group, &PLAINTEXT).unwrap()
+        });
         sent.push(message);
         took
     });
     let mut sent = sent.iter();
     let decrypt = median(300, || {
-        op(&mut bob_client, |c| c.process_message(sent.next().unwrap()).unwrap()).1
+        op(&mut bob_client, |c| {
+            c.process_message(sent.next().unwrap()).unwrap()
+        })
+        .1
     });
     let mut commits = vec![];
     let mut merges = vec![];
     let commit = median(10, || {
         let (commit, took) = op(&mut alice_client, |c| c.self_update(group, None).unwrap());
         commits.push(commit.bytes.unwrap());
-        merges.push(op(&mut alice_client, |c| c.merge_pending_commit(group).unwrap()).1);
+        merges.push(
+            op(&mut alice_client, |c| {
+                c.merge_pending_commit(group).unwrap()
+            })
+            .1,
+        );
         took
     });
     let mut merges = merges.into_iter();
     let mut commits = commits.iter();
     let process = median(10, || {
-        op(&mut bob_client, |c| c.process_message(commits.next().unwrap()).unwrap()).1
+        op(&mut bob_client, |c| {
+            c.process_message(commits.next().unwrap()).unwrap()
+        })
+        .1
     });
     json!({
         "encrypt": encrypt,
@@ -49,7 +62,7 @@ pub fn measure(alice: &[Record], bob: &[Record], group: &[u8]) -> Value {
 
 /// How much of a self-update and of its merge is spent in the store: OpenMLS over a store that is
 /// watched.
-fn storage_share(alice: &[Record], group: &[u8]) -> Value {
+pub fn storage_share(alice: &[Record], group: &[u8]) -> Value {
     let signer = signer(&restored(alice));
     let provider = Observed::<()>::default();
     provider.storage.inner.hydrate(alice.to_vec()).unwrap();
@@ -84,7 +97,13 @@ fn storage_share(alice: &[Record], group: &[u8]) -> Value {
 }
 
 /// A 2-member group gets `packages` added; then a newcomer joins by the Welcome of a large group.
-pub fn large(small: &[Record], group: &[u8], packages: &[Vec<u8>], joiner: &[Record], welcome: &[u8]) -> Value {
+pub fn large(
+    small: &[Record],
+    group: &[u8],
+    packages: &[Vec<u8>],
+    joiner: &[Record],
+    welcome: &[u8],
+) -> Value {
     let add = median(3, || {
         let mut alice = restored(small);
         op(&mut alice, |c| {

@@ -88,7 +88,10 @@ macro_rules! delegate {
 impl<O: Observer> StorageProvider<CURRENT_VERSION> for Watched<O> {
     type Error = StorageError;
 
-    fn write_tree<GroupId: traits::GroupId<CURRENT_VERSION>, TreeSync: traits::TreeSync<CURRENT_VERSION>>(
+    fn write_tree<
+        GroupId: traits::GroupId<CURRENT_VERSION>,
+        TreeSync: traits::TreeSync<CURRENT_VERSION>,
+    >(
         &self,
         group_id: &GroupId,
         tree: &TreeSync,

@@ -26,7 +26,9 @@ impl Secrets {
         let mut place = &mut self.0;
         for name in ["message_secrets", "secret_tree", "own_index"] {
             let fields = place.as_map_mut().unwrap();
-            let field = fields.iter_mut().find(|(key, _)| key.as_text() == Some(name));
+            let field = fields
+                .iter_mut()
+                .find(|(key, _)| key.as_text() == Some(name));
             place = &mut field.unwrap().1;
         }
         *place = (leaf as u64).into();
@@ -50,7 +52,9 @@ pub struct World {
 
 pub fn client(name: &str) -> MlsClient {
     let mut client = MlsClient::new();
-    client.create_identity(name.as_bytes(), CIPHERSUITE).unwrap();
+    client
+        .create_identity(name.as_bytes(), CIPHERSUITE)
+        .unwrap();
     client
 }
 
@@ -106,7 +110,11 @@ impl World {
     /// What stands for the others in this epoch.
     fn puppet(&mut self) -> Observed<()> {
         let puppet = Observed::default();
-        puppet.storage.inner.hydrate(records(&mut self.bob)).unwrap();
+        puppet
+            .storage
+            .inner
+            .hydrate(records(&mut self.bob))
+            .unwrap();
         puppet
     }
 
@@ -116,15 +124,27 @@ impl World {
 
     /// The present secrets, which nobody must have spoken with.
     fn secrets(&self, puppet: &Observed<()>) -> Secrets {
-        puppet.storage.message_secrets(&self.group_id()).unwrap().unwrap()
+        puppet
+            .storage
+            .message_secrets(&self.group_id())
+            .unwrap()
+            .unwrap()
     }
 
     fn become_member(&self, puppet: &Observed<()>, mut secrets: Secrets, leaf: usize) -> MlsGroup {
         let group = self.group_id();
         let index = LeafNodeIndex::new(leaf as u32);
         secrets.set_owner(leaf);
-        puppet.storage.inner.write_message_secrets(&group, &secrets).unwrap();
-        puppet.storage.inner.write_own_leaf_index(&group, &index).unwrap();
+        puppet
+            .storage
+            .inner
+            .write_message_secrets(&group, &secrets)
+            .unwrap();
+        puppet
+            .storage
+            .inner
+            .write_own_leaf_index(&group, &index)
+            .unwrap();
         MlsGroup::load(&puppet.storage, &group).unwrap().unwrap()
     }
 

@@ -8,6 +8,7 @@ mod codecs;
 #[allow(dead_code)]
 #[path = "../bench/file.rs"]
 mod file;
+#[allow(dead_code)]
 #[path = "../bench/observed.rs"]
 mod observed;
 #[allow(dead_code)]

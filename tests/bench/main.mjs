@@ -1,8 +1,9 @@
-// npm run bench [-- --check] [--quick] [--only <name>] [--profile]: what durability costs, as ratios within one run, in Chromium.
+// npm run bench [-- --check] [--quick] [--share <n>] [--only <name>] [--profile]: what durability costs, as ratios within one run, in Chromium.
 // npm run bench -- --soak [<messages>]: long use instead; see soak.mjs.
 //
 //   --check    exit code 1 if a limit is missed
 //   --quick    fewer blocks: to see that it runs, not to judge by
+//   --share    that share of the usual number of blocks
 //   --only     only what begins with that name in plan.mjs
 //   --profile  writes a .cpuprofile of each measurement (open it in the devtools); the numbers then suffer
 //
@@ -43,7 +44,7 @@ main(async () => {
   const browser = await BenchBrowser.start({ recordsProfiles: option('profile') })
   let samples
   try {
-    samples = await measureAll(browser, { share: option('quick') ? 0.1 : 1, only: valueOf('only') })
+    samples = await measureAll(browser, { share: Number(valueOf('share') ?? (option('quick') ? 0.1 : 1)), only: valueOf('only') })
   } finally {
     await browser.close()
   }

@@ -61,26 +61,27 @@ export async function measureAll(browser, { share, only }) {
     await measure(name, `${calls} ${what} at once, in groups in use`, '3 min', () =>
       each([2, large], (members) => each(durabilities, (durability) => browser.measure(run, { members, durability, blocks: times(20), warmUp: 2, calls }))))
   }
-  await measure('selfUpdates', `Own commits, ${large} members`, '30 s', () =>
-    each([2, large], (members) => browser.measure('selfUpdates', { members, durability: 'strict', blocks: times(30), warmUp: 2 })))
+  await measure('selfUpdates', `Own commits, ${large} members`, '1 min', () =>
+    each(['alice', 'fresh'], (member) =>
+      browser.measure('selfUpdates', { member, members: large, durability: 'strict', blocks: times(30), warmUp: 2 })))
   for (const [name, what, blocks] of [['addAll', `Adding ${large - 2} members`, 6], ['join', `Joining ${large} members`, 10], ['processCommits', `Processing commits, ${large} members`, 30]]) {
     await measure(name, what, '1 min', () => browser.measure(name, { members: large, durability: 'strict', blocks: times(blocks), warmUp: 1 }))
   }
   await measure('disk', 'Size on the disk', '1 min', async () => {
     const few = Math.max(20, Math.round(100 * share))
-    return each([few, 100 * few], (messages) => sizeOnDisk(messages, few * 5))
+    return each(['fillDisk', 'fillDiskRaw'], (run) => each([few, 100 * few], (messages) => sizeOnDisk(run, messages, few * 5)))
   })
   if (only === undefined || 'wasm'.startsWith(only)) samples.wasm = wasmSizes()
   return samples
 }
 
 /** In a browser of its own, so that nothing else is in its folder, and all is written when it has ended. */
-async function sizeOnDisk(messages, commitEvery) {
+async function sizeOnDisk(run, messages, commitEvery) {
   const browser = await BenchBrowser.start()
   let estimate
   let folder
   try {
-    estimate = await browser.measure('fillDisk', { members: 100, messages, commitEvery })
+    estimate = await browser.measure(run, { members: 100, messages, commitEvery })
   } finally {
     folder = await browser.close((profile) => folderSize(join(profile, 'Default', 'IndexedDB')))
   }

@@ -5,14 +5,15 @@ import { countingPersister, forget, rawDatabase, writeRaw } from './people.js'
 
 /**
  * Own self-updates, durable and in memory. In memory the parts are apart: the commit, its merge, handing over what changed,
- * and one raw transaction of that. What OpenMLS itself does in the merge is in the merge.
+ * and one raw transaction of that. What OpenMLS itself does in the merge is in the merge. `member`: `alice`, or `fresh`, who
+ * is the first to commit after everybody was added.
  */
-export async function selfUpdates({ members, durability, blocks, warmUp }) {
-  const name = `self-updates-${members}`
+export async function selfUpdates({ member, members, durability, blocks, warmUp }) {
+  const name = `self-updates-${member}-${members}`
   const { persister, take } = countingPersister(name)
-  const stored = await storedMember('alice', members, { name, durability, persister })
-  const bare = await bareMember('alice', members)
-  const database = await rawDatabase(`raw-self-updates-${members}`, bare.categories)
+  const stored = await storedMember(member, members, { name, durability, persister })
+  const bare = await bareMember(member, members)
+  const database = await rawDatabase(`raw-${name}`, bare.categories)
   const { groupId } = stored
   const written = []
   const results = await interleave(

@@ -2,7 +2,7 @@
 import { CoreCryptoClient } from '/openmls-wasm/dist/index.js'
 import { createDatabase, fixture, recordsOf } from './fixture.js'
 import { interleave, timed } from './interleave.js'
-import { plaintext, startEngine, wasmMemory, writeRaw } from './people.js'
+import { plaintext, rawDatabase, startEngine, wasmMemory, writeRaw } from './people.js'
 
 const groupOf = (record) => record.key.split('/')[0]
 const bytesOf = (hex) => Uint8Array.from(hex.match(/../g), (pair) => Number.parseInt(pair, 16))
@@ -49,7 +49,7 @@ export async function opening({ counts, blocks, warmUp, durability }) {
       if (written.length === 0) written = own.filter((record) => groupOf(record) === groupOf(own[0])).filter(isOfMessage)
       let database
       const took = await timed(async () => {
-        database = await openRaw(name)
+        database = await rawDatabase(name, categories, null)
         await readRaw(database, clientStores, groupStores, group)
         await writeRaw(database, written, durability, null)
       })
@@ -61,14 +61,6 @@ export async function opening({ counts, blocks, warmUp, durability }) {
 }
 
 const isOfMessage = ({ category }) => category === 'message_secrets' || category === 'group_digest'
-
-function openRaw(name) {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open(name)
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(request.error)
-  })
-}
 
 /** All records of the client, and those of one group. */
 function readRaw(database, clientStores, groupStores, group) {

@@ -84,9 +84,12 @@ export function countingPersister(name) {
   return { persister, take }
 }
 
-/** A database with the stores of the package, written to by nothing but {@link writeRaw}. */
-export async function rawDatabase(name, categories) {
-  const request = indexedDB.open(name, 1)
+/**
+ * A database with the stores of the package, written to by nothing but {@link writeRaw}. `version`: null to open one
+ * that is there.
+ */
+export async function rawDatabase(name, categories, version = 1) {
+  const request = indexedDB.open(name, version ?? undefined)
   request.onupgradeneeded = () => {
     for (const category of categories) request.result.createObjectStore(category.name)
     request.result.createObjectStore('incoming', { autoIncrement: true })

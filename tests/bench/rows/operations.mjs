@@ -1,5 +1,5 @@
 // Many calls at once, commits, what takes long, and sizes.
-import { median, ratio, spread } from '../statistics.mjs'
+import { ratio, spread } from '../statistics.mjs'
 import { between, kB, mostRow, ms, msRow, ratioRow, row, times } from './row.mjs'
 
 const limits = {
@@ -39,11 +39,14 @@ export function atOnceRows({ encryptsAtOnce = {}, decryptsAtOnce = {} }, { large
  * the whole merge.
  */
 export function commitRows({ selfUpdates = {} }, { native, large }) {
+  const kinds = {
+    alice: ['', `${large} members, a tree in use`, native[large].storage],
+    fresh: ['-fresh', `${large} members, the first commit after adding all`, native[large].storageFresh],
+  }
   const list = []
-  for (const [members, { results, written }] of Object.entries(selfUpdates)) {
-    const is = Number(members) === large
-    const natively = native[members]
-    const { storage } = natively
+  for (const [member, { results, written }] of Object.entries(selfUpdates)) {
+    const [suffix, text, storage] = kinds[member]
+    const id = (name) => `${name}${suffix}`
     const part = (arm, name) => results[arm].map(([one]) => one[name])
     const share = Math.min(1, storage.storedInMerge / storage.merge)
     const shares = (stored) => spread(results.memory.map(([one]) => {
@@ -51,19 +54,20 @@ export function commitRows({ selfUpdates = {} }, { native, large }) {
       return (inStore + one.drain + one.write) / (one.commit + one.merge - inStore)
     }))
     const [estimate, most] = [shares(share), shares(1)]
-    const ofNative = (storage.storedInMerge + storage.drain) / storage.crypto
+    const natively = (storage.storedInMerge + storage.drain) / storage.crypto
     list.push(
-      mostRow(`merge-bytes-${members}`, `merge of an own commit, ${members} members: bytes of values`, written.map((one) => one.bytes), is ? limits.merge.bytes : undefined),
-      mostRow(`merge-bytes-${members}-keys`, '  with keys', written.map((one) => one.bytes + one.keys)),
-      row(`merge-storage-${members}`, '  its storage part (share of the merge as natively + drain + transaction): against the commit’s crypto', estimate.median, times, between(estimate, times), is ? limits.merge.storage : undefined),
-      row(`merge-storage-${members}-most`, '    at most (all of the merge + drain + transaction)', most.median, times, between(most, times)),
-      row(`merge-storage-${members}-native`, '    natively (time inside GranularStorage + drain), no transaction', ofNative, times, '', is ? limits.merge.storage : undefined),
-      msRow(`self-update-${members}-ms`, '  selfUpdate, in memory', part('memory', 'commit'), natively.selfUpdate),
-      msRow(`merge-${members}-memory-ms`, '  merge, in memory', part('memory', 'merge'), natively.merge),
-      msRow(`merge-${members}-drain-ms`, '    handing over its changes', part('memory', 'drain'), storage.drain),
-      msRow(`merge-${members}-raw-ms`, '    raw IndexedDB, the same bytes', part('memory', 'write')),
-      msRow(`self-update-${members}-stored-ms`, '  selfUpdate, awaited', part('stored', 'commit')),
-      msRow(`merge-${members}-stored-ms`, '  merge, awaited', part('stored', 'merge')),
+      mostRow(id('merge-bytes'), `merge of an own commit, ${text}: bytes of values`, written.map((one) => one.bytes), limits.merge.bytes),
+      mostRow(id('merge-bytes-keys'), '  with keys', written.map((one) => one.bytes + one.keys)),
+      mostRow(id('merge-records'), '  records put and deleted', written.map((one) => one.records)),
+      row(id('merge-storage'), '  its storage part (share of the merge as natively + drain + transaction): against the commit’s crypto', estimate.median, times, between(estimate, times), limits.merge.storage),
+      row(id('merge-storage-most'), '    at most (all of the merge + drain + transaction)', most.median, times, between(most, times)),
+      row(id('merge-storage-native'), '    natively (time inside GranularStorage + drain, no transaction)', natively, times, `${ms(storage.storedInMerge + storage.drain)}, ${ms(storage.crypto)}`, limits.merge.storage),
+      msRow(id('self-update-ms'), '  selfUpdate, in memory', part('memory', 'commit'), suffix === '' ? native[large].selfUpdate : undefined),
+      msRow(id('merge-memory-ms'), '  merge, in memory', part('memory', 'merge'), storage.merge),
+      msRow(id('merge-drain-ms'), '    handing over its changes', part('memory', 'drain'), storage.drain),
+      msRow(id('merge-raw-ms'), '    raw IndexedDB, the same records', part('memory', 'write')),
+      msRow(id('self-update-stored-ms'), '  selfUpdate, awaited', part('stored', 'commit')),
+      msRow(id('merge-stored-ms'), '  merge, awaited', part('stored', 'merge')),
     )
   }
   return list
@@ -93,16 +97,16 @@ export function longRows(samples, { native, large }) {
 /** On the disk, and to download. */
 export function sizeRows({ disk, wasm = {} }) {
   const list = []
-  if (disk) {
-    const [few, many] = Object.keys(disk)
-    for (const [kind, text] of [['folder', 'folder of the database after closing the browser'], ['estimate', 'navigator.storage.estimate()']]) {
-      const against = disk[many][kind] / disk[few][kind]
-      list.push(row(`disk-${kind}`, `${text}, ${many} messages in a group of 100: against ${few}`, against, times, `${kB(disk[few][kind])}, ${kB(disk[many][kind])}`, limits.disk))
+  for (const [run, sizes] of Object.entries(disk ?? {})) {
+    const [few, many] = Object.keys(sizes)
+    const isRaw = run === 'fillDiskRaw'
+    const against = (kind) => sizes[many][kind] / sizes[few][kind]
+    const text = { folder: 'folder of the database after closing the browser', estimate: 'navigator.storage.estimate()' }
+    for (const kind of Object.keys(text)) {
+      const what = isRaw ? `  raw IndexedDB, ${many} times the same keys` : `${text[kind]}, ${many} messages in a group of 100`
+      list.push(row(`disk-${kind}${isRaw ? '-raw' : ''}`, `${what}: against ${few}`, against(kind), times, `${kB(sizes[few][kind])}, ${kB(sizes[many][kind])}`, isRaw ? undefined : limits.disk))
     }
   }
   for (const [kind, size] of Object.entries(wasm)) list.push(row(`wasm-${kind}`, `openmls_wasm_bg.wasm, ${kind}`, size, kB, '', limits.wasm[kind]))
   return list
 }
-
-/** The middle of each arm, for the charts. */
-export const middle = (blocks) => median(blocks.flat())

@@ -30,7 +30,7 @@ export function lineChart({ title, note = '', x, y, isLog = false, limit, lines 
   const atX = (value) => space.left + ((scale(value) - from) / (to - from || 1)) * (width - space.left - space.right)
   const atY = (value) => height - space.bottom - (value / top) * (height - space.top - space.bottom)
   const grid = yTicks.map((tick) => `<line class="grid" x1="${space.left}" x2="${width - space.right}" y1="${atY(tick)}" y2="${atY(tick)}"/><text class="tick" x="${space.left - 8}" y="${atY(tick) + 4}" text-anchor="end">${Number(tick.toPrecision(3)).toLocaleString('en')}</text>`)
-  const bottom = xs.map((value) => `<text class="tick" x="${atX(value)}" y="${height - space.bottom + 18}" text-anchor="middle">${value.toLocaleString('en')}</text>`)
+  const bottom = xs.map((value) => `<text class="tick" x="${atX(value)}" y="${height - space.bottom + 18}" text-anchor="${value === xs.at(-1) ? 'end' : 'middle'}">${value.toLocaleString('en')}</text>`)
   const drawn = shown.map(({ name, kind, points }) => {
     const path = points.map((point) => `${atX(point.x).toFixed(1)},${atY(point.y).toFixed(1)}`).join(' ')
     const marks = points.map((point) => {
@@ -42,7 +42,7 @@ export function lineChart({ title, note = '', x, y, isLog = false, limit, lines 
   })
   const limitLine = limit ? `<g class="limit"><line x1="${space.left}" x2="${width - space.right}" y1="${atY(limit.value)}" y2="${atY(limit.value)}"/><text x="${width - space.right}" y="${atY(limit.value) - 5}" text-anchor="end">${escape(limit.text)}</text></g>` : ''
   const legend = shown.map(({ name, kind }) => `<span class="key ${kind}"><svg width="22" height="8" aria-hidden="true"><line x1="0" x2="22" y1="4" y2="4"/></svg>${escape(name)}</span>`)
-  return `<figure><figcaption><strong>${escape(title)}</strong>${note && `<small>${escape(note)}</small>`}</figcaption><div class="legend">${legend.join('')}</div>
+  return `<figure><figcaption><strong>${escape(title)}</strong><small>${escape(note)}</small></figcaption><div class="legend">${legend.join('')}</div>
 <svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escape(title)}">${grid.join('')}${bottom.join('')}
 <text class="axis" x="${(space.left + width - space.right) / 2}" y="${height - 6}" text-anchor="middle">${escape(x)}</text><text class="axis" transform="translate(13 ${(height - space.bottom + space.top) / 2}) rotate(-90)" text-anchor="middle">${escape(y)}</text>
 ${limitLine}${drawn.join('')}</svg></figure>`

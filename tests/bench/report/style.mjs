@@ -12,8 +12,8 @@ header p, .note, small { color: var(--soft); } .note { max-width: 78ch; font-siz
 .verdict.pass { color: var(--pass); background: var(--pass-back); } .verdict.miss { color: var(--miss); background: var(--miss-back); }
 .missed { margin: 6px 0; padding-left: 20px; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(340px, 1fr)); gap: 16px; margin-top: 22px; }
-figure { margin: 0; padding: 14px 14px 8px; background: var(--card); border: 1px solid var(--rule); border-radius: 8px; }
-figcaption small { margin-left: 8px; } figure > svg { display: block; width: 100%; height: auto; }
+figure { margin: 0; padding: 14px 14px 8px; display: flex; flex-direction: column; background: var(--card); border: 1px solid var(--rule); border-radius: 8px; }
+figcaption small { display: block; min-height: 1.5em; } figure > svg { display: block; width: 100%; height: auto; margin-top: auto; overflow: visible; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 14px; margin: 4px 0 2px; font-size: 12px; color: var(--soft); } .key svg { margin-right: 6px; vertical-align: middle; }
 .tick, .axis { fill: var(--soft); font-size: 11px; } .grid { stroke: var(--rule); }
 .line polyline { fill: none; stroke-width: 2; } .line circle { stroke: var(--card); stroke-width: 1.5; } .spread { stroke-width: 1.5; opacity: .55; } .key line { stroke-width: 2.5; }

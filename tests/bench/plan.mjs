@@ -68,20 +68,20 @@ export async function measureAll(browser, { share, only }) {
     await measure(name, what, '1 min', () => browser.measure(name, { members: large, durability: 'strict', blocks: times(blocks), warmUp: 1 }))
   }
   await measure('disk', 'Size on the disk', '1 min', async () => {
-    const few = Math.max(20, Math.round(100 * share))
-    return each(['fillDisk', 'fillDiskRaw'], (run) => each([few, 100 * few], (messages) => sizeOnDisk(run, messages, few * 5)))
+    const [few, many] = [100, Math.max(1000, Math.round(10_000 * share))]
+    return each(['fillDisk', 'fillDiskRaw'], (run) => each([few, many], (messages) => sizeOnDisk(run, messages)))
   })
   if (only === undefined || 'wasm'.startsWith(only)) samples.wasm = wasmSizes()
   return samples
 }
 
 /** In a browser of its own, so that nothing else is in its folder, and all is written when it has ended. */
-async function sizeOnDisk(run, messages, commitEvery) {
+async function sizeOnDisk(run, messages) {
   const browser = await BenchBrowser.start()
   let estimate
   let folder
   try {
-    estimate = await browser.measure(run, { members: 100, messages, commitEvery })
+    estimate = await browser.measure(run, { members: 100, messages, commitEvery: 500 })
   } finally {
     folder = await browser.close((profile) => folderSize(join(profile, 'Default', 'IndexedDB')))
   }

@@ -103,7 +103,7 @@ export function sizeRows({ disk, wasm = {} }) {
     const against = (kind) => sizes[many][kind] / sizes[few][kind]
     const text = { folder: 'folder of the database after closing the browser', estimate: 'navigator.storage.estimate()' }
     for (const kind of Object.keys(text)) {
-      const what = isRaw ? `  raw IndexedDB, ${many} times the same keys` : `${text[kind]}, ${many} messages in a group of 100`
+      const what = isRaw ? `  ${text[kind]}, raw IndexedDB, ${many} times the same keys` : `${text[kind]}, ${many} messages in a group of 100`
       list.push(row(`disk-${kind}${isRaw ? '-raw' : ''}`, `${what}: against ${few}`, against(kind), times, `${kB(sizes[few][kind])}, ${kB(sizes[many][kind])}`, isRaw ? undefined : limits.disk))
     }
   }

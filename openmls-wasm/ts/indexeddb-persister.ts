@@ -7,6 +7,7 @@
  */
 
 import { CoreCryptoError } from './errors.js';
+import { queueEvents } from './indexeddb-batch.js';
 import { IndexedDbConnection, type QueueRequests } from './indexeddb-connection.js';
 import { INCOMING_STORE, META_STORE, WRITER_KEY } from './indexeddb-layout.js';
 import type { Category, StorageRecord } from './mls-types.js';
@@ -107,17 +108,7 @@ export class IndexedDbPersister implements Persister {
       stores.push(INCOMING_STORE);
     }
     return this.#fenced(stores, (transaction) => {
-      let store: IDBObjectStore | undefined;
-      for (const event of batch.events) {
-        if (store?.name !== event.category) {
-          store = transaction.objectStore(event.category);
-        }
-        if (event.value === null) {
-          store.delete(event.key);
-        } else {
-          store.put(event.value, event.key);
-        }
-      }
+      queueEvents(transaction, batch.events, this.#categories);
       for (const key of batch.incomingDone) {
         transaction.objectStore(INCOMING_STORE).delete(key);
       }

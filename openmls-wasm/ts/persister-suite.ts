@@ -29,9 +29,9 @@ export interface PersisterTest {
 
 const SCHEMA: PersisterSchema = {
   categories: [
-    { name: 'identity', scope: 'client' },
-    { name: 'tree', scope: 'group' },
-    { name: 'secrets', scope: 'group' },
+    { name: 'identity', scope: 'client', hasParts: false },
+    { name: 'tree', scope: 'group', hasParts: true },
+    { name: 'secrets', scope: 'group', hasParts: false },
   ],
   format: 3,
 };
@@ -57,6 +57,21 @@ export const persisterSuite: readonly PersisterTest[] = [
     await write(persister, { 'tree/0a': [1], 'tree/0b': [1] });
     await write(persister, { 'tree/0a': [2], 'tree/0b': null, 'tree/0c': null });
     await expectRecords(persister, { 'tree/0a': [2] });
+  }),
+
+  test('the parts of a value go with its head or alone, and no others', async (factory, database) => {
+    const persister = await writer(factory, database);
+    const kept = { 'tree/0a0b': [4], 'tree/0a0b/01': [5], 'tree/0c': [6], 'tree/09/00': [7], 'secrets/0a': [8], 'secrets/0a/01': [9] };
+    await write(persister, { 'tree/0a': [1], 'tree/0a/00': [2], 'tree/0a/01': [3], 'tree/0a0b/00': [4], 'tree/0d/00': [5], ...kept });
+    await write(persister, {
+      'tree/0a': null,
+      'tree/0a/00': null,
+      'tree/0a/01': null,
+      'tree/0a0b/00': null,
+      'tree/0b': [1],
+      'tree/0d/00': null,
+    });
+    await expectRecords(persister, { ...kept, 'tree/0b': [1] });
   }),
 
   test('one batch may touch many categories and records', async (factory, database) => {

@@ -38,7 +38,7 @@ impl JsMlsClient {
         Self::default()
     }
 
-    /// Every object store: `{ name, scope }[]`.
+    /// Every object store: `{ name, scope, hasParts }[]`.
     pub fn categories() -> JsResult<JsValue> {
         let views: Vec<_> = Category::ALL
             .iter()

@@ -83,9 +83,11 @@ impl<'a> From<&'a crate::storage::Record> for RecordView<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct CategoryView {
     name: &'static str,
     scope: &'static str,
+    has_parts: bool,
 }
 
 impl From<Category> for CategoryView {
@@ -97,6 +99,7 @@ impl From<Category> for CategoryView {
                 Scope::OnDemand => "on-demand",
                 Scope::Group => "group",
             },
+            has_parts: category.has_parts(),
         }
     }
 }

@@ -20,7 +20,8 @@ use xxhash_rust::xxh64::Xxh64;
 use zeroize::Zeroizing;
 
 use super::{
-    msgpack::{self, Encoded, Writer},
+    msgpack::{self, Encoded, Known, Stored, Writer},
+    state::Value,
     Category, StorageError,
 };
 
@@ -43,12 +44,27 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 }
 
 /// Encodes `content` in parts, none of them with its header yet.
+#[cfg(feature = "test-hooks")]
 pub(crate) fn encode_parts<T: Serialize + ?Sized>(
     category: Category,
     content: &T,
-    size_hint: usize,
 ) -> Result<Encoded, StorageError> {
-    msgpack::to_parts(content, size_hint).map_err(|_| StorageError::Encode(category))
+    msgpack::to_parts(content).map_err(|_| StorageError::Encode(category))
+}
+
+/// Encodes those parts of `content` that are not as in `stored`, which are in the order of their ids.
+pub(crate) fn encode_changed_parts<'a, T: Serialize + ?Sized>(
+    category: Category,
+    content: &T,
+    stored: impl Iterator<Item = (u64, &'a Value)>,
+) -> Result<Encoded, StorageError> {
+    let stored = stored.map(|(id, value)| {
+        let value = value.clone();
+        let start = HEADER;
+        (id, Stored { value, start })
+    });
+    msgpack::to_changed_parts(content, Known::new(stored.collect()))
+        .map_err(|_| StorageError::Encode(category))
 }
 
 /// The head of `content`, and the shapes of its parts.

@@ -35,16 +35,13 @@ impl State {
         key: &str,
         content: &T,
     ) -> Result<(), StorageError> {
-        let size = self.size_of_parts(category, key);
-        let encoded = codec::encode_parts(category, content, size)?;
-        let (changed, gone) = self.compare(category, key, encoded.parts(), |value, content| {
-            codec::content_of(value) == content
-        });
+        let stored = self.parts(category, key);
+        let encoded = codec::encode_changed_parts(category, content, stored)?;
         self.set_content(category, key, Some(&encoded.head))?;
-        for (id, content) in changed {
+        for (id, content) in encoded.parts() {
             self.set_content(category, &key::part_key(key, id), Some(content))?;
         }
-        self.delete_parts(category, key, &gone)
+        self.delete_parts(category, key, &encoded.gone)
     }
 
     /// Writes a value in parts of which the shape says whether they have changed, in the epoch that
@@ -186,7 +183,7 @@ impl State {
         key: &str,
         content: &T,
     ) -> Result<(), StorageError> {
-        let whole = codec::encode_parts(category, content, 0)?;
+        let whole = codec::encode_parts(category, content)?;
         let (changed, gone) = self.compare(category, key, whole.parts(), |value, content| {
             codec::content_of(value).get(SHAPE..) == Some(content)
         });

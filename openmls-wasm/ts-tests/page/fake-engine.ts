@@ -9,11 +9,11 @@ import type { Category, Engine, EngineHost, InboxItem, MlsClientApi, StorageEven
 
 // All of the client scope: what is loaded on demand, the tests with the real engine see to.
 const CATEGORIES: readonly Category[] = [
-  { name: 'identity', scope: 'client' },
-  { name: 'counter', scope: 'client' },
-  { name: 'cursor', scope: 'client' },
-  { name: 'inbox', scope: 'client' },
-  { name: 'group_summary', scope: 'client' },
+  { name: 'identity', scope: 'client', hasParts: false },
+  { name: 'counter', scope: 'client', hasParts: false },
+  { name: 'cursor', scope: 'client', hasParts: false },
+  { name: 'inbox', scope: 'client', hasParts: false },
+  { name: 'group_summary', scope: 'client', hasParts: false },
 ];
 
 /** First byte of a message on which the engine panics. */

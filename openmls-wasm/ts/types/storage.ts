@@ -51,6 +51,11 @@ export interface Category {
   readonly name: string;
   /** Whose records it holds. */
   readonly scope: CategoryScope;
+  /**
+   * Whether long values are several records: a head, and parts under `<its key>/…`. No part outlives its head: the batch that
+   * deletes a head deletes all its parts, and writes none.
+   */
+  readonly hasParts: boolean;
 }
 
 /**

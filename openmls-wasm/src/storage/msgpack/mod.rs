@@ -10,6 +10,7 @@
 //! - a list of bytes is written as `bin`, because serde hands a `Vec<u8>` over as a list of numbers;
 //! - a struct is a map from field names, an enum its variant's name, alone or as a map of one.
 
+mod byte;
 mod de;
 mod parts;
 mod raw;
@@ -19,8 +20,11 @@ mod write;
 
 use serde::{de::DeserializeOwned, Serialize};
 
+#[cfg(feature = "test-hooks")]
+pub(crate) use parts::to_parts;
 pub(crate) use parts::{
-    assemble, head_of, ids_of_list, rest_of, to_parts, to_shapes, to_some_parts, Encoded,
+    assemble, head_of, ids_of_list, rest_of, to_changed_parts, to_shapes, to_some_parts, Encoded,
+    Known, Stored,
 };
 pub(crate) use raw::{length_of, locate, locate_bytes, Raw};
 pub(crate) use write::Writer;

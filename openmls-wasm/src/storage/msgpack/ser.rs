@@ -2,7 +2,7 @@
 
 use serde::ser::{self, Serialize};
 
-use super::{Malformed, Writer};
+use super::{byte::AsByte, Malformed, Writer};
 
 type Done = Result<(), Malformed>;
 
@@ -18,8 +18,6 @@ enum Next {
     /// The first element of a list of that length, whose header is not written yet: if it is a
     /// byte, the whole list is written as bytes.
     FirstOf(usize),
-    /// A further element of a list of bytes.
-    Byte,
 }
 
 pub(super) struct Serializer<'a> {
@@ -46,8 +44,6 @@ impl<'a> Serializer<'a> {
         match std::mem::replace(&mut self.next, Next::Value) {
             Next::Value => {}
             Next::FirstOf(length) => self.writer.begin_list(self.depth, length)?,
-            // A list whose elements begin as bytes and go on as something else has no place here.
-            Next::Byte => return Err(Malformed),
         }
         self.wrote_byte = false;
         Ok(self.writer)
@@ -60,10 +56,9 @@ impl<'a> Serializer<'a> {
                 return Ok(());
             }
             Next::FirstOf(length) => self.writer.bytes_header(length)?,
-            Next::Byte => {}
         }
         self.next = Next::Value;
-        self.writer.element(byte);
+        self.writer.byte_string(1, [Ok(byte)].into_iter())?;
         self.wrote_byte = true;
         Ok(())
     }
@@ -86,10 +81,9 @@ pub(super) struct List<'a, 'w> {
 
 impl List<'_, '_> {
     fn before_element(&mut self) {
-        self.serializer.next = match (self.written, self.of_bytes) {
-            (0, _) => Next::FirstOf(self.length),
-            (_, true) => Next::Byte,
-            (_, false) => Next::Value,
+        self.serializer.next = match self.written {
+            0 => Next::FirstOf(self.length),
+            _ => Next::Value,
         };
     }
 
@@ -123,6 +117,14 @@ impl ser::SerializeSeq for List<'_, '_> {
     type Error = Malformed;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+        if self.of_bytes {
+            let byte = value.serialize(AsByte)?;
+            self.serializer
+                .writer
+                .byte_string(1, [byte].into_iter().map(Ok))?;
+            self.written += 1;
+            return Ok(());
+        }
         let depth = self.serializer.depth;
         // What the list is of is not known before its first element.
         if self.written == 0 || !self.serializer.writer.is_skipping(depth) {
@@ -245,6 +247,33 @@ impl<'a, 'w> ser::Serializer for &'a mut Serializer<'w> {
             written: 0,
             of_bytes: false,
         })
+    }
+    /// Lists as serde hands over those of memory: bytes are copied as what they are.
+    fn collect_seq<I>(self, list: I) -> Done
+    where
+        I: IntoIterator,
+        I::Item: Serialize,
+    {
+        let mut elements = list.into_iter();
+        let length = match elements.size_hint() {
+            (least, Some(most)) if least == most => least,
+            _ => return Err(Malformed),
+        };
+        let first = elements.next();
+        let byte = first
+            .as_ref()
+            .and_then(|first| first.serialize(AsByte).ok());
+        if let Some(byte) = byte {
+            let writer = self.value()?;
+            writer.bytes_header(length)?;
+            let others = elements.map(|element| element.serialize(AsByte));
+            return writer.byte_string(length, std::iter::once(Ok(byte)).chain(others));
+        }
+        let mut list = self.serialize_seq(Some(length))?;
+        for element in first.into_iter().chain(elements) {
+            ser::SerializeSeq::serialize_element(&mut list, &element)?;
+        }
+        ser::SerializeSeq::end(list)
     }
     fn serialize_tuple(self, length: usize) -> Result<Self, Malformed> {
         self.value()?.array_header(length)?;

@@ -25,14 +25,34 @@ impl Buffer {
     }
 
     pub(crate) fn append(&mut self, bytes: &[u8]) {
-        let needed = self.0.len() + bytes.len();
+        self.reserve(bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Adds `length` bytes, to be overwritten.
+    pub(super) fn grow(&mut self, length: usize) -> &mut [u8] {
+        self.reserve(length);
+        let before = self.0.len();
+        self.0.resize(before + length, 0);
+        self.0.get_mut(before..).unwrap_or_default()
+    }
+
+    fn reserve(&mut self, additional: usize) {
+        let needed = self.0.len() + additional;
         if needed > self.0.capacity() {
             let mut larger = Vec::with_capacity(needed.max(2 * self.0.capacity()));
             larger.extend_from_slice(&self.0);
             self.0.zeroize();
             *self.0 = larger;
         }
-        self.0.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, byte: u8) {
+        match self.0.len() < self.0.capacity() {
+            true => self.0.push(byte),
+            false => self.append(&[byte]),
+        }
     }
 
     pub(super) fn truncate(&mut self, length: usize) {
@@ -125,15 +145,32 @@ impl Writer {
         }
     }
 
-    /// A byte of a list of bytes, of which the length has been said.
-    pub(super) fn element(&mut self, byte: u8) {
-        if !self.probing {
-            self.byte(byte);
+    /// Bytes of a list of bytes, whose header has been written.
+    #[inline]
+    pub(super) fn byte_string(
+        &mut self,
+        length: usize,
+        bytes: impl Iterator<Item = Result<u8, Malformed>>,
+    ) -> Result<(), Malformed> {
+        if self.probing {
+            return Ok(());
         }
+        let room = match &mut self.parts {
+            Some(parts) if parts.is_open() => parts.grow(length),
+            _ => self.out.grow(length),
+        };
+        for (place, byte) in room.iter_mut().zip(bytes) {
+            *place = byte?;
+        }
+        Ok(())
     }
 
+    #[inline]
     fn byte(&mut self, byte: u8) {
-        self.append(&[byte]);
+        match &mut self.parts {
+            Some(parts) if parts.is_open() => parts.push(byte),
+            _ => self.out.push(byte),
+        }
     }
 
     pub(super) fn nil(&mut self) {

@@ -171,7 +171,12 @@ fn try_damage(
             only_changed(
                 subject,
                 client,
-                &[Category::EarlyMessage, Category::LastSequence],
+                &[
+                    Category::EarlyMessage,
+                    // That there are any of the group, for whoever has not loaded it.
+                    Category::EarlyMessageGroup,
+                    Category::LastSequence,
+                ],
             )?;
             client.roll_back_unconfirmed().unwrap();
             Ok("kept for a later epoch".into())

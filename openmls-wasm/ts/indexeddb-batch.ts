@@ -2,10 +2,8 @@
 
 import type { Category, StorageEvent } from './mls-types.js';
 
-/**
- * Queues what `events` come to. A value whose head is deleted goes with one request, however many parts it has: that is the
- * end of an epoch in a large group, and one request for each part would take longer than the cryptography of a commit.
- */
+// Queues what `events` come to. A value whose head is deleted goes with one request, however many parts it has: that is the
+// end of an epoch in a large group, and one request for each part would take longer than the cryptography of a commit.
 export function queueEvents(
   transaction: IDBTransaction,
   events: readonly StorageEvent[],
@@ -28,7 +26,7 @@ export function queueEvents(
   }
 }
 
-/** The deleted heads that have deleted parts. */
+// The deleted heads that have deleted parts.
 function endsOf(events: readonly StorageEvent[], categories: readonly Category[]): ReadonlySet<string> {
   const inParts = new Set(categories.filter(({ hasParts }) => hasParts).map(({ name }) => name));
   const deleted = events.filter(({ category, value }) => value === null && inParts.has(category));
@@ -36,7 +34,7 @@ function endsOf(events: readonly StorageEvent[], categories: readonly Category[]
   return new Set(deleted.map(({ category, key }) => `${category}/${headOf(key)}`).filter((head) => keys.has(head)));
 }
 
-/** The key of the head, if `key` is that of a part. */
+// The key of the head, if `key` is that of a part.
 function headOf(key: string): string {
   return key.slice(0, Math.max(0, key.lastIndexOf('/')));
 }

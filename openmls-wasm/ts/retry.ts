@@ -17,7 +17,7 @@ export interface RetryPolicy {
 
 export const DEFAULT_RETRY: RetryPolicy = { attempts: 8, firstDelayMs: 50, maxDelayMs: 5000 };
 
-/** Counts failed attempts, and waits between them. */
+// Counts failed attempts, and waits between them.
 export class Backoff {
   readonly #policy: RetryPolicy;
   #failures = 0;
@@ -27,24 +27,24 @@ export class Backoff {
     this.#policy = policy;
   }
 
-  /** Failed attempts since the last success. */
+  // Failed attempts since the last success.
   get failures(): number {
     return this.#failures;
   }
 
-  /** Counts a failure. Returns the delay until the next attempt in milliseconds; undefined: give up. */
+  // Counts a failure. Returns the delay until the next attempt in milliseconds; undefined: give up.
   failed(): number | undefined {
     const delayMs = this.failedAgain();
     return this.#failures >= this.#policy.attempts ? undefined : delayMs;
   }
 
-  /** Counts a failure of what is never given up. Returns the delay until the next attempt in milliseconds. */
+  // Counts a failure of what is never given up. Returns the delay until the next attempt in milliseconds.
   failedAgain(): number {
     this.#failures += 1;
     return Math.min(this.#policy.firstDelayMs * 2 ** (this.#failures - 1), this.#policy.maxDelayMs);
   }
 
-  /** Tells of a failure that was counted. Returns the wait until the next attempt; undefined: there is none. */
+  // Tells of a failure that was counted. Returns the wait until the next attempt; undefined: there is none.
   reportAndWait(
     events: Emitter<CoreCryptoEvents>,
     error: unknown,
@@ -61,7 +61,7 @@ export class Backoff {
     return waited;
   }
 
-  /** Starts counting anew, and tells if there was something to recover from. */
+  // Starts counting anew, and tells if there was something to recover from.
   succeeded(events: Emitter<CoreCryptoEvents>): void {
     const attempts = this.#failures;
     this.reset();
@@ -70,12 +70,12 @@ export class Backoff {
     }
   }
 
-  /** Starts counting anew. */
+  // Starts counting anew.
   reset(): void {
     this.#failures = 0;
   }
 
-  /** Waits `delayMs`, or until woken. */
+  // Waits `delayMs`, or until woken.
   sleep(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#wake?.(), delayMs);
@@ -87,31 +87,29 @@ export class Backoff {
     });
   }
 
-  /** Ends a wait that is under way. */
+  // Ends a wait that is under way.
   wake(): void {
     this.#wake?.();
   }
 }
 
-/** A write of which it is not known whether it was committed. */
+// A write of which it is not known whether it was committed.
 export interface UncertainWrite {
   readonly events: readonly StorageEvent[];
-  /** How many of the waiting calls, from the first, it holds the changes of. */
+  // How many of the waiting calls, from the first, it holds the changes of.
   readonly calls: number;
 }
 
-/**
- * How many of the waiting calls turn out to be durable.
- *
- * A transaction is atomic and its events are whole values, so the write was committed if, and only if, the database now
- * holds each of them. (If it held them before as well, it makes no difference.) The latest that fits is the one.
- *
- * That rests on a promise of the engine: after `putBackBatch` the next batch has every key of the one that was put back,
- * even where the value has meanwhile returned to the confirmed one. Without it a later write could fit, although what the
- * database holds under a key it left out is from an earlier one.
- *
- * @throws what `read` of the persister throws: then nothing is known yet
- */
+// How many of the waiting calls turn out to be durable.
+//
+// A transaction is atomic and its events are whole values, so the write was committed if, and only if, the database now
+// holds each of them. (If it held them before as well, it makes no difference.) The latest that fits is the one.
+//
+// That rests on a promise of the engine: after `putBackBatch` the next batch has every key of the one that was put back,
+// even where the value has meanwhile returned to the confirmed one. Without it a later write could fit, although what the
+// database holds under a key it left out is from an earlier one.
+//
+// @throws what `read` of the persister throws: then nothing is known yet
 export async function countDurable(persister: Persister, writes: readonly UncertainWrite[]): Promise<number> {
   for (const write of [...writes].reverse()) {
     if (write.events.length > 0 && (await holds(persister, write.events))) {

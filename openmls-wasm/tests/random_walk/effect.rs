@@ -177,12 +177,13 @@ impl Effect {
 fn is_valid(members: &Members, own: u32, proposals: &[(Sender, Proposed)]) -> bool {
     let mut added = BTreeSet::new();
     let mut extensions = 0;
-    // Whoever is removed can be added by the same commit.
+    // Whoever is removed can be added by the same commit; not who leaves by a SelfRemove proposal, whose
+    // keys OpenMLS takes for present.
     let stays = |leaf: &u32| {
         let mut all = proposals.iter();
         all.all(|(sender, one)| match one {
             Proposed::Remove(removed) => removed != leaf,
-            Proposed::Leave { .. } => sender.leaf() != Some(*leaf),
+            Proposed::Leave { by_self_remove } => *by_self_remove || sender.leaf() != Some(*leaf),
             _ => true,
         })
     };

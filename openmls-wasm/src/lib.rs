@@ -3,6 +3,7 @@
 //!
 //! - [`storage`]: [`GranularStorage`], OpenMLS's storage in memory with a queue of what changed;
 //! - [`client`]: [`MlsClient`], the operations, each of them all or nothing;
+//! - [`passphrase`]: Argon2id, for the vault that TypeScript puts around the store;
 //! - `bindings` (wasm32 only): the same for JavaScript.
 //!
 //! The TypeScript half of the package, `CoreCryptoClient`, writes what changed into IndexedDB.
@@ -13,6 +14,7 @@
 #[cfg(target_arch = "wasm32")]
 pub mod bindings;
 pub mod client;
+pub mod passphrase;
 pub mod storage;
 
 pub use client::{ClientError, MlsClient};

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     client::{MlsClient, OutboxEntry},
+    passphrase,
     storage::{codec, Category},
 };
 
@@ -38,7 +39,7 @@ impl JsMlsClient {
         Self::default()
     }
 
-    /// Every object store: `{ name, scope, hasParts }[]`.
+    /// Every object store: `{ name, scope, hasParts, integerParts }[]`.
     pub fn categories() -> JsResult<JsValue> {
         let views: Vec<_> = Category::ALL
             .iter()
@@ -52,6 +53,18 @@ impl JsMlsClient {
     #[wasm_bindgen(js_name = formatVersion)]
     pub fn format_version() -> u32 {
         u32::from(codec::FORMAT)
+    }
+
+    /// Argon2id: 32 bytes from a passphrase.
+    pub fn argon2id(
+        passphrase: &[u8],
+        salt: &[u8],
+        memory_kib: u32,
+        iterations: u32,
+    ) -> JsResult<Vec<u8>> {
+        passphrase::stretch(passphrase, salt, memory_kib, iterations)
+            .map(|key| key.to_vec())
+            .map_err(|error| js_sys::Error::new(&error.to_string()).into())
     }
 
     /// `{ sequence, events }`, or `undefined` if nothing changed.

@@ -88,6 +88,7 @@ pub(super) struct CategoryView {
     name: &'static str,
     scope: &'static str,
     has_parts: bool,
+    integer_parts: &'static [usize],
 }
 
 impl From<Category> for CategoryView {
@@ -100,6 +101,7 @@ impl From<Category> for CategoryView {
                 Scope::Group => "group",
             },
             has_parts: category.has_parts(),
+            integer_parts: category.integer_parts(),
         }
     }
 }

@@ -1,5 +1,7 @@
 /** What `openmls-wasm` and `openmls-wasm/pq` have in common: everything but the build of the wasm. */
 
+export type { DamagedGroup } from './client/damage.js';
+export { databaseState, type DatabaseReport, type DatabaseState } from './database-state.js';
 export { BuildEngineHost, WasmBuild, type Engine, type EngineHost, type WasmSource } from './engine.js';
 export {
   CLIENT_ERROR_CODES,
@@ -16,6 +18,7 @@ export type {
   InboxEvent,
   IncomingFailedEvent,
   OutboxEvent,
+  QuarantinedEvent,
   RolledBackEvent,
   SavedEvent,
   StorageErrorEvent,
@@ -24,9 +27,10 @@ export type {
 } from './events.js';
 export { IndexedDbPersister, type IndexedDbPersisterOptions } from './indexeddb-persister.js';
 export type * from './mls-types.js';
-export type { CoreCryptoOptions } from './options.js';
+export type { CoreCryptoOptions, VaultOptions } from './options.js';
 export {
   PersisterError,
+  type ClientDatabase,
   type DatabaseOrigin,
   type IncomingAttempts,
   type IncomingEntry,
@@ -35,9 +39,19 @@ export {
   type Persister,
   type PersisterFailure,
   type PersisterSchema,
+  type QuarantinedRecord,
+  type QueueEntry,
+  type Replacement,
+  type SealedIncomingEntry,
   type StoredIncoming,
+  type StoredQuarantine,
   type WriteBatch,
 } from './persister.js';
 export type { RetryPolicy } from './retry.js';
-export type { ClientState } from './session.js';
+export type { ClientState } from './client-state.js';
+export { requestPersistence, storageRoom, type StorageRoom } from './storage-room.js';
+export type { Argon2Parameters, StoredDataKey, StoredIntake, StoredUnlock, VaultHeader, VaultProgress, VaultState } from './vault/header.js';
+export type { VaultInfo, VaultUnlockInfo } from './vault/info.js';
+export { createPasskey, usePasskey, type CreatePasskeyOptions, type UsePasskeyOptions } from './vault/passkey.js';
+export type { DeviceUnlock, KeyUnlock, PasskeyUnlock, PassphraseUnlock, VaultUnlock } from './vault/unlock.js';
 export { requestWebLock, type RequestWriter, type WriterLock } from './writer-lock.js';

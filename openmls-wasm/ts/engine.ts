@@ -27,6 +27,8 @@ export interface Engine {
   readonly categories: readonly Category[];
   /** The format of the records. */
   readonly formatVersion: number;
+  /** Argon2id (RFC 9106), version 1.3, one lane: 32 bytes from a passphrase. Blocks for as long as it takes. */
+  argon2id(passphrase: Uint8Array, salt: Uint8Array, memoryKiB: number, iterations: number): Uint8Array;
   /** Ends the instance: wipes its memory. The client must not be called afterwards. */
   discard(): void;
 }
@@ -44,6 +46,7 @@ interface Glue {
     new (): MlsClientApi;
     categories(): Category[];
     formatVersion(): number;
+    argon2id: Engine['argon2id'];
   };
 }
 
@@ -93,6 +96,7 @@ export class BuildEngineHost implements EngineHost {
         client,
         categories: glue.MlsClient.categories(),
         formatVersion: glue.MlsClient.formatVersion(),
+        argon2id: glue.MlsClient.argon2id,
         discard: () => {
           release(client);
           new Uint8Array(memory.buffer).fill(0);

@@ -32,6 +32,31 @@ export const CLIENT_ERROR_CODES = [
    */
   'damaged-record',
   /**
+   * The database is sealed, and locked: it was opened without `vault`, or `lock` was called.
+   * Next: ask the user for what unlocks it, and open with `vault.unlock`, or call `unlock`.
+   */
+  'vault-locked',
+  /**
+   * What was handed in does not unlock the vault: another passphrase, key or passkey.
+   * Next: ask again.
+   */
+  'unlock-failed',
+  /**
+   * The database is in the clear, and was opened with `vault`; or there is no vault to change.
+   * Next: seal it by `sealDatabase`, or open it without.
+   */
+  'not-sealed',
+  /**
+   * The browser cannot keep a `CryptoKey`, which unlocking without a secret needs (a private window of some browsers).
+   * Next: use a passphrase, a passkey or a key of the app's.
+   */
+  'key-storage-unavailable',
+  /**
+   * The browser or the authenticator has no passkey with the PRF extension, or the user declined.
+   * Next: offer a passphrase.
+   */
+  'passkey-unavailable',
+  /**
    * There is no database of that name (any more): never created, deleted, or evicted by the browser.
    * Next: if this user had a client here, say that it is lost; create a new one by opening without `mustExist`.
    */

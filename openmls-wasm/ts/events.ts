@@ -2,6 +2,8 @@
 
 import type { CoreCryptoErrorCode } from './errors.js';
 import type { InboxItem, OutboxEntry } from './mls-types.js';
+import type { StorageRoom } from './storage-room.js';
+import type { VaultProgress } from './vault/header.js';
 
 /** A transaction is complete. */
 export interface SavedEvent {
@@ -71,8 +73,22 @@ export interface IncomingFailedEvent {
   readonly kept: boolean;
 }
 
+/** Of `quarantined`. */
+export interface QuarantinedEvent {
+  /** The kind of record. */
+  readonly category: string;
+  /** Its key; in a vault, the key under which it was stored. */
+  readonly key: string;
+}
+
 /** Event name → what its listeners get. */
 export interface CoreCryptoEvents {
+  /** There is little room left for this origin: less than 64 MiB, or a tenth of what it may have. Nothing has failed yet. */
+  'storage-low': StorageRoom;
+  /** While opening with `quarantineDamaged`: a record that could not be read was moved out of the way. */
+  quarantined: QuarantinedEvent;
+  /** While opening: how far a conversion of the vault is that was not finished before; see `sealDatabase`. */
+  'vault-progress': VaultProgress;
   /** A transaction is complete: everything in it is durable (promise G1). */
   saved: SavedEvent;
   /**

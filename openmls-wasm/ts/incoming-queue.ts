@@ -19,7 +19,7 @@
 import { CoreCryptoError, type CoreCryptoErrorCode } from './errors.js';
 import type { CoreCryptoEvents, Emitter } from './events.js';
 import type { InboxItem } from './mls-types.js';
-import { FATAL_CODES, type IncomingEntry, type Persister, type StoredIncoming } from './persister.js';
+import { FATAL_CODES, type IncomingEntry, type ClientDatabase, type StoredIncoming } from './persister.js';
 
 /** At how many openings an entry is tried that is refused each time. */
 export const MAX_ATTEMPTS = 3;
@@ -44,11 +44,11 @@ const UNREADABLE: ReadonlySet<CoreCryptoErrorCode> = new Set<CoreCryptoErrorCode
 
 /** See the module's documentation. */
 export class IncomingQueue {
-  readonly #persister: Persister;
+  readonly #persister: ClientDatabase;
   readonly #events: Emitter<CoreCryptoEvents>;
   readonly #adding = new Set<Promise<unknown>>();
 
-  constructor(persister: Persister, events: Emitter<CoreCryptoEvents>) {
+  constructor(persister: ClientDatabase, events: Emitter<CoreCryptoEvents>) {
     this.#persister = persister;
     this.#events = events;
   }
@@ -83,10 +83,11 @@ export class IncomingQueue {
     for (;;) {
       // In the order of the calls: IndexedDB gives keys in the order the requests were made.
       await this.settled();
-      const entries = (await this.#persister.listIncoming()).filter((stored) => stored.key > last);
-      for (const stored of entries) {
-        last = stored.key;
-        await this.#processInOrder(run, stored, refused);
+      const stored = await this.#persister.listIncoming();
+      const entries = stored.filter((one): one is StoredIncoming => one.key > last && one.entry.kind !== 'sealed');
+      for (const entry of entries) {
+        last = entry.key;
+        await this.#processInOrder(run, entry, refused);
       }
       if (entries.length === 0 && this.#adding.size === 0) {
         await this.#keepOrDrop(refused);

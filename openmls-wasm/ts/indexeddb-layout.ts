@@ -1,27 +1,32 @@
 /**
  * Opening the database: its layout, and the checks before anything is changed in it (promise G6).
  *
- * Layout, version 2: one object store per category (keys: strings, values: `Uint8Array`), and two of our own.
+ * Layout, version 3: one object store per category (keys: strings, values: `Uint8Array`), and three of our own.
  *
- * | store      | key                       | value                                |
- * |------------|---------------------------|--------------------------------------|
- * | `meta`     | `'format'`                | format of the records, a number      |
- * | `meta`     | `'writer'`                | fencing number, a number             |
- * | `incoming` | auto-incremented          | `IncomingEntry`                      |
+ * | store        | key              | value                                                          |
+ * |--------------|------------------|----------------------------------------------------------------|
+ * | `meta`       | `'format'`       | format of the records, a number                                |
+ * | `meta`       | `'writer'`       | fencing number, a number                                       |
+ * | `meta`       | `'vault'`        | `VaultHeader`, if records are sealed                           |
+ * | `incoming`   | auto-incremented | `QueueEntry`                                                   |
+ * | `quarantine` | auto-incremented | `QuarantinedRecord`: what could not be read, moved out of the way |
  */
 
 import { CoreCryptoError, messageOf } from './errors.js';
+import { FIRST_VERSION, MIGRATIONS } from './migrations/index.js';
 import { PersisterError, type PersisterSchema } from './persister.js';
 
 /**
  * Version of the layout; IndexedDB itself refuses to open a database of a higher one. A category more or less is a new
- * version, with a step in `onupgradeneeded` from each version before it. (Version 1 was never released.)
+ * version, with a step in `migrations/` from the version before it.
  */
-export const DATABASE_VERSION = 2;
+export const DATABASE_VERSION = 3;
 export const META_STORE = 'meta';
 export const INCOMING_STORE = 'incoming';
+export const QUARANTINE_STORE = 'quarantine';
 export const FORMAT_KEY = 'format';
 export const WRITER_KEY = 'writer';
+export const VAULT_KEY = 'vault';
 
 /** Whether opening may create the database. Never when opening again: an empty one would then hide a loss. */
 export type IfMissing = 'create' | 'fail';
@@ -34,7 +39,7 @@ export async function openDatabase(name: string, schema: PersisterSchema, ifMiss
   const database = await openConnection(name, schema, ifMissing);
   try {
     checkStores(database, schema);
-    checkFormat(name, await readFormat(database), schema.format);
+    checkFormat(name, await readMeta(database, FORMAT_KEY), schema.format);
     return database;
   } catch (error) {
     database.close();
@@ -55,8 +60,15 @@ function openConnection(name: string, schema: PersisterSchema, ifMissing: IfMiss
     }
     request.onupgradeneeded = ({ oldVersion }) => {
       if (oldVersion > 0) {
-        older = request.result.objectStoreNames.contains(META_STORE) ? 'ours' : 'other';
-        request.transaction?.abort();
+        const isOurs = request.result.objectStoreNames.contains(META_STORE);
+        if (isOurs && oldVersion >= FIRST_VERSION) {
+          for (const { run } of MIGRATIONS.filter(({ to }) => to > oldVersion)) {
+            run(request.result, schema);
+          }
+        } else {
+          older = isOurs ? 'ours' : 'other';
+          request.transaction?.abort();
+        }
         return;
       }
       if (ifMissing === 'fail') {
@@ -72,12 +84,7 @@ function openConnection(name: string, schema: PersisterSchema, ifMissing: IfMiss
       // The abort above is reported as an error as well; it has been told by `missing`.
       const error = request.error;
       if (missing) {
-        reject(
-          new CoreCryptoError(
-            'database-missing',
-            `database "${name}" does not exist (any more): it was never created, or was deleted or evicted by the browser`,
-          ),
-        );
+        reject(missingError(name));
       } else if (older === 'other') {
         reject(notOurs(name, META_STORE));
       } else if (older === 'ours') {
@@ -103,12 +110,13 @@ function createStores(database: IDBDatabase, transaction: IDBTransaction | null,
     database.createObjectStore(category.name);
   }
   database.createObjectStore(INCOMING_STORE, { autoIncrement: true });
+  database.createObjectStore(QUARANTINE_STORE, { autoIncrement: true });
   database.createObjectStore(META_STORE);
   transaction?.objectStore(META_STORE).put(schema.format, FORMAT_KEY);
 }
 
 function checkStores(database: IDBDatabase, schema: PersisterSchema): void {
-  for (const store of [META_STORE, INCOMING_STORE, ...schema.categories.map((category) => category.name)]) {
+  for (const store of [META_STORE, INCOMING_STORE, QUARANTINE_STORE, ...schema.categories.map((category) => category.name)]) {
     if (!database.objectStoreNames.contains(store)) {
       throw notOurs(database.name, store);
     }
@@ -123,10 +131,10 @@ function notOurs(name: string, store: string): CoreCryptoError {
   );
 }
 
-function readFormat(database: IDBDatabase): Promise<unknown> {
+function readMeta(database: IDBDatabase, key: string): Promise<unknown> {
   return new Promise((resolve, reject) => {
     try {
-      const request = database.transaction(META_STORE, 'readonly').objectStore(META_STORE).get(FORMAT_KEY);
+      const request = database.transaction(META_STORE, 'readonly').objectStore(META_STORE).get(key);
       request.onsuccess = () => resolve(request.result);
       request.onerror = () => reject(unavailable(database.name, request.error));
     } catch (error) {
@@ -138,21 +146,76 @@ function readFormat(database: IDBDatabase): Promise<unknown> {
 
 function checkFormat(name: string, stored: unknown, supported: number): void {
   if (typeof stored !== 'number') {
-    throw new CoreCryptoError(
-      'damaged-record',
-      `database "${name}" does not say its format (${META_STORE}/${FORMAT_KEY}); it is left as it is`,
-      { category: META_STORE, key: FORMAT_KEY },
-    );
+    throw withoutFormat(name);
   }
   if (stored > supported) {
     throw newerFormat(name, `its records are of format ${stored}, this version of openmls-wasm knows up to ${supported}`);
   }
 }
 
+function withoutFormat(name: string): CoreCryptoError {
+  return new CoreCryptoError(
+    'damaged-record',
+    `database "${name}" does not say its format (${META_STORE}/${FORMAT_KEY}); it is left as it is`,
+    { category: META_STORE, key: FORMAT_KEY },
+  );
+}
+
 function newerFormat(name: string, what: string): CoreCryptoError {
   return new CoreCryptoError(
     'newer-format',
     `database "${name}" was written by a newer openmls-wasm: ${what}; it is left as it is, reload the app to update it`,
+  );
+}
+
+/** What a database says of itself. */
+export interface Peeked {
+  /** The version of its layout. */
+  readonly version: number;
+  /** What it has in `meta`. */
+  readonly meta: { readonly format: unknown; readonly vault: unknown };
+}
+
+/**
+ * Looks at a database as it is, of whatever version: changes nothing, creates nothing.
+ * @throws CoreCryptoError `database-missing`, `damaged-record` or `indexeddb-unavailable`
+ */
+export async function peek(name: string): Promise<Peeked> {
+  const database = await new Promise<IDBDatabase>((resolve, reject) => {
+    let missing = false;
+    let request: IDBOpenDBRequest;
+    try {
+      request = indexedDB.open(name);
+    } catch (error) {
+      reject(unavailable(name, error));
+      return;
+    }
+    request.onupgradeneeded = () => {
+      missing = true;
+      // Aborting the creation leaves no database behind.
+      request.transaction?.abort();
+    };
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(missing ? missingError(name) : unavailable(name, request.error));
+  });
+  try {
+    if (!database.objectStoreNames.contains(META_STORE)) {
+      throw notOurs(name, META_STORE);
+    }
+    const [format, vault] = await Promise.all([readMeta(database, FORMAT_KEY), readMeta(database, VAULT_KEY)]);
+    if (typeof format !== 'number') {
+      throw withoutFormat(name);
+    }
+    return { version: database.version, meta: { format, vault } };
+  } finally {
+    database.close();
+  }
+}
+
+function missingError(name: string): CoreCryptoError {
+  return new CoreCryptoError(
+    'database-missing',
+    `database "${name}" does not exist (any more): it was never created, or was deleted or evicted by the browser`,
   );
 }
 

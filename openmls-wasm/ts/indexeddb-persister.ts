@@ -9,9 +9,10 @@
 import { CoreCryptoError } from './errors.js';
 import { queueEvents } from './indexeddb-batch.js';
 import { IndexedDbConnection, type QueueRequests } from './indexeddb-connection.js';
-import { INCOMING_STORE, META_STORE, WRITER_KEY } from './indexeddb-layout.js';
+import { INCOMING_STORE, META_STORE, QUARANTINE_STORE, VAULT_KEY, WRITER_KEY } from './indexeddb-layout.js';
 import type { Category, StorageRecord } from './mls-types.js';
-import type { DatabaseOrigin, IncomingEntry, Persister, PersisterSchema, StoredIncoming, WriteBatch } from './persister.js';
+import type { DatabaseOrigin, Persister, PersisterSchema, QuarantinedRecord, QueueEntry, Replacement, StoredIncoming, StoredQuarantine, WriteBatch } from './persister.js';
+import type { VaultHeader } from './vault/header.js';
 
 /** Options of the {@link IndexedDbPersister}. */
 export interface IndexedDbPersisterOptions {
@@ -89,6 +90,10 @@ export class IndexedDbPersister implements Persister {
     return this.#load([category], after === undefined ? undefined : IDBKeyRange.lowerBound(after, true), limit);
   }
 
+  async placesOf(_: string, keys: readonly string[]): Promise<readonly string[]> {
+    return keys;
+  }
+
   async read(keys: readonly { readonly category: string; readonly key: string }[]): Promise<(Uint8Array | undefined)[]> {
     if (keys.length === 0) {
       return [];
@@ -115,7 +120,7 @@ export class IndexedDbPersister implements Persister {
     });
   }
 
-  async addIncoming(entry: IncomingEntry): Promise<number> {
+  async addIncoming(entry: QueueEntry): Promise<number> {
     let added: IDBRequest<IDBValidKey> | undefined;
     await this.#connection.transact([INCOMING_STORE], 'readwrite', (transaction) => {
       added = transaction.objectStore(INCOMING_STORE).add(entry);
@@ -123,8 +128,8 @@ export class IndexedDbPersister implements Persister {
     return Number(added?.result);
   }
 
-  async listIncoming(): Promise<StoredIncoming[]> {
-    const queue: { keys?: IDBRequest<IDBValidKey[]>; entries?: IDBRequest<IncomingEntry[]> } = {};
+  async listIncoming(): Promise<StoredIncoming<QueueEntry>[]> {
+    const queue: { keys?: IDBRequest<IDBValidKey[]>; entries?: IDBRequest<QueueEntry[]> } = {};
     await this.#connection.transact([INCOMING_STORE], 'readonly', (transaction) => {
       const store = transaction.objectStore(INCOMING_STORE);
       queue.keys = store.getAllKeys();
@@ -137,9 +142,96 @@ export class IndexedDbPersister implements Persister {
     });
   }
 
-  updateIncoming(key: number, entry: IncomingEntry): Promise<void> {
+  updateIncoming(key: number, entry: QueueEntry): Promise<void> {
     return this.#fenced([INCOMING_STORE], (transaction) => {
       transaction.objectStore(INCOMING_STORE).put(entry, key);
+    });
+  }
+
+  async quarantineGroup(groupKey: string): Promise<number> {
+    return this.#quarantine(await this.loadGroup(groupKey));
+  }
+
+  async quarantineRecord(category: string, key: string): Promise<number> {
+    const [value] = await this.read([{ category, key }]);
+    return value === undefined ? 0 : this.#quarantine([{ category, key, value }]);
+  }
+
+  async listQuarantine(): Promise<StoredQuarantine[]> {
+    const found: { keys?: IDBRequest<IDBValidKey[]>; records?: IDBRequest<QuarantinedRecord[]> } = {};
+    await this.#view([QUARANTINE_STORE], (transaction) => {
+      const store = transaction.objectStore(QUARANTINE_STORE);
+      found.keys = store.getAllKeys();
+      found.records = store.getAll();
+    });
+    const records = found.records?.result ?? [];
+    return (found.keys?.result ?? []).flatMap((key, index) => {
+      const record = records[index];
+      return record === undefined ? [] : [{ id: Number(key), record }];
+    });
+  }
+
+  updateQuarantine(id: number, record: QuarantinedRecord): Promise<void> {
+    return this.#fenced([QUARANTINE_STORE], (transaction) => {
+      transaction.objectStore(QUARANTINE_STORE).put(record, id);
+    });
+  }
+
+  async loadVault(): Promise<unknown> {
+    let stored: IDBRequest<unknown> | undefined;
+    await this.#view([], (transaction) => {
+      stored = transaction.objectStore(META_STORE).get(VAULT_KEY);
+    });
+    return stored?.result;
+  }
+
+  async createVault(header: VaultHeader): Promise<boolean> {
+    let created = false;
+    let refusal: { readonly error: unknown } | undefined;
+    try {
+      await this.#connection.transact([META_STORE], 'readwrite', (transaction) => {
+        const meta = transaction.objectStore(META_STORE);
+        const writer = meta.get(WRITER_KEY);
+        const vault = meta.getKey(VAULT_KEY);
+        vault.onsuccess = () => {
+          try {
+            if (writer.result === undefined && vault.result === undefined) {
+              meta.put(header, VAULT_KEY);
+              created = true;
+            }
+          } catch (error) {
+            // A browser that cannot keep a CryptoKey.
+            refusal = { error };
+            transaction.abort();
+          }
+        };
+      });
+    } catch (error) {
+      throw refusal === undefined ? error : refusal.error;
+    }
+    return created;
+  }
+
+  updateVault(header: VaultHeader | null): Promise<void> {
+    return this.#fenced([], (transaction) => {
+      const meta = transaction.objectStore(META_STORE);
+      if (header === null) {
+        meta.delete(VAULT_KEY);
+      } else {
+        meta.put(header, VAULT_KEY);
+      }
+    });
+  }
+
+  replace(category: string, replacements: readonly Replacement[]): Promise<void> {
+    return this.#fenced([category], (transaction) => {
+      const store = transaction.objectStore(category);
+      for (const { from, to, value } of replacements) {
+        if (from !== to) {
+          store.delete(from);
+        }
+        store.put(value, to);
+      }
     });
   }
 
@@ -175,6 +267,22 @@ export class IndexedDbPersister implements Persister {
     } catch (error) {
       throw overtaken ? this.#writerLost(error) : error;
     }
+  }
+
+  /** Nobody else writes between the reading of `records` and this: the fencing number was ours, and is. */
+  async #quarantine(records: readonly StorageRecord[]): Promise<number> {
+    // A database that cannot be opened as it is has no writer yet.
+    if (this.#fence === undefined) {
+      await this.claimWriter(() => undefined);
+    }
+    await this.#fenced([QUARANTINE_STORE, ...storesOf(records)], (transaction) => {
+      const quarantine = transaction.objectStore(QUARANTINE_STORE);
+      for (const record of records) {
+        quarantine.add({ ...record, quarantinedAt: Date.now() } satisfies QuarantinedRecord);
+        transaction.objectStore(record.category).delete(record.key);
+      }
+    });
+    return records.length;
   }
 
   /** A consistent view; once we are the writer, one that counts only while the fencing number is ours. */

@@ -1,10 +1,17 @@
 /** What a client is opened with. */
 
 import type { EngineHost, WasmSource } from './engine.js';
-import type { CredentialValidator, GroupSettings, KeyPackageCapabilities, StorageBatch } from './mls-types.js';
+import type { CredentialValidator, GroupSettings, KeyPackageCapabilities } from './mls-types.js';
 import type { Persister } from './persister.js';
 import type { RetryPolicy } from './retry.js';
+import type { VaultUnlock } from './vault/unlock.js';
 import type { RequestWriter } from './writer-lock.js';
+
+/** How a sealed database is opened. */
+export interface VaultOptions {
+  /** What unlocks it. A new one is made with it; more ways are added by `addVaultUnlock`. */
+  readonly unlock: VaultUnlock;
+}
 
 /** Options of `CoreCryptoClient.open`. */
 export interface CoreCryptoOptions {
@@ -19,6 +26,12 @@ export interface CoreCryptoOptions {
   readonly durability?: 'strict' | 'relaxed' | undefined;
   /** Refuse with `database-missing` if the database does not exist, instead of creating it. Default false: see `origin`. */
   readonly mustExist?: boolean | undefined;
+  /**
+   * What of the client's own records cannot be read is moved to the store `quarantine`, with the event `quarantined` for each;
+   * then the rest is opened. Default false: opening is refused with `damaged-record`, and all is left as it is. (Records of
+   * groups cost their group only: see `findDamagedGroups`.)
+   */
+  readonly quarantineDamaged?: boolean | undefined;
   /** How a failed write is repeated. Default: 8 attempts, from 50 ms to 5 s apart. */
   readonly retry?: Partial<RetryPolicy> | undefined;
   /** How groups that are created and joined from now on treat their messages; see `GroupSettings` for the defaults. */
@@ -57,8 +70,11 @@ export interface CoreCryptoOptions {
   readonly persister?: Persister | undefined;
   /** How the writer's role is obtained. Default: an exclusive Web Lock per `name`. */
   readonly requestWriter?: RequestWriter | undefined;
-  /** Between drain and write: encrypts a batch or adds to it. Default: none. */
-  readonly seal?: ((batch: StorageBatch) => Promise<StorageBatch>) | undefined;
+  /**
+   * The database is sealed: everything in it is encrypted, under keys that {@link VaultOptions.unlock} opens. One that does not
+   * exist is created so. Default: records are in the clear, which is for development and for looking at them.
+   */
+  readonly vault?: VaultOptions | undefined;
   /** What makes engines. Default: the package's wasm. */
   readonly engine?: EngineHost | undefined;
 }

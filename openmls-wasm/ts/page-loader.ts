@@ -9,7 +9,7 @@
 import type { Engine } from './engine.js';
 import type { CoreCryptoEvents, Emitter } from './events.js';
 import type { Page } from './mls-types.js';
-import { PersisterError, type Persister } from './persister.js';
+import { PersisterError, type ClientDatabase } from './persister.js';
 import { Backoff, type RetryPolicy } from './retry.js';
 
 // How much groups may take in memory by default, in bytes of records: a group in use takes about as much again.
@@ -17,13 +17,13 @@ export const DEFAULT_MEMORY_LIMIT = 32 * 1024 * 1024;
 
 // See the module's documentation.
 export class PageLoader {
-  readonly #persister: Persister;
+  readonly #persister: ClientDatabase;
   readonly #backoff: Backoff;
   readonly #memoryLimit: number;
   readonly #events: Emitter<CoreCryptoEvents>;
   #ending = false;
 
-  constructor(persister: Persister, retry: RetryPolicy, memoryLimit: number, events: Emitter<CoreCryptoEvents>) {
+  constructor(persister: ClientDatabase, retry: RetryPolicy, memoryLimit: number, events: Emitter<CoreCryptoEvents>) {
     this.#persister = persister;
     this.#events = events;
     this.#backoff = new Backoff(retry);
@@ -58,7 +58,7 @@ export class PageLoader {
     this.#backoff.wake();
   }
 
-  async #read(page: Page): ReturnType<Persister['loadGroup']> {
+  async #read(page: Page): ReturnType<ClientDatabase['loadGroup']> {
     for (;;) {
       try {
         const records =

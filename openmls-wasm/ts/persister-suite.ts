@@ -10,7 +10,8 @@
 
 import { CoreCryptoError } from './errors.js';
 import type { StorageRecord } from './mls-types.js';
-import type { IncomingEntry, Persister, PersisterSchema } from './persister.js';
+import type { IncomingEntry, Persister, PersisterSchema, QueueEntry, StoredIncoming } from './persister.js';
+import type { VaultHeader } from './vault/header.js';
 
 /**
  * Makes a persister over the database of that name, not connected yet. Called twice with one name it must give two
@@ -29,9 +30,9 @@ export interface PersisterTest {
 
 const SCHEMA: PersisterSchema = {
   categories: [
-    { name: 'identity', scope: 'client', hasParts: false },
-    { name: 'tree', scope: 'group', hasParts: true },
-    { name: 'secrets', scope: 'group', hasParts: false },
+    { name: 'identity', scope: 'client', hasParts: false, integerParts: [] },
+    { name: 'tree', scope: 'group', hasParts: true, integerParts: [1] },
+    { name: 'secrets', scope: 'group', hasParts: false, integerParts: [] },
   ],
   format: 3,
 };
@@ -232,7 +233,7 @@ export const persisterSuite: readonly PersisterTest[] = [
     await Promise.all(['a', 'b', 'c'].map((id) => persister.addIncoming(entry(id))));
     persister.close();
     const later = await writer(factory, database);
-    equal((await later.listIncoming()).map(({ entry: { message } }) => message.id), ['a', 'b', 'c'], 'the queue');
+    equal((await later.listIncoming()).map(idOf), ['a', 'b', 'c'], 'the queue');
   }),
 
   test('an entry of the queue ends with the batch that processes it', async (factory, database) => {
@@ -246,7 +247,7 @@ export const persisterSuite: readonly PersisterTest[] = [
       incomingDone: [first?.key ?? 0],
     });
     await expectRecords(persister, { 'tree/0a': [1] });
-    equal((await persister.listIncoming()).map((stored) => stored.entry.message.id), ['b'], 'what is left in the queue');
+    equal((await persister.listIncoming()).map(idOf), ['b'], 'what is left in the queue');
   }),
 
   test('an entry of the queue can be replaced in its place', async (factory, database) => {
@@ -255,7 +256,58 @@ export const persisterSuite: readonly PersisterTest[] = [
     await persister.addIncoming(entry('b'));
     await persister.updateIncoming(key, { ...entry('a'), attempts: 2 });
     const queue = await persister.listIncoming();
-    equal(queue.map((stored) => [stored.entry.message.id, stored.entry.attempts]), [['a', 2], ['b', 0]], 'the queue');
+    equal(queue.map((stored) => [idOf(stored), stored.entry.attempts]), [['a', 2], ['b', 0]], 'the queue');
+  }),
+
+  test('a sealed entry of the queue comes back as it is', async (factory, database) => {
+    const persister = await writer(factory, database);
+    await persister.addIncoming({ kind: 'sealed', attempts: 1, sealed: Uint8Array.of(1, 2, 3) });
+    const [stored] = await persister.listIncoming();
+    check(stored?.entry.kind === 'sealed', 'the entry is sealed');
+    equal(stored?.entry.kind === 'sealed' && [...stored.entry.sealed], [1, 2, 3], 'what is sealed');
+  }),
+
+  test('a database becomes one of a vault once, and only while it is new', async (factory, database) => {
+    const persister = factory(database);
+    await persister.connect(SCHEMA);
+    equal(await persister.loadVault(), undefined, 'no header');
+    equal(await persister.createVault(header(1)), true, 'the first one');
+    equal(await persister.createVault(header(2)), false, 'the second one');
+    equal((await persister.loadVault()) as unknown, header(1), 'the header');
+    await persister.claimWriter(() => undefined);
+    await persister.updateVault(null);
+    equal(await persister.createVault(header(3)), false, 'once there has been a writer');
+    equal(await persister.loadVault(), undefined, 'no header any more');
+  }),
+
+  test('the header of a vault is changed by the writer only', async (factory, database) => {
+    const late = await writer(factory, database);
+    const persister = await writer(factory, database);
+    await persister.updateVault(header(1));
+    await rejects(late.updateVault(header(2)), 'writer-lost');
+    equal((await persister.loadVault()) as unknown, header(1), 'the header');
+  }),
+
+  test('records are replaced under other keys, all or none, by the writer only', async (factory, database) => {
+    const late = await writer(factory, database);
+    const persister = await writer(factory, database);
+    // The head of a value in parts goes without its part: a replacement is no end of anything.
+    await write(persister, { 'tree/0a': [1], 'tree/0a/0000000000000001': [2], 'tree/0b': [3] });
+    await persister.replace('tree', [
+      { from: '0a', to: 'f0', value: Uint8Array.of(4) },
+      { from: '0b', to: '0b', value: Uint8Array.of(5) },
+    ]);
+    await expectRecords(persister, { 'tree/0a/0000000000000001': [2], 'tree/0b': [5], 'tree/f0': [4] });
+    await rejects(late.replace('tree', [{ from: '0b', to: '0c', value: Uint8Array.of(6) }]), 'writer-lost');
+    await expectRecords(persister, { 'tree/0a/0000000000000001': [2], 'tree/0b': [5], 'tree/f0': [4] });
+  }),
+
+  test('places order a category as parts of it are loaded', async (factory, database) => {
+    const persister = await writer(factory, database);
+    await write(persister, { 'secrets/0b': [1], 'secrets/0a': [2], 'secrets/0c': [3] });
+    const keys = (await persister.loadPart('secrets', undefined, 9)).map(({ key }) => key);
+    const places = await persister.placesOf('secrets', keys);
+    equal(places, [...places].sort(), 'places in the order in which records were loaded');
   }),
 
   test('a database of a newer format is refused and left as it was', async (factory, database) => {
@@ -335,6 +387,17 @@ function write(persister: Persister, records: Readonly<Record<string, readonly n
 
 function entry(id: string): IncomingEntry {
   return { kind: 'message', attempts: 0, message: { bytes: Uint8Array.of(1, 2), id, position: 7 } };
+}
+
+function idOf({ entry }: StoredIncoming<QueueEntry>): string | undefined {
+  return entry.kind === 'sealed' ? undefined : entry.message.id;
+}
+
+/** The header of a vault that nobody can open, told from others by its version. */
+function header(version: number): VaultHeader {
+  const nothing = new Uint8Array();
+  const intake = { publicKey: nothing, wrapped: nothing };
+  return { version, id: nothing, state: 'sealed', unlocks: [], dataKeys: [], intake, mac: nothing };
 }
 
 function shown(records: readonly StorageRecord[]): Record<string, number[]> {

@@ -7,6 +7,7 @@
 
 import type { CoreCryptoErrorCode } from './errors.js';
 import type { Category, IncomingMessage, IncomingWelcome, StorageEvent, StorageRecord } from './mls-types.js';
+import type { VaultHeader } from './vault/header.js';
 
 /** What a database must hold. Decided by the engine, so that categories are named in one place. */
 export interface PersisterSchema {
@@ -31,6 +32,16 @@ export interface WriteBatch {
   readonly events: readonly StorageEvent[];
   /** Keys of the durable queue whose effect is in `events`, or that are given up: deleted in the same transaction. */
   readonly incomingDone: readonly number[];
+}
+
+/** Records that take the place of others: between plain and sealed, and from one data key to the next. */
+export interface Replacement {
+  /** The key that is deleted. */
+  readonly from: string;
+  /** The key that is put; may be the same. */
+  readonly to: string;
+  /** The value that is put. */
+  readonly value: Uint8Array;
 }
 
 /** What was handed in before the client was open. */
@@ -58,21 +69,46 @@ export interface IncomingWelcomeEntry {
   readonly message: IncomingWelcome;
 }
 
+/** A record that could not be read, as it was stored. */
+export interface QuarantinedRecord extends StorageRecord {
+  /** When it was moved out of the way, in milliseconds since 1970. */
+  readonly quarantinedAt: number;
+}
+
+/** What was put aside, under its number. */
+export interface StoredQuarantine {
+  /** Its number; numbers grow. */
+  readonly id: number;
+  /** What was put aside. */
+  readonly record: QuarantinedRecord;
+}
+
+/** An entry of the durable queue of a vault. */
+export interface SealedIncomingEntry extends IncomingAttempts {
+  /** Sealed. */
+  readonly kind: 'sealed';
+  /** What was handed in, sealed. */
+  readonly sealed: Uint8Array;
+}
+
+/** What the durable queue of a database may hold. */
+export type QueueEntry = IncomingEntry | SealedIncomingEntry;
+
 /** An entry of the durable queue under its key; keys grow. */
-export interface StoredIncoming {
+export interface StoredIncoming<Entry = IncomingEntry> {
   /** Its place in the queue. */
   readonly key: number;
   /** What was handed in. */
-  readonly entry: IncomingEntry;
+  readonly entry: Entry;
 }
 
 /**
- * A database of one client.
+ * What the session of a client needs of a database.
  *
  * Every method rejects with a {@link PersisterError}, or with a `CoreCryptoError` when there is no point in trying again.
  * A write is atomic: after it failed with outcome `not-committed`, the database is as before.
  */
-export interface Persister {
+export interface ClientDatabase {
   /**
    * Connects. Creates the database if there is none.
    *
@@ -108,6 +144,9 @@ export interface Persister {
   /** Records of one category in the order of their keys: those behind the key `after`, and no more than `limit`. */
   loadPart(category: string, after: string | undefined, limit: number): Promise<StorageRecord[]>;
 
+  /** What `loadPart` orders a category by: a string for each of `keys`, in their order. */
+  placesOf(category: string, keys: readonly string[]): Promise<readonly string[]>;
+
   /** The value stored for each of `keys`, in their order; undefined where there is none. One consistent view. */
   read(keys: readonly { readonly category: string; readonly key: string }[]): Promise<(Uint8Array | undefined)[]>;
 
@@ -122,17 +161,58 @@ export interface Persister {
   /** Appends to the durable queue. Needs a connection, not the writer's role. Settles when durable. */
   addIncoming(entry: IncomingEntry): Promise<number>;
 
-  /** The durable queue, oldest first. */
-  listIncoming(): Promise<StoredIncoming[]>;
+  /** The durable queue, oldest first. What is sealed in it is of a vault that is not there any more. */
+  listIncoming(): Promise<StoredIncoming<QueueEntry>[]>;
 
   /** Replaces an entry of the queue. Checks the fencing number as `write` does. */
   updateIncoming(key: number, entry: IncomingEntry): Promise<void>;
+
+  /**
+   * Moves all records of one group out of the way, in one transaction: they stay in the database, and are not of the group any
+   * more. Checks the fencing number as `write` does; becomes the writer if there is no fencing number yet.
+   * @returns how many there were
+   */
+  quarantineGroup(groupKey: string): Promise<number>;
+
+  /** Moves one record out of the way, as `quarantineGroup` does those of a group. */
+  quarantineRecord(category: string, key: string): Promise<number>;
 
   /** Has `listener` called when a connection that the browser dropped has been opened again. */
   onReconnect(listener: () => void): void;
 
   /** Closes the connection. Later calls reject. */
   close(): void;
+}
+
+/** A database of one client: what a session needs, and what a vault over it does. */
+export interface Persister extends ClientDatabase {
+  /** Appends to the durable queue, as it is: of a vault, a sealed entry. */
+  addIncoming(entry: QueueEntry): Promise<number>;
+
+  /** Replaces an entry of the queue. Checks the fencing number as `write` does. */
+  updateIncoming(key: number, entry: QueueEntry): Promise<void>;
+
+  /** The header of the vault; undefined: the records are in the clear. To be taken as it is, and checked by who asks. */
+  loadVault(): Promise<unknown>;
+
+  /**
+   * Makes a new database one of a vault: stores the header, if there is none and the database has never had a writer.
+   * Needs a connection, not the writer's role.
+   * @returns whether it did
+   */
+  createVault(header: VaultHeader): Promise<boolean>;
+
+  /** Stores another header; null: none any more. Checks the fencing number as `write` does. */
+  updateVault(header: VaultHeader | null): Promise<void>;
+
+  /** What was put aside, oldest first, each under its number. */
+  listQuarantine(): Promise<StoredQuarantine[]>;
+
+  /** Replaces what was put aside under a number. Checks the fencing number as `write` does. */
+  updateQuarantine(id: number, record: QuarantinedRecord): Promise<void>;
+
+  /** Replaces records of one category in one transaction. Checks the fencing number as `write` does. */
+  replace(category: string, replacements: readonly Replacement[]): Promise<void>;
 }
 
 /** Why a write failed. */

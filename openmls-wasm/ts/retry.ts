@@ -3,7 +3,7 @@
 import { CoreCryptoError, messageOf } from './errors.js';
 import type { CoreCryptoEvents, Emitter } from './events.js';
 import type { StorageEvent } from './mls-types.js';
-import { PersisterError, type Persister } from './persister.js';
+import { PersisterError, type ClientDatabase } from './persister.js';
 
 /** How often and how fast a failed write is repeated; the delay doubles each time. */
 export interface RetryPolicy {
@@ -110,7 +110,7 @@ export interface UncertainWrite {
 // database holds under a key it left out is from an earlier one.
 //
 // @throws what `read` of the persister throws: then nothing is known yet
-export async function countDurable(persister: Persister, writes: readonly UncertainWrite[]): Promise<number> {
+export async function countDurable(persister: ClientDatabase, writes: readonly UncertainWrite[]): Promise<number> {
   for (const write of [...writes].reverse()) {
     if (write.events.length > 0 && (await holds(persister, write.events))) {
       return write.calls;
@@ -119,7 +119,7 @@ export async function countDurable(persister: Persister, writes: readonly Uncert
   return 0;
 }
 
-async function holds(persister: Persister, events: readonly StorageEvent[]): Promise<boolean> {
+async function holds(persister: ClientDatabase, events: readonly StorageEvent[]): Promise<boolean> {
   const stored = await persister.read(events);
   return events.every((event, index) => sameBytes(event.value, stored[index]));
 }

@@ -12,31 +12,48 @@ import { CoreCryptoError, isMlsError, messageOf } from './errors.js';
 import { Emitter, type CoreCryptoEvents } from './events.js';
 import * as checkGroup from './group-arguments.js';
 import { IncomingQueue, type ProcessEntry } from './incoming-queue.js';
-import { unavailable } from './indexeddb-layout.js';
+import { META_STORE, unavailable } from './indexeddb-layout.js';
 import { IndexedDbPersister } from './indexeddb-persister.js';
+import type { ClientState } from './client-state.js';
 import type { CoreCryptoOptions } from './options.js';
 import type { StorageRecord } from './mls-types.js';
 import { DEFAULT_MEMORY_LIMIT, PageLoader } from './page-loader.js';
-import { PersisterError, type DatabaseOrigin, type IncomingEntry, type Persister } from './persister.js';
+import { PersisterError, type ClientDatabase, type DatabaseOrigin, type IncomingEntry, type Persister } from './persister.js';
 import { DEFAULT_RETRY } from './retry.js';
+import { lockedError, SealedPersister } from './vault/sealed-persister.js';
+import { stretchWith } from './vault/stretch.js';
+import type { VaultUnlock } from './vault/unlock.js';
+import { RoomWatch } from './storage-room.js';
 import { WriteBehind } from './write-behind.js';
 import { requestWebLock, type WriterLock } from './writer-lock.js';
-
-/** `failed`: opening failed, or the database was taken over. Open a new client. */
-export type ClientState = 'opening' | 'open' | 'closed' | 'failed';
 
 /** Makes the engine host for a source of the wasm; undefined: the file of the build. */
 export type MakeEngineHost = (source: WasmSource | PromiseLike<WasmSource> | undefined) => EngineHost;
 
+/** What a session has of the client that it is of. */
+export interface SessionContext {
+  readonly makeHost: MakeEngineHost;
+  readonly events: Emitter<CoreCryptoEvents>;
+  /** What unlocks the vault; undefined: there is none, or it is locked. */
+  readonly unlock: VaultUnlock | undefined;
+  /** Whether the session is that of a vault that is locked: all it does is take in what arrives. */
+  readonly locked: boolean;
+}
+
 /** See the module's documentation. */
 export class Session {
-  readonly events = new Emitter<CoreCryptoEvents>();
+  readonly events: Emitter<CoreCryptoEvents>;
   /** Fulfilled with the reason when the session ends, or begins to: nobody is waited for any more. */
   readonly ended: Promise<CoreCryptoError>;
   readonly #options: CoreCryptoOptions;
   readonly #host: EngineHost;
   /** Read in it only: what is written goes through the loop. */
-  readonly persister: Persister;
+  readonly persister: ClientDatabase;
+  /** If the database is to be sealed: `persister`. */
+  readonly vault: SealedPersister | undefined;
+  /** As it is stored. */
+  readonly #stored: Persister;
+  readonly #locked: boolean;
   readonly #incoming: IncomingQueue;
   #state: ClientState = 'opening';
   #origin: DatabaseOrigin | undefined;
@@ -47,21 +64,35 @@ export class Session {
   #announceEnd: (reason: CoreCryptoError) => void = () => undefined;
   #lock: WriterLock | undefined;
   #loop: WriteBehind | undefined;
+  #room: RoomWatch | undefined;
   #gate: { readonly pass: (loop: WriteBehind) => void; readonly reject: (error: CoreCryptoError) => void }[] = [];
 
-  constructor(options: CoreCryptoOptions, makeHost: MakeEngineHost) {
+  constructor(options: CoreCryptoOptions, { makeHost, events, unlock, locked }: SessionContext) {
     this.#options = options;
+    this.events = events;
+    this.#locked = locked;
     this.ended = new Promise((resolve) => {
       this.#announceEnd = resolve;
     });
     this.#host = options.engine ?? makeHost(options.wasm);
-    this.persister =
-      options.persister ?? new IndexedDbPersister({ name: options.name, durability: options.durability });
+    const { name, durability, vault } = options;
+    this.#stored = options.persister ?? new IndexedDbPersister({ name, durability });
+    this.vault =
+      vault === undefined
+        ? undefined
+        : new SealedPersister({
+            name,
+            persister: this.#stored,
+            unlock,
+            stretch: stretchWith(this.#host),
+            onProgress: (progress) => events.emit('vault-progress', progress),
+          });
+    this.persister = this.vault ?? this.#stored;
     this.#incoming = new IncomingQueue(this.persister, this.events);
   }
 
   get state(): ClientState {
-    return this.#state;
+    return this.#locked && this.#state === 'opening' ? 'locked' : this.#state;
   }
 
   get origin(): DatabaseOrigin | undefined {
@@ -81,6 +112,9 @@ export class Session {
   withLoop<T>(use: (loop: WriteBehind) => Promise<T>, early: boolean = false): Promise<T> {
     if (this.#failure !== undefined || this.#closing !== undefined) {
       return Promise.reject(this.#failure ?? this.#closedError());
+    }
+    if (this.#locked) {
+      return Promise.reject(lockedError(this.#options.name));
     }
     if ((early || this.#state === 'open') && this.#loop !== undefined) {
       return use(this.#loop);
@@ -120,7 +154,7 @@ export class Session {
       connected.catch(() => undefined);
       await this.#takeLock();
       const engine = await connected;
-      this.#origin = await this.persister.claimWriter((records) => this.#hydrate(engine, records));
+      this.#origin = await this.#claim(engine);
       const loop = this.#makeLoop(engine);
       await this.#incoming.process(run(loop), () => this.#opened(loop));
       // The loop may have failed in the very last step.
@@ -131,6 +165,26 @@ export class Session {
       const reason = this.#openingError(error);
       await this.#end('failed', reason);
       throw reason;
+    }
+  }
+
+  /** Becomes the writer, and loads the client's own records. What of them cannot be read is put aside, if the app wants that. */
+  async #claim(engine: Engine): Promise<DatabaseOrigin> {
+    for (;;) {
+      try {
+        return await this.persister.claimWriter((records) => this.#hydrate(engine, records));
+      } catch (error) {
+        const damage = this.#options.quarantineDamaged === true && error instanceof CoreCryptoError ? error : undefined;
+        if (damage?.code !== 'damaged-record' || damage.category === undefined || damage.key === undefined) {
+          throw error;
+        }
+        const { category, key } = damage;
+        // Each time there is one record less.
+        if (category === META_STORE || (await this.persister.quarantineRecord(category, key)) === 0) {
+          throw error;
+        }
+        this.events.emit('quarantined', { category, key });
+      }
     }
   }
 
@@ -158,6 +212,9 @@ export class Session {
           format: engine.formatVersion,
           mustExist: this.#options.mustExist === true,
         });
+        if (this.vault === undefined && (await this.#stored.loadVault()) !== undefined) {
+          throw lockedError(this.#options.name);
+        }
         return engine;
       } catch (error) {
         engine.discard();
@@ -208,7 +265,6 @@ export class Session {
       pages: new PageLoader(this.persister, retry, limit, this.events),
       retry,
       events: this.events,
-      seal: this.#options.seal,
       restart: () => this.#restartedEngine(),
       onFatal: (error) => this.#fatal(error),
     });
@@ -235,6 +291,7 @@ export class Session {
     if (this.#failure !== undefined) {
       return;
     }
+    this.#room = new RoomWatch(this.events);
     this.#state = 'open';
     for (const call of this.#gate.splice(0)) {
       call.pass(loop);
@@ -262,6 +319,7 @@ export class Session {
       call.reject(this.#failure);
     }
     this.#loop?.fail(this.#failure);
+    this.#room?.end();
     // What is on its way into the durable queue still gets there: the client that opens next processes it.
     await this.#incoming.settled();
     this.persister.close();

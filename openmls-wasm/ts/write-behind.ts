@@ -18,9 +18,6 @@
  * engine is replaced by one that reads the database, and what is found there decides which calls were durable. Until the
  * database can be read they wait: nobody could tell the truth about them. Only the end of the loop cuts that short, with
  * `outcome-unknown`.
- *
- * A batch may later be sealed (encrypted, given records of its own) between drain and write: that is `seal`. It is
- * absent by default, so that not even a microtask is spent on it.
  */
 
 import {
@@ -38,14 +35,14 @@ import { CoreCryptoError, isMlsError, messageOf } from './errors.js';
 import type { CoreCryptoEvents, Emitter } from './events.js';
 import type { MlsClientApi, Page, StorageBatch, StorageEvent } from './mls-types.js';
 import type { PageLoader } from './page-loader.js';
-import { FATAL_CODES, PersisterError, type Persister } from './persister.js';
+import { FATAL_CODES, PersisterError, type ClientDatabase } from './persister.js';
 import { Backoff, countDurable, type RetryPolicy, type UncertainWrite } from './retry.js';
 
 /** What the loop is made of. */
 export interface WriteBehindOptions {
   /** Hydrated from what `persister` holds. */
   readonly engine: Engine;
-  readonly persister: Persister;
+  readonly persister: ClientDatabase;
   readonly pages: PageLoader;
   readonly retry: RetryPolicy;
   readonly events: Emitter<CoreCryptoEvents>;
@@ -53,7 +50,6 @@ export interface WriteBehindOptions {
   readonly restart: () => Promise<Engine>;
   /** Called once when the loop has failed for good; `error` is what every call rejects with from then on. */
   readonly onFatal: (error: CoreCryptoError) => void;
-  readonly seal?: ((batch: StorageBatch) => Promise<StorageBatch>) | undefined;
 }
 
 /** See the module's documentation. */
@@ -283,12 +279,9 @@ export class WriteBehind {
     this.#waiting = [];
     this.#inFlight = calls;
     const incomingDone = calls.flatMap((call) => (call.incomingKey === undefined ? [] : [call.incomingKey]));
-    let events: readonly StorageEvent[] = batch?.events ?? [];
+    const events: readonly StorageEvent[] = batch?.events ?? [];
     if (batch !== undefined || incomingDone.length > 0) {
       try {
-        if (batch !== undefined && this.#options.seal !== undefined) {
-          events = (await this.#options.seal(batch)).events;
-        }
         await this.#options.persister.write({ events, incomingDone });
       } catch (error) {
         await this.#writeFailed(engine, batch, { events, calls: calls.length }, error);

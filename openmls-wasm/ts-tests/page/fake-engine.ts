@@ -9,11 +9,11 @@ import type { Category, Engine, EngineHost, InboxItem, MlsClientApi, StorageEven
 
 // All of the client scope: what is loaded on demand, the tests with the real engine see to.
 const CATEGORIES: readonly Category[] = [
-  { name: 'identity', scope: 'client', hasParts: false },
-  { name: 'counter', scope: 'client', hasParts: false },
-  { name: 'cursor', scope: 'client', hasParts: false },
-  { name: 'inbox', scope: 'client', hasParts: false },
-  { name: 'group_summary', scope: 'client', hasParts: false },
+  { name: 'identity', scope: 'client', hasParts: false, integerParts: [] },
+  { name: 'counter', scope: 'client', hasParts: false, integerParts: [] },
+  { name: 'cursor', scope: 'client', hasParts: false, integerParts: [] },
+  { name: 'inbox', scope: 'client', hasParts: false, integerParts: [] },
+  { name: 'group_summary', scope: 'client', hasParts: false, integerParts: [] },
 ];
 
 /** First byte of a message on which the engine panics. */
@@ -376,6 +376,9 @@ export class FakeHost implements EngineHost {
       client: client as unknown as MlsClientApi,
       categories: CATEGORIES,
       formatVersion: this.format,
+      argon2id: () => {
+        throw new Error('the fake engine has no Argon2id');
+      },
       discard: () => {
         this.discarded += 1;
       },

@@ -297,18 +297,6 @@ export const loop: Record<string, Scenario> = {
     await client.close();
   },
 
-  'a seal is awaited between drain and write': async () => {
-    const { client, name } = await open({
-      seal: async (batch) => {
-        await Promise.resolve();
-        return { ...batch, events: batch.events.map((event) => ({ ...event, key: `sealed/${event.key}` })) };
-      },
-    });
-    await encrypt(client);
-    equal((await dump(name))['counter/sealed/01020304'], '0,1', 'the sealed record');
-    await client.close();
-  },
-
   'close waits for what is under way; afterwards everything rejects': async () => {
     const { client, name } = await open();
     const last = encrypt(client);

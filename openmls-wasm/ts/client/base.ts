@@ -2,29 +2,43 @@
 
 import { unreadable } from '../calls.js';
 import { CoreCryptoError, type CoreCryptoErrorCode } from '../errors.js';
-import type { CoreCryptoEvents } from '../events.js';
+import { Emitter, type CoreCryptoEvents } from '../events.js';
 import { Guard, questionOfKeyPackages, receivingMessage, receivingWelcome, type ReceivingSteps, type Run, type Steps } from '../guard.js';
 import type { ProcessEntry } from '../incoming-queue.js';
 import { laneOfGroup } from '../lanes.js';
 import type { InboxItem, MlsClientApi, OutboxEntry } from '../mls-types.js';
 import type { CoreCryptoOptions } from '../options.js';
-import type { DatabaseOrigin, Persister } from '../persister.js';
-import { Session, type ClientState, type MakeEngineHost } from '../session.js';
+import type { ClientDatabase, DatabaseOrigin } from '../persister.js';
+import type { ClientState } from '../client-state.js';
+import { Session, type MakeEngineHost } from '../session.js';
+import type { SealedPersister } from '../vault/sealed-persister.js';
+import { checkUnlock, type VaultUnlock } from '../vault/unlock.js';
 import type { WriteBehind } from '../write-behind.js';
 
 /** The life of a client, and the ways a call runs. Part of `CoreCryptoClient`. */
 export abstract class ClientBase {
-  /** Not part of the API. */
-  protected readonly session: Session;
+  /**
+   * Not part of the API. Another one after the vault was locked, and after it was unlocked.
+   * @internal
+   */
+  protected session: Session;
+  readonly #options: CoreCryptoOptions;
+  readonly #makeHost: MakeEngineHost;
+  readonly #events = new Emitter<CoreCryptoEvents>();
   /** Undefined if the app does not want to be asked. */
-  readonly #guard: Guard | undefined;
+  #guard: Guard | undefined;
   #opening: Promise<void> | undefined;
+  /** Locking and unlocking, one after the other. */
+  #locking: Promise<void> = Promise.resolve();
+  #closed = false;
 
   /** @internal */
-  constructor(options: CoreCryptoOptions, makeHost: MakeEngineHost) {
-    this.session = new Session(options, makeHost);
-    const { validateCredential } = options;
-    this.#guard = validateCredential === undefined ? undefined : new Guard(validateCredential, this.session.ended);
+  constructor({ vault, ...options }: CoreCryptoOptions, makeHost: MakeEngineHost) {
+    this.#makeHost = makeHost;
+    const unlock = vault === undefined ? undefined : checkUnlock('vault.unlock', vault.unlock);
+    // The secret is not kept: only the session that is opened with it has it.
+    this.#options = vault === undefined ? options : { ...options, vault: { unlock: LOCKED } };
+    this.session = this.#begin(unlock, false);
   }
 
   /** Opens this client; see `CoreCryptoClient.open`. Calling it again returns the same promise. */
@@ -54,8 +68,15 @@ export abstract class ClientBase {
    * Waits for what is under way, then gives back the lock, the connection and the wasm instance. Never rejects. A call of
    * which it is not known whether it was stored gets one more look into the database, then rejects with `outcome-unknown`.
    */
-  close(): Promise<void> {
-    return this.session.close();
+  async close(): Promise<void> {
+    this.#closed = true;
+    const session = this.session;
+    await session.close();
+    await this.#locking;
+    // Unlocking may have been under way.
+    if (this.session !== session) {
+      await this.session.close();
+    }
   }
 
   /** Settles when everything called so far is durable. Ends a wait between two attempts to write. */
@@ -71,24 +92,106 @@ export abstract class ClientBase {
     name: Name,
     listener: (event: CoreCryptoEvents[Name]) => void,
   ): () => void {
-    return this.session.events.on(name, listener);
+    return this.#events.on(name, listener);
+  }
+
+  /**
+   * See `lock`.
+   * @internal
+   */
+  protected lockSession(): Promise<void> {
+    return this.#afterLocking(async () => {
+      this.#needVault();
+      if (this.session.state !== 'locked') {
+        await this.#replace(undefined, true);
+      }
+    });
+  }
+
+  /**
+   * See `unlock`.
+   * @internal
+   */
+  protected unlockSession(unlock: VaultUnlock): Promise<void> {
+    return this.#afterLocking(async () => {
+      this.#needVault();
+      if (this.session.state !== 'locked') {
+        throw new CoreCryptoError('invalid-argument', `database "${this.#options.name}" is not locked`);
+      }
+      await this.#replace(unlock, false);
+      try {
+        this.#opening = this.#open();
+        await this.#opening;
+      } catch (error) {
+        if (!this.#closed) {
+          await this.#replace(undefined, true);
+        }
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Uses the vault of an open client.
+   * @internal
+   */
+  protected withVault<T>(use: (vault: SealedPersister) => Promise<T>): Promise<T> {
+    return this.session.withLoop(async () => use(this.#needVault()));
+  }
+
+  #needVault(): SealedPersister {
+    const { vault } = this.session;
+    if (vault === undefined) {
+      throw new CoreCryptoError('not-sealed', `database "${this.#options.name}" is not sealed`);
+    }
+    return vault;
+  }
+
+  #afterLocking(work: () => Promise<void>): Promise<void> {
+    const done = this.#locking.then(() => {
+      if (this.#closed) {
+        throw new CoreCryptoError('closed', `the client of database "${this.#options.name}" is closed; open a new one`);
+      }
+      return work();
+    });
+    this.#locking = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Another session: what is called from now on is for that one. */
+  async #replace(unlock: VaultUnlock | undefined, locked: boolean): Promise<void> {
+    const old = this.session;
+    this.session = this.#begin(unlock, locked);
+    await old.close();
+  }
+
+  #begin(unlock: VaultUnlock | undefined, locked: boolean): Session {
+    const session = new Session(this.#options, { makeHost: this.#makeHost, events: this.#events, unlock, locked });
+    const { validateCredential } = this.#options;
+    this.#guard = validateCredential === undefined ? undefined : new Guard(validateCredential, session.ended);
+    return session;
   }
 
   /**
    * Runs an operation whose result must rest on durable state. Also used for queries whose answer leaves the device or
    * makes the delivery service forget something: what they tell may be a change that is not durable yet.
+   * @internal
    */
   protected change<T>(operation: (client: MlsClientApi) => T): Promise<T> {
     return this.session.withLoop((loop) => loop.run(operation));
   }
 
+  /** @internal */
   protected read<T>(operation: (client: MlsClientApi) => T): Promise<T> {
     const asking = this.#guard?.asking === true;
     return this.session.withLoop((loop) => loop.read(operation), asking);
   }
 
-  /** Reads in the database itself, beside what is in memory. */
-  protected async readStored<T>(read: (persister: Persister) => Promise<T>): Promise<T> {
+  /**
+   * Reads in the database itself, beside what is in memory.
+   * @internal
+   */
+  protected async readStored<T>(read: (database: ClientDatabase) => Promise<T>): Promise<T> {
     const asking = this.#guard?.asking === true;
     try {
       return await this.session.withLoop(() => read(this.session.persister), asking);
@@ -97,18 +200,25 @@ export abstract class ClientBase {
     }
   }
 
+  /** @internal */
   protected async send(operation: (client: MlsClientApi) => OutboxEntry): Promise<OutboxEntry> {
     const entry = await this.change(operation);
     this.session.events.emit('outbox', { entries: [entry] });
     return entry;
   }
 
-  /** Runs an operation that produces an item of the inbox, and announces it. */
+  /**
+   * Runs an operation that produces an item of the inbox, and announces it.
+   * @internal
+   */
   protected async receive(operation: (client: MlsClientApi) => InboxItem | undefined): Promise<InboxItem | undefined> {
     return this.#announced(await this.change(withEarlyItems(operation)));
   }
 
-  /** Processes an entry of a group's log or a Welcome, if the app accepts whoever enters by it, and announces its item. */
+  /**
+   * Processes an entry of a group's log or a Welcome, if the app accepts whoever enters by it, and announces its item.
+   * @internal
+   */
   protected handIn(steps: ReceivingSteps, lane: Lane): Promise<InboxItem | undefined> {
     const guard = this.#guard;
     return guard === undefined
@@ -119,6 +229,7 @@ export abstract class ClientBase {
   /**
    * Runs an operation that may reach an epoch of which messages were kept, and announces their items.
    * @param groupOf the group, from its result
+   * @internal
    */
   protected async advance<T>(
     operation: (client: MlsClientApi) => T,
@@ -135,7 +246,10 @@ export abstract class ClientBase {
     return value;
   }
 
-  /** As {@link advance}, for an operation by which credentials may enter a group: if the app accepts them. */
+  /**
+   * As {@link advance}, for an operation by which credentials may enter a group: if the app accepts them.
+   * @internal
+   */
   protected async advanceGuarded<T extends { readonly groupId: Uint8Array }>(lane: Lane, steps: Steps<T>): Promise<T> {
     const guard = this.#guard;
     if (guard === undefined) {
@@ -155,6 +269,7 @@ export abstract class ClientBase {
   /**
    * The lane of a Welcome is known only when it is opened; undefined for one that a call before it may make openable. One
    * that can never be opened needs to wait for nobody, and nobody for it.
+   * @internal
    */
   protected async laneOfWelcome(welcome: Uint8Array, ratchetTree: Uint8Array | undefined): Promise<string | undefined> {
     try {
@@ -165,7 +280,10 @@ export abstract class ClientBase {
     }
   }
 
-  /** Runs an operation by which credentials may enter a group, if the app accepts them. */
+  /**
+   * Runs an operation by which credentials may enter a group, if the app accepts them.
+   * @internal
+   */
   protected guarded<T>(lane: Lane, steps: Steps<T>): Promise<T> {
     const guard = this.#guard;
     return guard === undefined
@@ -173,7 +291,10 @@ export abstract class ClientBase {
       : guard.lanes.run(lane, () => guard.decide(this.#run, steps));
   }
 
-  /** {@link send}, of something that adds the owners of key packages to a group, if the app accepts them. */
+  /**
+   * {@link send}, of something that adds the owners of key packages to a group, if the app accepts them.
+   * @internal
+   */
   protected sendAdding(
     groupId: Uint8Array,
     keyPackages: readonly Uint8Array[],
@@ -188,13 +309,17 @@ export abstract class ClientBase {
         });
   }
 
-  /** {@link send}, of something by which credentials may enter a group, if the app accepts them. */
+  /**
+   * {@link send}, of something by which credentials may enter a group, if the app accepts them.
+   * @internal
+   */
   protected async sendGuarded(lane: Lane, steps: Steps<OutboxEntry>): Promise<OutboxEntry> {
     const entry = await this.guarded(lane, steps);
     this.session.events.emit('outbox', { entries: [entry] });
     return entry;
   }
 
+  /** @internal */
   protected announce(items: readonly InboxItem[]): void {
     if (items.length > 0) {
       this.session.events.emit('inbox', { items });
@@ -275,6 +400,9 @@ export abstract class ClientBase {
     };
   }
 }
+
+/** Stands for the secret, which is not kept. */
+const LOCKED: VaultUnlock = { kind: 'device' };
 
 /** What a Welcome is refused with that no call can make openable. */
 const NEVER_OPENED: ReadonlySet<CoreCryptoErrorCode> = new Set<CoreCryptoErrorCode>([

@@ -37,14 +37,23 @@ export abstract class GroupMethods extends KeyPackageMethods {
    */
   async groupSummaries(options: GroupPageOptions = {}): Promise<GroupPage> {
     const { after, limit } = checkGroup.groupPage('options', options);
-    const stored = await this.readStored((persister) =>
-      persister.loadPart('group_summary', after === undefined ? undefined : hexOf(after), limit),
-    );
-    // A part that is not full is the last, and what is not stored yet belongs to it.
+    const from = after === undefined ? undefined : hexOf(after);
+    const stored = await this.readStored((database) => database.loadPart('group_summary', from, limit));
+    const found = await this.read((client) => client.groupSummaries(stored));
+    // Of those in memory, the ones that belong to this part: in the order of the database, which in a vault is another one.
+    const keys = found.map(({ groupId }) => hexOf(groupId));
     const last = stored.length < limit ? undefined : stored.at(-1)?.key;
-    const until = last === undefined ? undefined : bytesOf(last);
-    const groups = await this.read((client) => client.groupSummaries(stored, after, until));
-    const next = groups.length > limit ? groups[limit - 1]?.groupId : until;
+    const bounds = [from, last].filter((key) => key !== undefined);
+    const places = await this.readStored((database) => database.placesOf('group_summary', [...keys, ...bounds]));
+    const start = from === undefined ? undefined : places[keys.length];
+    // A part that is not full is the last, and what is not stored yet belongs to it.
+    const end = last === undefined ? undefined : places.at(-1);
+    const groups = found
+      .map((group, index) => ({ group, place: places[index] ?? '' }))
+      .filter(({ place }) => (start === undefined || place > start) && (end === undefined || place <= end))
+      .sort((one, other) => (one.place < other.place ? -1 : 1))
+      .map(({ group }) => group);
+    const next = groups.length > limit ? groups[limit - 1]?.groupId : last === undefined ? undefined : bytesOf(last);
     return { groups: groups.slice(0, limit), next };
   }
 

@@ -2,11 +2,11 @@
 
 import * as check from '../arguments.js';
 import * as checkGroup from '../group-arguments.js';
-import { GroupMethods } from './groups.js';
+import { DamageMethods } from './damage.js';
 import type { GroupSettings, PastEpochSecrets } from '../mls-types.js';
 
 /** The settings of groups: how they treat their messages on this client. Part of `CoreCryptoClient`. */
-export abstract class SettingsMethods extends GroupMethods {
+export abstract class SettingsMethods extends DamageMethods {
   /**
    * Gives a group other settings; begin with those of {@link groupInfo}. Fewer past epochs are the latest of those that
    * were kept. The number of resumption PSKs stays what it was when the group was joined.

@@ -68,7 +68,7 @@ export interface GroupPage {
 
 /**
  * What `MlsClient` offers for groups.
- * @internal
+ * @hidden
  */
 export interface GroupApi {
   createGroup(groupId?: Uint8Array, options?: GroupOptions): Uint8Array;

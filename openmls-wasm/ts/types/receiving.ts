@@ -42,7 +42,7 @@ export interface EarlyMessage {
 
 /**
  * What `MlsClient` offers for receiving.
- * @internal
+ * @hidden
  */
 export interface ReceivingApi {
   inspectMessage(bytes: Uint8Array): Processed;

@@ -19,7 +19,7 @@ export interface Reboot {
 
 /**
  * What `MlsClient` offers for recovery from a fork.
- * @internal
+ * @hidden
  */
 export interface RecoveryApi {
   recoverForkByReadding(

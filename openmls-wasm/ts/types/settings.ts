@@ -69,7 +69,7 @@ export interface PastEpochSecrets {
 
 /**
  * What `MlsClient` offers for settings.
- * @internal
+ * @hidden
  */
 export interface SettingsApi {
   /** The settings that groups are created and joined with from now on. */

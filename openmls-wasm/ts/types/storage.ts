@@ -56,11 +56,13 @@ export interface Category {
    * deletes a head deletes all its parts, and writes none.
    */
   readonly hasParts: boolean;
+  /** The positions of the parts of its keys that are integers, from 0. */
+  readonly integerParts: readonly number[];
 }
 
 /**
  * The storage seam of `MlsClient`.
- * @internal
+ * @hidden
  */
 export interface StorageApi {
   drainStorageEvents(): StorageBatch | undefined;

@@ -10,10 +10,11 @@ import { CoreCryptoError, messageOf } from '../errors.js';
 import { Emitter, type CoreCryptoEvents } from '../events.js';
 import type { CredentialValidator } from '../mls-types.js';
 import type { CoreCryptoOptions } from '../options.js';
+import { checkUnlock } from '../vault/unlock.js';
 import { fromPlain, toPlain, type Status, type ToPage, type ToWorker, type WorkerOptions } from './protocol.js';
 
 /** Options of a client in a worker: those of `CoreCryptoClient.open`, but for what cannot be handed to another thread. */
-export type WorkerClientOptions = Omit<CoreCryptoOptions, 'wasm' | 'persister' | 'requestWriter' | 'seal' | 'engine'> & {
+export type WorkerClientOptions = Omit<CoreCryptoOptions, 'wasm' | 'persister' | 'requestWriter' | 'engine'> & {
   /** The wasm: a URL, bytes or a compiled module. Default: the file of the package. */
   readonly wasm?: URL | string | BufferSource | WebAssembly.Module | undefined;
   /**
@@ -76,6 +77,9 @@ class WorkerClient {
 
   constructor({ worker, validateCredential, wasm, ...options }: WorkerClientOptions) {
     this.#name = options.name;
+    if (options.vault !== undefined) {
+      checkUnlock('vault.unlock', options.vault.unlock);
+    }
     this.#validate = validateCredential;
     this.#worker = worker ?? startWorker();
     this.#worker.addEventListener('message', ({ data }: MessageEvent<ToPage>) => this.#receive(data));

@@ -10,12 +10,12 @@ import type { CoreCryptoEvents } from '../events.js';
 import type { CredentialValidator } from '../mls-types.js';
 import type { CoreCryptoOptions } from '../options.js';
 import type { DatabaseOrigin } from '../persister.js';
-import type { ClientState } from '../session.js';
+import type { ClientState } from '../client-state.js';
 
 // The options of a client that can be handed to a worker; `validates`: the page is asked about credentials.
 export type WorkerOptions = Omit<
   CoreCryptoOptions,
-  'wasm' | 'validateCredential' | 'persister' | 'requestWriter' | 'seal' | 'engine'
+  'wasm' | 'validateCredential' | 'persister' | 'requestWriter' | 'engine'
 > & {
   readonly wasm?: string | BufferSource | WebAssembly.Module | undefined;
   readonly validates: boolean;

@@ -1,0 +1,132 @@
+/** Records that cannot be read: what they cost, what is said of them, and how a user gets out of it. In the clear and sealed. */
+
+import { CoreCryptoClient, databaseState, type CoreCryptoOptions, type VaultUnlock } from 'openmls-wasm';
+import { codeOf, connect, equal, freshName, result, tamper, type Scenario } from './support.js';
+
+const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+const KEY: VaultUnlock = { kind: 'key', key: new Uint8Array(32).fill(7) };
+const [GROUP, OTHER] = [utf8('group one'), utf8('group two')];
+
+const MODES: Readonly<Record<string, Partial<CoreCryptoOptions>>> = { 'in the clear': {}, sealed: { vault: { unlock: KEY } } };
+
+interface Pair {
+  readonly name: string;
+  readonly alice: CoreCryptoClient;
+  readonly bob: CoreCryptoClient;
+}
+
+/** Alice and Bob in two groups. */
+async function pair(options: Partial<CoreCryptoOptions>): Promise<Pair> {
+  const name = freshName();
+  const [alice, bob] = [await CoreCryptoClient.open({ ...options, name }), await CoreCryptoClient.open({ name: freshName() })];
+  await alice.createIdentity(utf8('alice'));
+  await bob.createIdentity(utf8('bob'));
+  for (const group of [GROUP, OTHER]) {
+    const [keyPackage] = await alice.generateKeyPackages(1);
+    await bob.createGroup(group);
+    const commit = await bob.addMembers(group, keyPackage === undefined ? [] : [keyPackage]);
+    await bob.mergePendingCommit(group);
+    await alice.joinGroup(commit.welcome ?? new Uint8Array());
+    await alice.setGroupName(group, group);
+  }
+  return { name, alice, bob };
+}
+
+async function talk(alice: CoreCryptoClient, bob: CoreCryptoClient, group: Uint8Array, words: string): Promise<void> {
+  const read = await bob.processMessage(await alice.encryptMessage(group, utf8(words)));
+  equal(read.kind === 'message' && text(read.plaintext), words, 'what Bob read');
+}
+
+/** Changes the last byte of one record. */
+async function damage(name: string, store: string, index: number): Promise<void> {
+  const database = await connect(name);
+  const keys = await result(database.transaction(store).objectStore(store).getAllKeys());
+  const key = keys[index] ?? '';
+  const value = await result(database.transaction(store).objectStore(store).get(key) as IDBRequest<Uint8Array>);
+  database.close();
+  value[value.length - 1] = (value.at(-1) ?? 0) ^ 1;
+  await tamper(name, store, (objects) => objects.put(value, key));
+}
+
+async function stored(name: string, store: string): Promise<unknown[]> {
+  const database = await connect(name);
+  const values = await result(database.transaction(store).objectStore(store).getAll() as IDBRequest<unknown[]>);
+  database.close();
+  return values;
+}
+
+const scenarios: Record<string, (options: Partial<CoreCryptoOptions>) => Promise<void>> = {
+  'a damaged group costs nothing but itself, and is joined anew': async (options) => {
+    for (const store of ['group_state', 'tree', 'group_digest', 'group_summary', 'mls_group_join_config']) {
+      const here = await pair(options);
+      await here.alice.close();
+      const before = (await stored(here.name, 'group_state')).length;
+      await damage(here.name, store, 0);
+      const alice = await CoreCryptoClient.open({ ...options, name: here.name });
+      const damaged = await alice.findDamagedGroups();
+      equal(damaged.length, 1, `${store}: groups that are damaged`);
+      const group = damaged[0]?.groupId ?? new Uint8Array();
+      const other = text(group) === text(GROUP) ? OTHER : GROUP;
+      equal((await alice.listGroups()).map(text).sort(), [text(GROUP), text(OTHER)], `${store}: the groups listed`);
+      equal(/^damaged-(record|group)$/.test(await codeOf(alice.encryptMessage(group, utf8('no')))), true, `${store}: a message to it`);
+      await talk(alice, here.bob, other, 'the other one works');
+      equal(await codeOf(alice.quarantineGroup(other)), 'invalid-argument', `${store}: one that is whole`);
+      await alice.quarantineGroup(group);
+      equal([(await alice.findDamagedGroups()).length, await codeOf(alice.groupInfo(group))], [0, 'group-not-found'], `${store}: afterwards`);
+      const kept = await stored(here.name, 'quarantine');
+      equal(kept.length > 8, true, `${store}: ${kept.length} records kept`);
+      equal((await stored(here.name, 'group_state')).length, before - 1, `${store}: records of the other`);
+      const join = await alice.joinByExternalCommit(await here.bob.exportGroupInfo(group));
+      await here.bob.processMessage(join.bytes ?? new Uint8Array());
+      await alice.acceptExternalJoin(join.id);
+      equal((await here.bob.groupInfo(group)).members.map((member) => text(member.identity)).sort(), ['alice', 'bob'], `${store}: members`);
+      await talk(alice, here.bob, group, 'back in');
+      await Promise.all([alice.close(), here.bob.close()]);
+    }
+  },
+
+  'a damaged record of the client itself is put aside if the app says so': async (options) => {
+    const here = await pair(options);
+    const first = await here.alice.sendMessage(GROUP, utf8('one'));
+    const second = await here.alice.sendMessage(GROUP, utf8('two'));
+    await Promise.all([here.alice.close(), here.bob.close()]);
+    await damage(here.name, 'outbox', 0);
+    equal(await codeOf(CoreCryptoClient.open({ ...options, name: here.name })), 'damaged-record', 'as it is');
+    equal((await stored(here.name, 'outbox')).length, 2, 'entries after that');
+    const alice = new CoreCryptoClient({ ...options, name: here.name, quarantineDamaged: true });
+    const aside: string[] = [];
+    alice.on('quarantined', ({ category }) => aside.push(category));
+    await alice.open();
+    const left = (await alice.outbox()).map(({ id }) => id);
+    equal([aside, left.length, [first.id, second.id].includes(left[0] ?? '')], [['outbox'], 1, true], 'what is left');
+    equal((await stored(here.name, 'quarantine')).length, 1, 'what is kept');
+    await alice.close();
+  },
+};
+
+export const damageScenarios: Record<string, Scenario> = Object.fromEntries(
+  Object.entries(scenarios).flatMap(([name, scenario]) =>
+    Object.entries(MODES).map(([mode, options]) => [`${name}, ${mode}`, () => scenario(options)]),
+  ),
+);
+
+damageScenarios['what there is of a client is told before it is opened, and nothing changes by it'] = async () => {
+  const name = freshName();
+  const state = async (known?: boolean): Promise<string> => (await databaseState(name, known)).state;
+  equal([await state(), await state(false), await state(true)], ['unknown', 'fresh', 'evicted-suspected'], 'without a database');
+  equal((await indexedDB.databases()).some((database) => database.name === name), false, 'still none');
+  await (await CoreCryptoClient.open({ name })).close();
+  equal([await state(), await state(true)], ['restored', 'restored'], 'with one');
+  await tamper(name, 'meta', (meta) => meta.put(99, 'format'));
+  equal(await state(), 'newer-format', 'of a newer format');
+  await tamper(name, 'meta', (meta) => meta.delete('format'));
+  equal(await state(), 'damaged', 'without a format');
+  const sealed = freshName();
+  await (await CoreCryptoClient.open({ name: sealed, vault: { unlock: KEY } })).close();
+  equal((await databaseState(sealed)).state, 'locked', 'a sealed one');
+  await tamper(sealed, 'meta', (meta) => meta.put({ version: 1 }, 'vault'));
+  equal((await databaseState(sealed)).state, 'damaged', 'with half a header');
+  await tamper(sealed, 'meta', (meta) => meta.put({ version: 9 }, 'vault'));
+  equal((await databaseState(sealed)).state, 'newer-format', 'with a header of a newer version');
+};

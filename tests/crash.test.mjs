@@ -4,8 +4,8 @@
 // as the promise of the one before has settled; the other receives, saves to its history and acknowledges. One of the two is
 // killed with SIGKILL and started again. What had happened before is known from reports that left the browser before the kill.
 //
-// All of it twice: with the wasm that ships; and with one that puts the smallest lists into parts, and clients in which every
-// group leaves memory after every write.
+// All of it three times: with the wasm that ships; with one that puts the smallest lists into parts, and clients in which every
+// group leaves memory after every write; and with databases that are sealed.
 //
 // CRASH_SEED=<seed of a round> runs that round alone; CRASH_ROUNDS=<n> runs another number of rounds.
 import assert from 'node:assert/strict'
@@ -129,6 +129,7 @@ async function whereabouts(users) {
 const kinds = [
   { name: 'a browser killed while it sends or receives', flavour: 'release', options: {}, share: 1 },
   { name: 'the same with values in parts, and groups that leave memory at once', flavour: 'test-hooks', options: { crowded: true }, share: 0.5 },
+  { name: 'the same in a vault', flavour: 'release', options: { vault: { unlock: { kind: 'device' } } }, share: 0.5 },
 ]
 
 for (const { name, flavour, options, share } of kinds) describe(name, () => {

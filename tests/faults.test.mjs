@@ -82,6 +82,7 @@ const outcomeSoFar = (user) => user.run(() => watched.settled)
 const crowds = [
   { how: '', options: {}, flavour: 'release' },
   { how: ', with values in parts and groups that leave memory at once', options: { crowded: true }, flavour: 'test-hooks' },
+  { how: ', in a vault', options: { vault: { unlock: { kind: 'device' } } }, flavour: 'release' },
 ]
 
 for (const { how, options, flavour } of crowds) describe(`a write fails for a while, then works again${how}`, () => {

@@ -28,7 +28,7 @@ async function crowd(client) {
 }
 
 class Person {
-  static async open({ user, retry, swallowAfter, panics, mustExist, crowded }) {
+  static async open({ user, retry, swallowAfter, panics, mustExist, crowded, vault }) {
     const name = databaseOf(user)
     const engine = panics && (window.host = new PanickingHost())
     const client = new CoreCryptoClient({
@@ -36,6 +36,7 @@ class Person {
       ...(mustExist && { mustExist }),
       ...(crowded && { memoryLimit: 0 }),
       ...(retry && { retry }),
+      ...(vault && { vault }),
       ...(engine && { engine }),
       ...(swallowAfter !== undefined && { persister: new SwallowingPersister({ name }, swallowAfter) }),
     })

@@ -79,6 +79,12 @@ export class Profile {
     return page
   }
 
+  /** All bytes that the profile has on the disk: those of each file, by its path. */
+  files() {
+    const files = readdirSync(this.#folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+    return files.map(({ parentPath, name }) => ({ path: join(parentPath, name), bytes: readFileSync(join(parentPath, name)) }))
+  }
+
   /**
    * Whether Chromium itself has deleted the databases of this profile. A kill in the middle of a write leaves half a record
    * at the end of LevelDB's log; the next start appends behind it, and the one after that finds a checksum that does not

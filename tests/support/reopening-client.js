@@ -11,6 +11,7 @@ class ReopeningClient {
   /** What was given to `on`, and what ends it in the client of now. */
   #listeners = new Map()
   #last = Promise.resolve()
+  #locked = false
 
   static async open(options) {
     const client = new ReopeningClient(options)
@@ -48,12 +49,21 @@ class ReopeningClient {
 
   /** One after the other: a call made meanwhile would find a client that is closing. */
   #call(name, values) {
-    const result = this.#last.then(() => this.#client[name](...values))
+    const result = this.#last.then(() => this.#client[name](...values)).then((value) => this.#done(name, values, value))
     this.#last = result.catch(() => undefined).then(() => this.#reopen())
     return this.#last.then(() => result)
   }
 
+  /** What unlocks the vault from now on; and a client that is locked stays so. */
+  #done(name, [current, next], value) {
+    if (name === 'lock') this.#locked = true
+    if (name === 'unlock') this.#locked = false
+    if (name === 'unlock' || name === 'changeVaultUnlock') this.#options = { ...this.#options, vault: { unlock: next ?? current } }
+    return value
+  }
+
   async #reopen() {
+    if (this.#locked) return
     await this.#client.close()
     this.#client = new Client({ ...this.#options, mustExist: true })
     for (const listener of this.#listeners.keys()) this.#listeners.set(listener, this.#client.on(...listener))

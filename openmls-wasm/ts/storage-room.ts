@@ -2,7 +2,8 @@
  * How much room there is, and whether the browser may take the database away.
  *
  * A full disk makes writes fail, and a failed write is repeated and reported; but the user who hears of it before can still do
- * something about it. So the quota is looked at now and then, after writes: there is no event for it.
+ * something about it. So the quota is looked at now and then, after writes: there is no event for it. (Chromium tells
+ * no site how much room there truly is: there, the first that is heard of a full disk may be a failed write.)
  */
 
 import type { CoreCryptoEvents, Emitter } from './events.js';

@@ -83,6 +83,10 @@ export async function measureAll(browser, { share, only }) {
   for (const [name, what, blocks] of [['addAll', `Adding ${large - 2} members`, 6], ['join', `Joining ${large} members`, 10]]) {
     await measure(name, what, '1 min', () => browser.measure(name, { members: large, durability: 'strict', blocks: times(blocks), warmUp: 1 }))
   }
+  await measure('vaultAwaited', 'Awaited encrypts, sealed', '30 s', () =>
+    each(durabilities, (durability) => browser.measure('vaultAwaited', { durability, blocks: times(60), warmUp: times(8), perBlock: 20 })))
+  await measure('vaultOpening', `Opening ${groupCount} groups, sealed`, '2 min', () =>
+    browser.measure('vaultOpening', { count: groupCount, durability: 'strict', blocks: times(40), warmUp: 3 }))
   await measure('disk', 'Size on the disk', '1 min', async () => {
     const [few, many] = [100, Math.max(1000, Math.round(10_000 * share))]
     return each(['fillDisk', 'fillDiskRaw'], (run) => each([few, many], (messages) => sizeOnDisk(run, messages)))

@@ -130,3 +130,35 @@ damageScenarios['what there is of a client is told before it is opened, and noth
   await tamper(sealed, 'meta', (meta) => meta.put({ version: 9 }, 'vault'));
   equal((await databaseState(sealed)).state, 'newer-format', 'with a header of a newer version');
 };
+
+damageScenarios['that there is little room is told once, and again only after there was enough'] = async () => {
+  const real = navigator.storage.estimate.bind(navigator.storage);
+  let free = 1_000_000;
+  // Chromium tells no site how much room there truly is; other browsers do.
+  Object.defineProperty(navigator.storage, 'estimate', { value: async () => ({ usage: 9_000_000, quota: 9_000_000 + free }), configurable: true });
+  try {
+    const client = await CoreCryptoClient.open({ name: freshName(), durability: 'relaxed' });
+    const told: number[] = [];
+    client.on('storage-low', ({ usage, quota }) => told.push(quota - usage));
+    await client.createIdentity(utf8('alice'));
+    await client.createGroup(GROUP);
+    const writes = async (count: number): Promise<void> => {
+      for (let write = 0; write < count; write += 1) {
+        await client.encryptMessage(GROUP, utf8('x'));
+      }
+    };
+    await writes(130);
+    equal(told, [], 'while there is enough');
+    free = 900_000;
+    await writes(130);
+    equal(told, [900_000], 'when there is little');
+    free = 5_000_000;
+    await writes(130);
+    free = 800_000;
+    await writes(130);
+    equal(told, [900_000, 800_000], 'when there is little again');
+    await client.close();
+  } finally {
+    Object.defineProperty(navigator.storage, 'estimate', { value: real, configurable: true });
+  }
+};

@@ -8,6 +8,7 @@
 // | `members.js` | messages, by the number of members and of retained epochs |
 // | `at-once.js` | a thousand calls at once, in groups in use |
 // | `commits.js` | the own commit in a large group |
+// | `vault.js` | what sealing costs |
 // | `worker.js` | what takes long, on the page and in a worker |
 // | `disk.js` | the size on the disk |
 // | `soak.js` | long use |
@@ -20,6 +21,7 @@ import * as disk from './disk.js'
 import * as groups from './groups.js'
 import * as members from './members.js'
 import * as soak from './soak.js'
+import * as vault from './vault.js'
 import * as worker from './worker.js'
 
-window.bench = { ...atOnce, ...commits, ...conversation, ...disk, ...groups, ...members, ...soak, ...worker }
+window.bench = { ...atOnce, ...commits, ...conversation, ...disk, ...groups, ...members, ...soak, ...vault, ...worker }

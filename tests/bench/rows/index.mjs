@@ -1,6 +1,7 @@
 // From samples to verdicts: one row per number, under headings.
 import { conversationRows } from './conversation.mjs'
 import { memberRows, openingRows } from './groups.mjs'
+import { vaultRows } from './vault.mjs'
 import { atOnceRows, commitRows, longRows, sizeRows } from './operations.mjs'
 
 /**
@@ -16,6 +17,7 @@ export function sections(samples, about) {
     { heading: 'A thousand calls at once, in groups in use', rows: atOnceRows(samples, about) },
     { heading: 'Own commits', rows: commitRows(samples, about) },
     { heading: 'What takes long', rows: longRows(samples, about) },
+    { heading: 'The vault', rows: vaultRows(samples) },
     { heading: 'Sizes', rows: sizeRows(samples) },
   ].filter(({ rows }) => rows.length > 0)
 }

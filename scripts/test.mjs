@@ -28,6 +28,9 @@ const components = once(ensureRustComponents)
 const browser = once(ensureBrowser)
 const wasmPack = once(ensureWasmPack)
 
+/** Files of tests at a time. Each starts browsers of its own, which wait for the disk and each other more than they compute. */
+const atOnce = 2
+
 const testFile = /\.test\.(mjs|js)$/
 
 const suites = (tools) => [
@@ -136,13 +139,12 @@ async function typeScriptTests() {
   }
   const folders = [tests, join(frontendDir, 'test'), join(root, 'scripts', 'test')]
   const files = folders.flatMap((folder) => findTests(folder, testFile))
-  return nodeTests(files, { env: await testEnvironment(), reportPath: join(reports, 'ts.tap'), timeoutMs: 15 * minutes })
+  return nodeTests(files, { env: await testEnvironment(), reportPath: join(reports, 'ts.tap'), timeoutMs: 15 * minutes, atOnce })
 }
 
 async function endToEnd() {
   const files = findTests(join(root, 'tests'), testFile)
-  // One at a time: each starts browsers and a delivery service of its own.
-  return nodeTests(files, { env: await testEnvironment(), reportPath: join(reports, 'e2e.tap'), timeoutMs: 25 * minutes, oneAtATime: true })
+  return nodeTests(files, { env: await testEnvironment(), reportPath: join(reports, 'e2e.tap'), timeoutMs: 25 * minutes, atOnce })
 }
 
 async function testEnvironment() {

@@ -128,8 +128,8 @@ async function whereabouts(users) {
 /** Of the wasm, of the clients, and of how many rounds there are. */
 const kinds = [
   { name: 'a browser killed while it sends or receives', flavour: 'release', options: {}, share: 1 },
-  { name: 'the same with values in parts, and groups that leave memory at once', flavour: 'test-hooks', options: { crowded: true }, share: 0.5 },
-  { name: 'the same in a vault', flavour: 'release', options: { vault: { unlock: { kind: 'device' } } }, share: 0.5 },
+  { name: 'the same with values in parts, and groups that leave memory at once', flavour: 'test-hooks', options: { crowded: true }, share: 0.3 },
+  { name: 'the same in a vault', flavour: 'release', options: { vault: { unlock: { kind: 'device' } } }, share: 0.3 },
 ]
 
 for (const { name, flavour, options, share } of kinds) describe(name, () => {

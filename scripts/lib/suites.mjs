@@ -82,11 +82,11 @@ export function findTests(folder, pattern) {
 }
 
 /** Runs files with node's own test runner. */
-export async function nodeTests(files, { env, reportPath, timeoutMs, oneAtATime = false }) {
+export async function nodeTests(files, { env, reportPath, timeoutMs, atOnce }) {
   if (files.length === 0) return settled({ passed: 0, failed: 0 }, 0)
   const { code } = await run(process.execPath, [
     '--test',
-    ...(oneAtATime ? ['--test-concurrency=1'] : []),
+    `--test-concurrency=${atOnce}`,
     '--test-reporter=spec', '--test-reporter-destination=stdout',
     '--test-reporter=tap', `--test-reporter-destination=${reportPath}`,
     ...files,

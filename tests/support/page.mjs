@@ -1,5 +1,5 @@
 // Builds the page of the tests, as an app would be built: by Vite, without configuration for the package.
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { build } from 'vite'
 import { root } from '../../scripts/lib/paths.mjs'
 
@@ -8,7 +8,8 @@ import { root } from '../../scripts/lib/paths.mjs'
  * @returns {Promise<string>} the folder with the built page
  */
 export async function buildPage(flavour = 'release') {
-  const outDir = join(root, 'tests', 'dist', flavour)
+  // A folder for each file of tests: another one may be building its own at the same time.
+  const outDir = join(root, 'tests', 'dist', basename(process.argv[1] ?? 'page', '.test.mjs'), flavour)
   await build({
     root: join(root, 'tests', 'page'),
     configFile: false,

@@ -1,0 +1,42 @@
+/** Snapshots. */
+
+import type { StorageRecord } from './storage.js';
+
+/** What a snapshot says without being opened. Nothing of it is verified: only opening it does that. */
+export interface SnapshotInfo {
+  /** The version of the file's format. */
+  readonly version: number;
+  /** `backup`: without what must not come back, for `importSnapshot`. `full`: everything, for `restoreDatabase`. */
+  readonly kind: SnapshotKind;
+  /** When it was made, in milliseconds since 1970. */
+  readonly createdAt: number;
+  /** Of the file, in bytes. */
+  readonly size: number;
+}
+
+/** See {@link SnapshotInfo}. */
+export type SnapshotKind = 'backup' | 'full';
+
+/** What importing a snapshot came to. */
+export interface ImportReport {
+  /** The groups that were added: `inert` until they are joined anew by `joinByExternalCommit`, or by a Welcome. */
+  readonly added: readonly Uint8Array[];
+  /** The groups that are here already, and were not touched. */
+  readonly untouched: readonly Uint8Array[];
+  /** The groups that could not be read when the snapshot was made: they are not in it. */
+  readonly unreadable: readonly Uint8Array[];
+  /** What the app had added. */
+  readonly appData: Blob | undefined;
+}
+
+/**
+ * What `MlsClient` offers for snapshots, and for moving to another database.
+ * @internal
+ */
+export interface SnapshotApi {
+  exportStorageState(records: readonly StorageRecord[]): StorageRecord[];
+  importStorageState(records: readonly StorageRecord[]): { readonly added: Uint8Array[]; readonly untouched: Uint8Array[] };
+  beginMove(): void;
+  cancelMove(): void;
+  completeMove(): void;
+}

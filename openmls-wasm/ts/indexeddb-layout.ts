@@ -8,6 +8,7 @@
  * | `meta`       | `'format'`       | format of the records, a number                                |
  * | `meta`       | `'writer'`       | fencing number, a number                                       |
  * | `meta`       | `'vault'`        | `VaultHeader`, if records are sealed                           |
+ * | `meta`       | `'restoring'`    | true: it is being restored from a snapshot, and not whole      |
  * | `incoming`   | auto-incremented | `QueueEntry`                                                   |
  * | `quarantine` | auto-incremented | `QuarantinedRecord`: what could not be read, moved out of the way |
  */
@@ -27,6 +28,7 @@ export const QUARANTINE_STORE = 'quarantine';
 export const FORMAT_KEY = 'format';
 export const WRITER_KEY = 'writer';
 export const VAULT_KEY = 'vault';
+export const RESTORING_KEY = 'restoring';
 
 /** Whether opening may create the database. Never when opening again: an empty one would then hide a loss. */
 export type IfMissing = 'create' | 'fail';
@@ -40,6 +42,12 @@ export async function openDatabase(name: string, schema: PersisterSchema, ifMiss
   try {
     checkStores(database, schema);
     checkFormat(name, await readMeta(database, FORMAT_KEY), schema.format);
+    if (schema.evenIfRestoring !== true && (await readMeta(database, RESTORING_KEY)) !== undefined) {
+      throw new CoreCryptoError(
+        'restore-unfinished',
+        `restoring database "${name}" was interrupted; call restoreDatabase again with the same file`,
+      );
+    }
     return database;
   } catch (error) {
     database.close();

@@ -7,9 +7,16 @@ const at = (path: string): string => new URL(`../../dist/snapshot/${path}`, impo
 const { encodeHeader, decodeHeader, HEADER_LENGTH }: typeof import('../dist/snapshot/header.js') = await import(at('header.js'));
 const { sealChunks, openChunks }: typeof import('../dist/snapshot/chunks.js') = await import(at('chunks.js'));
 const frames: typeof import('../dist/snapshot/frames.js') = await import(at('frames.js'));
-const { fileKeys, unlockSnapshot, makeSnapshotKey }: typeof import('../dist/snapshot/keys.js') = await import(at('keys.js'));
+const { fileKeys, unlockSnapshot, makeSnapshotKey } = (await import(at('keys.js'))) as Keys;
 
 type Bytes = Uint8Array<ArrayBuffer>;
+type Stretch = (passphrase: Uint8Array, salt: Uint8Array) => Promise<Uint8Array>;
+/** What is internal has no whole declarations. */
+interface Keys {
+  fileKeys(root: CryptoKey, salt: Bytes): Promise<{ key: CryptoKey; check: Bytes }>;
+  unlockSnapshot(header: ReturnType<typeof decodeHeader>, passphrase: string, stretch: Stretch): Promise<CryptoKey>;
+  makeSnapshotKey(passphrase: string, argon2: undefined, stretch: Stretch): Promise<{ salt: Bytes; argon2: { memoryKiB: number; iterations: number }; key: CryptoKey }>;
+}
 const CHUNK = 64 * 1024;
 const stretch = async (passphrase: Uint8Array, salt: Uint8Array): Promise<Uint8Array> =>
   new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array([...passphrase, ...salt])));

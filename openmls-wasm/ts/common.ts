@@ -50,8 +50,7 @@ export {
 export type { RetryPolicy } from './retry.js';
 export type { ClientState } from './client-state.js';
 export type { ExportOptions, ImportOptions } from './client/snapshots.js';
-export { inspectSnapshot } from './snapshot/header.js';
-export type { SnapshotKey } from './snapshot/keys.js';
+export { inspectSnapshot } from './snapshot/inspect.js';
 export { SnapshotSchedule, type ScheduleOptions } from './snapshot/schedule.js';
 export { downloadSink, opfsSink, type SnapshotSink } from './snapshot/sinks.js';
 export { requestPersistence, storageRoom, type StorageRoom } from './storage-room.js';

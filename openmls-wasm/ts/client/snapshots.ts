@@ -3,8 +3,8 @@
 import * as check from '../arguments.js';
 import { CoreCryptoError } from '../errors.js';
 import { bytesOf, hexOf } from '../hex.js';
-import type { ImportReport, MlsClientApi } from '../mls-types.js';
-import { makeSnapshotKey, type SnapshotKey } from '../snapshot/keys.js';
+import type { ImportReport, MlsClientApi, SnapshotKey } from '../mls-types.js';
+import { makeSnapshotKey } from '../snapshot/keys.js';
 import { BlobBuilder, OpenSnapshot } from '../snapshot/read.js';
 import { snapshotStream } from '../snapshot/write.js';
 import type { Argon2Parameters } from '../vault/header.js';
@@ -12,12 +12,11 @@ import { VaultMethods } from './vault.js';
 
 /** What a snapshot is made with. */
 export interface ExportOptions {
-  /** What opens it; or what {@link SnapshotMethods.snapshotKey} made of that. */
+  /** What opens it; or what `snapshotKey` made of that. */
   readonly passphrase: string | SnapshotKey;
   /**
-   * `backup` (default): for the day on which this database is lost. `full`: all of it, for moving to another browser. **This
-   * database is moved then**: when the stream has given its last byte it sends no more, here or after a restart. One that is
-   * cancelled before that has moved nothing.
+   * `backup` (default): for the day on which this database is lost. `full`: for moving to another browser. **When its stream has
+   * given its last byte, this database sends no more**; one that is cancelled before that has moved nothing.
    */
   readonly kind?: 'backup' | 'full' | undefined;
   /** Of a backup: only these groups, beside what is the client's. Default all. */
@@ -40,15 +39,10 @@ export abstract class SnapshotMethods extends VaultMethods {
   readonly #beforeRemovals = new Set<() => Promise<unknown>>();
 
   /**
-   * Makes a snapshot: a file that opens with a passphrase only, as a stream that reads the database as it is read. Cancel a stream
-   * that is not read to its end.
-   *
-   * A backup has the identity, the list of groups with their names, what was received and not acknowledged, pre-shared keys, and
-   * what is needed to join the groups anew. It has no key packages, and of the groups no key that decrypts or encrypts anything:
-   * a copy of one that comes back would be used a second time. What waits in the outbox is not in it; its text is in the inbox.
-   *
-   * While a full export is read, what would change something rejects with `moved-away`.
-   * @throws `invalid-argument`. The stream fails with the codes of any call, and with `damaged-record`
+   * Makes a snapshot, as a stream that reads the database as it is read: cancel one that is not read to its end. A backup has no
+   * key that decrypts or encrypts anything of a group, no key packages and no outbox (`docs/snapshots.md`). While a full export
+   * is read, what would change something rejects with `moved-away`.
+   * @throws `invalid-argument`; the stream fails with the codes of any call
    */
   async exportSnapshot(options: ExportOptions): Promise<ReadableStream<Uint8Array>> {
     check.object('options', options);
@@ -84,15 +78,10 @@ export abstract class SnapshotMethods extends VaultMethods {
   }
 
   /**
-   * Takes in a backup. What is here wins: a group that is here is not touched; one that is missing is added `inert`: it is in
-   * {@link groupSummaries} and can be deleted, and whatever else is asked of it rejects with `group-inert` until
-   * `joinByExternalCommit`, or a Welcome, has made this client a member with fresh keys. A client without an identity gets that
-   * of the backup.
-   *
-   * The whole file is verified before anything is stored. An import that was interrupted is repeated: doing it twice is as good
-   * as once.
-   * @throws `unlock-failed`, `snapshot-damaged`, `newer-format`, `identity-conflict`; `invalid-argument` for a full export, which
-   * `restoreDatabase` takes
+   * Takes in a backup. A group that is here is not touched; one that is missing is added `inert`: it is in `groupSummaries` and
+   * can be deleted, and all else rejects with `group-inert` until `joinByExternalCommit`, or a Welcome, has made this client a
+   * member anew. A client without an identity gets that of the backup. One that was interrupted is repeated.
+   * @throws `unlock-failed`, `snapshot-damaged`, `newer-format`, `identity-conflict`; `invalid-argument` for a full export
    */
   async importSnapshot(file: Blob, options: ImportOptions): Promise<ImportReport> {
     check.object('options', options);
@@ -130,8 +119,7 @@ export abstract class SnapshotMethods extends VaultMethods {
   }
 
   /**
-   * Has `hook` called, and waits for it, before a commit of this client is made that removes members. What it rejects with is
-   * passed over. Not for a client in a worker.
+   * Waits for `hook` before this client makes a commit that removes members; what it rejects with is passed over. Not in a worker.
    * @returns a function that ends it
    */
   beforeRemovals(hook: () => Promise<unknown>): () => void {

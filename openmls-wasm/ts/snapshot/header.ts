@@ -16,11 +16,11 @@
  */
 
 import { CoreCryptoError } from '../errors.js';
-import type { SnapshotInfo, SnapshotKind } from '../types/snapshots.js';
+import type { SnapshotKind } from '../types/snapshots.js';
 import type { Argon2Parameters } from '../vault/header.js';
 
 const MAGIC = new TextEncoder().encode('OMLSSNAP');
-const VERSION = 1;
+export const VERSION = 1;
 const KINDS: readonly SnapshotKind[] = ['backup', 'full'];
 const CREATED_AT = 10;
 const ARGON2 = 18;
@@ -37,15 +37,6 @@ export interface SnapshotHeader {
   readonly salt: Uint8Array<ArrayBuffer>;
   readonly fileSalt: Uint8Array<ArrayBuffer>;
   readonly check: Uint8Array<ArrayBuffer>;
-}
-
-/**
- * What a snapshot says of itself, without a secret.
- * @throws CoreCryptoError `newer-format`; `snapshot-damaged` for a file that is none
- */
-export async function inspectSnapshot(file: Blob): Promise<SnapshotInfo> {
-  const { kind, createdAt } = decodeHeader(await headerBytes(file));
-  return { version: VERSION, kind, createdAt, size: file.size };
 }
 
 // The header of a file as it is: what chunks are bound to.

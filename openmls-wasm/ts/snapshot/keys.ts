@@ -4,22 +4,10 @@
  */
 
 import { CoreCryptoError } from '../errors.js';
+import type { SnapshotKey } from '../types/snapshots.js';
 import type { Argon2Parameters } from '../vault/header.js';
 import { ARGON2_LIMITS, checkUnlock, isWithinLimits, random, type Stretch } from '../vault/unlock.js';
 import { damaged, type SnapshotHeader } from './header.js';
-
-/**
- * What a passphrase comes to, for many snapshots: Argon2id takes about a second, and needs to be run only once. Plain data, of
- * which no script can export the key.
- */
-export interface SnapshotKey {
-  /** The salt of Argon2id. */
-  readonly salt: Uint8Array;
-  /** What trying a passphrase costs. */
-  readonly argon2: Argon2Parameters;
-  /** For HKDF. */
-  readonly key: CryptoKey;
-}
 
 // Runs Argon2id. Throws CoreCryptoError `invalid-argument`.
 export async function makeSnapshotKey(passphrase: string, argon2: Argon2Parameters | undefined, stretch: Stretch): Promise<SnapshotKey> {

@@ -2,7 +2,7 @@
 
 import type { CoreCryptoClient } from '../core-crypto-client.js';
 import { CoreCryptoError } from '../errors.js';
-import type { SnapshotKey } from './keys.js';
+import type { SnapshotKey } from '../types/snapshots.js';
 import type { SnapshotSink } from './sinks.js';
 
 /** When snapshots are made, and where they go. */

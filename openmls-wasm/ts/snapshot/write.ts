@@ -7,13 +7,13 @@
  */
 
 import { CoreCryptoError, type CoreCryptoErrorCode } from '../errors.js';
-import type { Category, MlsClientApi, StorageRecord } from '../mls-types.js';
+import type { Category, MlsClientApi, SnapshotKey, StorageRecord } from '../mls-types.js';
 import type { ClientDatabase } from '../persister.js';
 import { random } from '../vault/unlock.js';
 import { sealChunks } from './chunks.js';
 import { encodeAppData, encodeEnd, encodeRecords } from './frames.js';
 import { encodeHeader } from './header.js';
-import { fileKeys, type SnapshotKey } from './keys.js';
+import { fileKeys } from './keys.js';
 
 // What a snapshot is made of.
 export interface SnapshotSource {

@@ -1,5 +1,6 @@
 /** Snapshots. */
 
+import type { Argon2Parameters } from '../vault/header.js';
 import type { StorageRecord } from './storage.js';
 
 /** What a snapshot says without being opened. Nothing of it is verified: only opening it does that. */
@@ -17,13 +18,23 @@ export interface SnapshotInfo {
 /** See {@link SnapshotInfo}. */
 export type SnapshotKind = 'backup' | 'full';
 
+/** What a passphrase comes to, for many snapshots; no script can export its key. */
+export interface SnapshotKey {
+  /** The salt of Argon2id. */
+  readonly salt: Uint8Array;
+  /** What trying a passphrase costs. */
+  readonly argon2: Argon2Parameters;
+  /** For HKDF. */
+  readonly key: CryptoKey;
+}
+
 /** What importing a snapshot came to. */
 export interface ImportReport {
-  /** The groups that were added: `inert` until they are joined anew by `joinByExternalCommit`, or by a Welcome. */
+  /** The groups that were added, `inert`. */
   readonly added: readonly Uint8Array[];
   /** The groups that are here already, and were not touched. */
   readonly untouched: readonly Uint8Array[];
-  /** The groups that could not be read when the snapshot was made: they are not in it. */
+  /** The groups that could not be read when it was made. */
   readonly unreadable: readonly Uint8Array[];
   /** What the app had added. */
   readonly appData: Blob | undefined;
@@ -31,7 +42,7 @@ export interface ImportReport {
 
 /**
  * What `MlsClient` offers for snapshots, and for moving to another database.
- * @internal
+ * @hidden
  */
 export interface SnapshotApi {
   exportStorageState(records: readonly StorageRecord[]): StorageRecord[];

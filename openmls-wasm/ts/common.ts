@@ -49,6 +49,10 @@ export {
 } from './persister.js';
 export type { RetryPolicy } from './retry.js';
 export type { ClientState } from './client-state.js';
+export type { ExportOptions, ImportOptions } from './client/snapshots.js';
+export { inspectSnapshot } from './snapshot/inspect.js';
+export { SnapshotSchedule, type ScheduleOptions } from './snapshot/schedule.js';
+export { downloadSink, opfsSink, type SnapshotSink } from './snapshot/sinks.js';
 export { requestPersistence, storageRoom, type StorageRoom } from './storage-room.js';
 export type { Argon2Parameters, StoredDataKey, StoredIntake, StoredUnlock, VaultHeader, VaultProgress, VaultState } from './vault/header.js';
 export type { VaultInfo, VaultUnlockInfo } from './vault/info.js';

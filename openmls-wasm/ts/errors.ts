@@ -37,7 +37,7 @@ export const CLIENT_ERROR_CODES = [
    */
   'vault-locked',
   /**
-   * What was handed in does not unlock the vault: another passphrase, key or passkey.
+   * What was handed in does not unlock the vault, or does not open the snapshot: another passphrase, key or passkey.
    * Next: ask again.
    */
   'unlock-failed',
@@ -56,6 +56,21 @@ export const CLIENT_ERROR_CODES = [
    * Next: offer a passphrase.
    */
   'passkey-unavailable',
+  /**
+   * The file is no snapshot, or not as it was written: cut short, or altered. Nothing was imported of it.
+   * Next: fetch or choose the file again; take an older snapshot.
+   */
+  'snapshot-damaged',
+  /**
+   * There is a database of that name with something in it; it has been left as it was.
+   * Next: restore under another name, or with `replace` if what is there may go.
+   */
+  'database-exists',
+  /**
+   * Restoring the database was interrupted; what there is of it is not whole, and is not opened.
+   * Next: call `restoreDatabase` again with the same file.
+   */
+  'restore-unfinished',
   /**
    * There is no database of that name (any more): never created, deleted, or evicted by the browser.
    * Next: if this user had a client here, say that it is lost; create a new one by opening without `mustExist`.
@@ -172,6 +187,22 @@ export const MLS_ERROR_CODES = [
    * Next: join it first; of an incoming message, wait for the Welcome.
    */
   'group-not-found',
+  /**
+   * The group is known from a snapshot only, without its keys: it is in lists, and can be deleted.
+   * Next: join it anew by `joinByExternalCommit`, with a group info of a member or of the delivery service.
+   */
+  'group-inert',
+  /**
+   * The snapshot is of another identity than this client has.
+   * Next: import it into a client that has no identity yet, under a name of its own.
+   */
+  'identity-conflict',
+  /**
+   * This database was moved to another browser by a full export, or is about to be: it can be read, and changes no more, because
+   * two that go on with the same keys would use them twice.
+   * Next: go on in the other browser. If the file was lost, export once more.
+   */
+  'moved-away',
   /**
    * A group of that id is stored here, and this client is in it.
    * Next: for a new group choose another id; for a Welcome, process the removal in the group's log first, or delete the

@@ -1,13 +1,14 @@
 /**
  * Opening the database: its layout, and the checks before anything is changed in it (promise G6).
  *
- * Layout, version 3: one object store per category (keys: strings, values: `Uint8Array`), and three of our own.
+ * Layout, version 4: one object store per category (keys: strings, values: `Uint8Array`), and three of our own.
  *
  * | store        | key              | value                                                          |
  * |--------------|------------------|----------------------------------------------------------------|
  * | `meta`       | `'format'`       | format of the records, a number                                |
  * | `meta`       | `'writer'`       | fencing number, a number                                       |
  * | `meta`       | `'vault'`        | `VaultHeader`, if records are sealed                           |
+ * | `meta`       | `'restoring'`    | true: it is being restored from a snapshot, and not whole      |
  * | `incoming`   | auto-incremented | `QueueEntry`                                                   |
  * | `quarantine` | auto-incremented | `QuarantinedRecord`: what could not be read, moved out of the way |
  */
@@ -20,13 +21,14 @@ import { PersisterError, type PersisterSchema } from './persister.js';
  * Version of the layout; IndexedDB itself refuses to open a database of a higher one. A category more or less is a new
  * version, with a step in `migrations/` from the version before it.
  */
-export const DATABASE_VERSION = 3;
+export const DATABASE_VERSION = 4;
 export const META_STORE = 'meta';
 export const INCOMING_STORE = 'incoming';
 export const QUARANTINE_STORE = 'quarantine';
 export const FORMAT_KEY = 'format';
 export const WRITER_KEY = 'writer';
 export const VAULT_KEY = 'vault';
+export const RESTORING_KEY = 'restoring';
 
 /** Whether opening may create the database. Never when opening again: an empty one would then hide a loss. */
 export type IfMissing = 'create' | 'fail';
@@ -40,6 +42,12 @@ export async function openDatabase(name: string, schema: PersisterSchema, ifMiss
   try {
     checkStores(database, schema);
     checkFormat(name, await readMeta(database, FORMAT_KEY), schema.format);
+    if (schema.evenIfRestoring !== true && (await readMeta(database, RESTORING_KEY)) !== undefined) {
+      throw new CoreCryptoError(
+        'restore-unfinished',
+        `restoring database "${name}" was interrupted; call restoreDatabase again with the same file`,
+      );
+    }
     return database;
   } catch (error) {
     database.close();

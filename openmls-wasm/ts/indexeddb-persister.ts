@@ -77,9 +77,10 @@ export class IndexedDbPersister implements Persister {
     return this.#loadRange(scope, undefined);
   }
 
-  loadGroup(groupKey: string): Promise<StorageRecord[]> {
+  loadGroup(groupKey: string, categories?: readonly string[]): Promise<StorageRecord[]> {
     // '0' is the character after '/', so this is the group's own key and all keys below it.
-    return this.#loadRange('group', IDBKeyRange.bound(groupKey, `${groupKey}0`, false, true));
+    const range = IDBKeyRange.bound(groupKey, `${groupKey}0`, false, true);
+    return categories === undefined ? this.#loadRange('group', range) : this.#load([...categories], range);
   }
 
   loadCategory(category: string): Promise<StorageRecord[]> {

@@ -22,4 +22,5 @@ export type * from './types/receiving.js';
 export type * from './types/recovery.js';
 export type * from './types/requests.js';
 export type * from './types/settings.js';
+export type * from './types/snapshots.js';
 export type * from './types/storage.js';

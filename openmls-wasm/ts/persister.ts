@@ -17,6 +17,8 @@ export interface PersisterSchema {
   readonly format: number;
   /** Refuse a database that does not exist (`database-missing`) instead of creating it. */
   readonly mustExist?: boolean;
+  /** Whether one is opened that is being restored: by who restores it. */
+  readonly evenIfRestoring?: boolean;
 }
 
 /**
@@ -135,8 +137,11 @@ export interface ClientDatabase {
    */
   load(scope?: Category['scope']): Promise<StorageRecord[]>;
 
-  /** All records of one group: in every category of the group scope, those whose key begins with `groupKey`. */
-  loadGroup(groupKey: string): Promise<StorageRecord[]>;
+  /**
+   * All records of one group: in every category of the group scope, or in those of `categories`, the ones whose key begins with
+   * `groupKey`. One consistent view.
+   */
+  loadGroup(groupKey: string, categories?: readonly string[]): Promise<StorageRecord[]>;
 
   /** All records of one category. */
   loadCategory(category: string): Promise<StorageRecord[]>;

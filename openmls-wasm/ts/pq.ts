@@ -10,6 +10,7 @@ import { BuildEngineHost, WasmBuild, type WasmSource } from './engine.js';
 import type { CoreCryptoOptions } from './options.js';
 
 export * from './common.js';
+export { restoreDatabase, type RestoreReport, type RestoreTask } from './snapshot/restore.js';
 export { rotateDataKey, sealDatabase, unsealDatabase, vaultInfo, type VaultTask } from './vault/manage.js';
 
 const BUILD = /* @__PURE__ */ new WasmBuild(

@@ -16,13 +16,13 @@ import { META_STORE, unavailable } from './indexeddb-layout.js';
 import { IndexedDbPersister } from './indexeddb-persister.js';
 import type { ClientState } from './client-state.js';
 import type { CoreCryptoOptions } from './options.js';
-import type { StorageRecord } from './mls-types.js';
+import type { Category, StorageRecord } from './mls-types.js';
 import { DEFAULT_MEMORY_LIMIT, PageLoader } from './page-loader.js';
 import { PersisterError, type ClientDatabase, type DatabaseOrigin, type IncomingEntry, type Persister } from './persister.js';
 import { DEFAULT_RETRY } from './retry.js';
 import { lockedError, SealedPersister } from './vault/sealed-persister.js';
 import { stretchWith } from './vault/stretch.js';
-import type { VaultUnlock } from './vault/unlock.js';
+import type { Stretch, VaultUnlock } from './vault/unlock.js';
 import { RoomWatch } from './storage-room.js';
 import { WriteBehind } from './write-behind.js';
 import { requestWebLock, type WriterLock } from './writer-lock.js';
@@ -54,6 +54,9 @@ export class Session {
   /** As it is stored. */
   readonly #stored: Persister;
   readonly #locked: boolean;
+  /** Runs Argon2id. */
+  readonly stretch: Stretch;
+  #categories: readonly Category[] = [];
   readonly #incoming: IncomingQueue;
   #state: ClientState = 'opening';
   #origin: DatabaseOrigin | undefined;
@@ -75,6 +78,7 @@ export class Session {
       this.#announceEnd = resolve;
     });
     this.#host = options.engine ?? makeHost(options.wasm);
+    this.stretch = stretchWith(this.#host);
     const { name, durability, vault } = options;
     this.#stored = options.persister ?? new IndexedDbPersister({ name, durability });
     this.vault =
@@ -84,7 +88,7 @@ export class Session {
             name,
             persister: this.#stored,
             unlock,
-            stretch: stretchWith(this.#host),
+            stretch: this.stretch,
             onProgress: (progress) => events.emit('vault-progress', progress),
           });
     this.persister = this.vault ?? this.#stored;
@@ -97,6 +101,11 @@ export class Session {
 
   get origin(): DatabaseOrigin | undefined {
     return this.#origin;
+  }
+
+  /** Once open: the kinds of records. */
+  get categories(): readonly Category[] {
+    return this.#categories;
   }
 
   /** Opens; calls after the first share its outcome. */
@@ -215,6 +224,7 @@ export class Session {
         if (this.vault === undefined && (await this.#stored.loadVault()) !== undefined) {
           throw lockedError(this.#options.name);
         }
+        this.#categories = engine.categories;
         return engine;
       } catch (error) {
         engine.discard();

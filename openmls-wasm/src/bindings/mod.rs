@@ -17,6 +17,7 @@ mod proposals;
 mod recovery;
 mod requests;
 mod settings;
+mod snapshot;
 mod view;
 
 pub use client::JsMlsClient;

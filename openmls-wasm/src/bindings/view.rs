@@ -5,7 +5,10 @@ use serde_bytes::Bytes;
 
 use super::{proposal_view::ExtensionView, settings::SettingsView};
 use crate::{
-    client::{GroupInfo, GroupSummary, Member, OutboxEntry, OutboxKind, Party, Role},
+    client::{
+        is_read_for_snapshots, GroupInfo, GroupSummary, Imported, Member, OutboxEntry, OutboxKind,
+        Party, Role,
+    },
     storage::{Batch, Category, Scope, Value},
 };
 
@@ -63,7 +66,6 @@ fn value_bytes(value: &Value) -> &Bytes {
     Bytes::new(value)
 }
 
-#[cfg(feature = "test-hooks")]
 #[derive(Serialize)]
 pub(super) struct RecordView<'a> {
     category: &'static str,
@@ -71,7 +73,6 @@ pub(super) struct RecordView<'a> {
     value: &'a Bytes,
 }
 
-#[cfg(feature = "test-hooks")]
 impl<'a> From<&'a crate::storage::Record> for RecordView<'a> {
     fn from(record: &'a crate::storage::Record) -> Self {
         Self {
@@ -89,6 +90,7 @@ pub(super) struct CategoryView {
     scope: &'static str,
     has_parts: bool,
     integer_parts: &'static [usize],
+    in_snapshots: bool,
 }
 
 impl From<Category> for CategoryView {
@@ -102,6 +104,7 @@ impl From<Category> for CategoryView {
             },
             has_parts: category.has_parts(),
             integer_parts: category.integer_parts(),
+            in_snapshots: is_read_for_snapshots(category),
         }
     }
 }
@@ -208,8 +211,25 @@ impl<'a> From<&'a GroupSummary> for GroupSummaryView<'a> {
             role: match summary.role {
                 Role::Member => "member",
                 Role::FormerMember => "former-member",
+                Role::Inert => "inert",
                 Role::Unreadable => "unreadable",
             },
+        }
+    }
+}
+
+/// What importing a snapshot came to.
+#[derive(Serialize)]
+pub(super) struct ImportedView<'a> {
+    added: Vec<&'a Bytes>,
+    untouched: Vec<&'a Bytes>,
+}
+
+impl<'a> From<&'a Imported> for ImportedView<'a> {
+    fn from(imported: &'a Imported) -> Self {
+        Self {
+            added: list_of_bytes(&imported.added),
+            untouched: list_of_bytes(&imported.untouched),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Creating a group with everything that OpenMLS lets one choose (RFC 9420 §11).
 
 use openmls::prelude::{
-    Extensions, GroupContext, GroupId, LeafNode, Lifetime, MlsGroup, MlsGroupCreateConfig,
+    Extensions, GroupContext, LeafNode, Lifetime, MlsGroup, MlsGroupCreateConfig,
 };
 use openmls_traits::OpenMlsProvider;
 
@@ -10,6 +10,7 @@ use super::{
     extensions::{self, Extension},
     groups,
     identity::{self, LoadedIdentity},
+    inert,
     provider::Provider,
     settled, summaries, AppCapabilities, ClientError, GroupSettings, MlsClient, Result,
 };
@@ -55,7 +56,7 @@ impl MlsClient {
         self.load_identity()?;
         let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
         let group_id = match group_id {
-            Some(group_id) => GroupId::from_slice(group_id),
+            Some(group_id) => inert::unless_inert(self.provider.storage(), group_id)?,
             None => groups::new_id(&self.provider)?,
         };
         let settings = options.settings.as_ref().unwrap_or(&self.settings);

@@ -284,7 +284,7 @@ impl MlsClient {
         }
         let epoch = match self.with_group(group_id, |_, _, group| Ok(group.epoch().as_u64())) {
             // It is about to be joined.
-            Err(ClientError::GroupNotFound(_)) => return Ok(vec![]),
+            Err(ClientError::GroupNotFound(_) | ClientError::GroupInert(_)) => return Ok(vec![]),
             epoch => epoch?,
         };
         kept.retain(|message| message.epoch <= epoch);

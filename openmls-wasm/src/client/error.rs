@@ -44,6 +44,12 @@ pub enum ClientError {
     /// No group of that id is stored.
     #[error("group {} is not stored here", key::bytes_key(.0))]
     GroupNotFound(Vec<u8>),
+    /// A group is known from a snapshot, without its keys.
+    #[error("group {} is known from a snapshot only: join it anew by an external commit", key::bytes_key(.0))]
+    GroupInert(Vec<u8>),
+    /// The snapshot is of another identity.
+    #[error("the snapshot is of another identity than this client has")]
+    IdentityConflict,
     /// A group of that id is stored already.
     #[error("a group of that id is stored here already")]
     GroupExists,
@@ -201,6 +207,8 @@ impl ClientError {
             Self::UnknownMember(_) => "unknown-member",
             Self::CannotRemoveSelf => "cannot-remove-self",
             Self::GroupNotFound(_) => "group-not-found",
+            Self::GroupInert(_) => "group-inert",
+            Self::IdentityConflict => "identity-conflict",
             Self::GroupExists => "group-exists",
             Self::GroupInactive => "group-inactive",
             Self::LeavePending => "leave-pending",
@@ -279,6 +287,7 @@ fn storage_code(error: &StorageError) -> &'static str {
         StorageError::DamagedRecord { .. } | StorageError::Decode { .. } => "damaged-record",
         StorageError::DamagedGroup(_) => "damaged-group",
         StorageError::NotLoaded(_) => "not-loaded",
+        StorageError::ReadOnly => "moved-away",
         StorageError::HydrateConflict { .. } => "hydrate-conflict",
         StorageError::BatchUnconfirmed(_) => "batch-unconfirmed",
         StorageError::UnknownBatch(_) => "unknown-batch",

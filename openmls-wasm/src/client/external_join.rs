@@ -36,6 +36,7 @@ use super::{
     group_info,
     inbox::{InboxContent, InboxItem},
     incoming::Processed,
+    inert,
     outbox::{self, OutboxEntry, OutboxKind},
     own_leaf,
     pending_join::{self, PendingJoin},
@@ -156,24 +157,33 @@ impl MlsClient {
     ) -> Result<ExternalCommit> {
         self.load_identity()?;
         let identity = self.identity.as_ref().ok_or(ClientError::NoIdentity)?;
-        let old = pending_join::stored(&self.provider, info.group_id().as_slice())?;
+        let group_id = info.group_id().as_slice();
+        let old = pending_join::stored(&self.provider, group_id)?;
+        let inert = inert::get(self.storage(), group_id)?;
         // Whoever is in the group joins it anew as what its leaf says: by the signature key of the
         // leaf it is known which one the commit removes.
-        let in_group = match &old {
-            Some(group) => own_leaf::identity_in(&self.provider, identity, group)?,
-            None => None,
+        let in_group = match (&old, &inert) {
+            (Some(group), _) => own_leaf::identity_in(&self.provider, identity, group)?,
+            (None, Some(inert)) => inert.identity(&self.provider, identity)?,
+            (None, None) => None,
         };
         let identity = in_group.as_ref().unwrap_or(identity);
-        let app = match (&join.capabilities, &old) {
-            (Some(app), _) => app.clone(),
-            (None, Some(group)) => own_leaf::app_capabilities(group, &self.capabilities),
-            (None, None) => self.capabilities.clone(),
+        let leaf = match (&old, &inert) {
+            (Some(group), _) => group.own_leaf_node(),
+            (None, Some(inert)) => inert.leaf.as_ref(),
+            (None, None) => None,
+        };
+        let app = match &join.capabilities {
+            Some(app) => app.clone(),
+            None => own_leaf::app_capabilities(leaf, &self.capabilities),
         };
         let capabilities = capabilities::own(&self.provider, &app);
-        let settings = match (&join.settings, old) {
-            (Some(settings), _) => settings.clone(),
-            (None, Some(group)) => GroupSettings::of(self.storage(), &group)?,
-            (None, None) => self.settings.clone(),
+        let settings = match &join.settings {
+            Some(settings) => settings.clone(),
+            None if old.is_some() || inert.is_some() => {
+                GroupSettings::of(self.storage(), group_id)?
+            }
+            None => self.settings.clone(),
         };
         ExternalCommit::new(
             self.storage(),

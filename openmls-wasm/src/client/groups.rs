@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tls_codec::VLBytes;
 
 use super::{
-    credential, own_leaf, proposals, provider::Provider, summaries, ClientError, Extension,
+    credential, inert, own_leaf, proposals, provider::Provider, summaries, ClientError, Extension,
     GroupOptions, GroupSettings, MlsClient, Result,
 };
 use crate::storage::{key, Category, Scope};
@@ -57,8 +57,14 @@ pub struct GroupInfo {
 }
 
 pub(super) fn load(provider: &Provider, group_id: &[u8]) -> Result<MlsGroup> {
-    MlsGroup::load(provider.storage(), &GroupId::from_slice(group_id))?
-        .ok_or_else(|| ClientError::GroupNotFound(group_id.to_vec()))
+    let storage = provider.storage();
+    match MlsGroup::load(storage, &GroupId::from_slice(group_id))? {
+        Some(group) => Ok(group),
+        None if inert::is_inert(storage, group_id)? => {
+            Err(ClientError::GroupInert(group_id.to_vec()))
+        }
+        None => Err(ClientError::GroupNotFound(group_id.to_vec())),
+    }
 }
 
 /// An id that no group has.
@@ -89,6 +95,7 @@ pub(super) fn prepare_to_join(provider: &Provider, group_id: &[u8], welcome: u64
             // Its name is that of the group that is joined.
             summary.map_or(Ok(()), |summary| summary.put(storage))
         }
+        None => inert::make_room(provider, group_id),
         _ => Ok(()),
     }
 }
@@ -122,7 +129,7 @@ const KEPT: [Category; 4] = [
 ];
 
 /// Deletes the records of a group.
-fn delete_records(provider: &Provider, group_id: &[u8]) -> Result<()> {
+pub(super) fn delete_records(provider: &Provider, group_id: &[u8]) -> Result<()> {
     let group = key::bytes_key(group_id);
     Category::ALL
         .iter()
@@ -167,7 +174,8 @@ impl MlsClient {
         self.create_group_with(group_id, &GroupOptions::default())
     }
 
-    /// The ids of all groups, those this client was removed from included.
+    /// The ids of all groups, those this client was removed from included; not those that are known
+    /// from a snapshot only.
     ///
     /// # Errors
     /// `storage` if not all groups are in memory: then list their
@@ -198,7 +206,7 @@ impl MlsClient {
                 ciphersuite: group.ciphersuite().into(),
                 confirmation_tag: proposals::reencoded::<VLBytes>(group.confirmation_tag())?.into(),
                 extensions: Extension::list_from_mls(group.extensions())?,
-                settings: GroupSettings::of(provider.storage(), group)?,
+                settings: GroupSettings::of(provider.storage(), group_id)?,
             })
         })
     }
@@ -210,16 +218,32 @@ impl MlsClient {
     /// # Errors
     /// `group-not-found`.
     pub fn delete_group(&mut self, group_id: &[u8]) -> Result<()> {
-        let group = load(&self.provider, group_id)?;
-        self.delete_group_of(&group, group.epoch().as_u64())
+        match load(&self.provider, group_id) {
+            Ok(group) => self.delete_group_of(&group, group.epoch().as_u64()),
+            Err(ClientError::GroupInert(_)) => {
+                self.delete_with(group_id, |provider| inert::forget(provider, group_id))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Deletes a group of which `last_epoch` is the last epoch to be remembered.
     pub(super) fn delete_group_of(&mut self, group: &MlsGroup, last_epoch: u64) -> Result<()> {
         let group_id = group.group_id().as_slice();
+        self.delete_with(group_id, |provider| {
+            forget(provider, group, last_epoch, None)
+        })
+    }
+
+    /// Deletes the records of a group by `forget`, and all else that waits for it.
+    fn delete_with(
+        &mut self,
+        group_id: &[u8],
+        forget: impl FnOnce(&Provider) -> Result<()>,
+    ) -> Result<()> {
         let outbox = self.outbox()?;
         self.atomically(|provider| {
-            forget(provider, group, last_epoch, None)?;
+            forget(provider)?;
             super::early::forget_all(provider, group_id)?;
             for entry in outbox.iter().filter(|entry| entry.group_id == group_id) {
                 if !super::pending_join::discard(provider, entry)? {

@@ -215,28 +215,36 @@ impl MlsClient {
 
     /// Loads the identity from the records if there is one and it is not loaded yet.
     pub(super) fn load_identity(&mut self) -> Result<()> {
-        if self.identity.is_some() {
-            return Ok(());
+        if self.identity.is_none() {
+            self.identity = load(&self.provider)?;
         }
-        let Some(public) = self.identity()? else {
-            return Ok(());
-        };
-        let ciphersuite = supported(&self.provider, public.ciphersuite)?;
-        let signer = SignatureKeyPair::read(
-            self.storage(),
-            &public.signature_public_key,
-            ciphersuite.signature_algorithm(),
-        )
-        .ok_or(ClientError::SignatureKeyMissing)?;
-        let credential = public.credential().to_mls()?;
-        self.identity = Some(LoadedIdentity {
-            public,
-            credential,
-            ciphersuite,
-            signer,
-        });
         Ok(())
     }
+}
+
+/// The identity that is stored.
+///
+/// # Errors
+/// `unsupported-ciphersuite`, `signature-key-missing`.
+pub(super) fn load(provider: &Provider) -> Result<Option<LoadedIdentity>> {
+    let storage = provider.storage();
+    let Some(public) = storage.get::<Identity>(Category::Identity, SINGLETON)? else {
+        return Ok(None);
+    };
+    let ciphersuite = supported(provider, public.ciphersuite)?;
+    let signer = SignatureKeyPair::read(
+        storage,
+        &public.signature_public_key,
+        ciphersuite.signature_algorithm(),
+    )
+    .ok_or(ClientError::SignatureKeyMissing)?;
+    let credential = public.credential().to_mls()?;
+    Ok(Some(LoadedIdentity {
+        public,
+        credential,
+        ciphersuite,
+        signer,
+    }))
 }
 
 pub(super) fn supported(provider: &Provider, number: u16) -> Result<Ciphersuite> {

@@ -33,6 +33,7 @@
 //! | `psk` | §8.4 | external pre-shared keys |
 //! | `retained_epochs` | §15.2 | read messages of epochs that are over |
 //! | `recovery` | – | after a fork: add the others again, or go on in a new group |
+//! | `snapshot`, `inert` | – | what leaves for a snapshot, and what comes back of it; moving to another database |
 //! | `settings` | – | how a group treats its messages |
 //! | [`outbox`], [`inbox`] | – | what was produced and not handed over yet (G10) |
 //! | `delivery`, `welcome_delivery` | – | receive from a delivery service: position, item and keys in one batch |
@@ -61,6 +62,7 @@ mod groups;
 pub mod identity;
 pub mod inbox;
 mod incoming;
+mod inert;
 mod inspection;
 mod key_package_inspection;
 mod key_package_options;
@@ -81,6 +83,7 @@ mod retained_epochs;
 mod safe_exporter;
 mod settings;
 mod signature_key;
+mod snapshot;
 mod sorted;
 mod staging;
 mod summaries;
@@ -117,6 +120,7 @@ pub use own_leaf::LeafUpdate;
 pub use proposals::{PendingProposal, ProposalInfo, ProposalRequest, ProposalSender, PskUsage};
 pub use recovery::Reboot;
 pub use settings::{GroupSettings, WireFormatPolicy};
+pub use snapshot::{is_read_for_snapshots, Imported};
 pub use summaries::{GroupSummary, Role};
 pub use welcome::JoinOptions;
 pub use welcome_delivery::DeliveredWelcome;
@@ -213,6 +217,7 @@ impl MlsClient {
     pub fn hydrate(&mut self, records: Vec<Record>) -> Result<()> {
         self.storage().hydrate(records)?;
         self.forget_live_state();
+        self.refuse_changes_if_moved()?;
         // A database without the identity's private key would fail at the first operation, with
         // an error that does not say why (G6).
         self.load_identity()
@@ -228,6 +233,7 @@ impl MlsClient {
     pub fn hydrate_client(&mut self, records: Vec<Record>) -> Result<()> {
         self.storage().hydrate_client(records)?;
         self.forget_live_state();
+        self.refuse_changes_if_moved()?;
         self.load_identity()
     }
 

@@ -6,8 +6,8 @@
 //! another and no proposal or commit that waits may bring it back (G7).
 
 use openmls::prelude::{
-    CredentialWithKey, Extensions, LeafNode, LeafNodeParameters, MlsGroup, NewSignerBundle,
-    Proposal, Sender,
+    Ciphersuite, CredentialWithKey, Extensions, LeafNode, LeafNodeParameters, MlsGroup,
+    NewSignerBundle, Proposal, Sender,
 };
 use openmls_basic_credential::SignatureKeyPair;
 use openmls_traits::{storage::StorageProvider as _, OpenMlsProvider};
@@ -167,16 +167,25 @@ pub(super) fn identity_in(
     identity: &LoadedIdentity,
     group: &MlsGroup,
 ) -> Result<Option<LoadedIdentity>> {
-    let Some(leaf) = group.own_leaf_node().filter(|_| group.is_active()) else {
-        return Ok(None);
-    };
+    match group.own_leaf_node().filter(|_| group.is_active()) {
+        Some(leaf) => identity_of(provider, identity, leaf, group.ciphersuite()),
+        None => Ok(None),
+    }
+}
+
+/// The identity of this client in a group where its leaf is, or was, `leaf`.
+pub(super) fn identity_of(
+    provider: &Provider,
+    identity: &LoadedIdentity,
+    leaf: &LeafNode,
+    ciphersuite: Ciphersuite,
+) -> Result<Option<LoadedIdentity>> {
     let public_key = leaf.signature_key().as_slice();
     if public_key == identity.public.signature_public_key
         && *leaf.credential() == identity.credential
     {
         return Ok(None);
     }
-    let ciphersuite = group.ciphersuite();
     let scheme = ciphersuite.signature_algorithm();
     let signer = SignatureKeyPair::read(provider.storage(), public_key, scheme)
         .ok_or(ClientError::SignatureKeyMissing)?;
@@ -194,10 +203,10 @@ pub(super) fn identity_in(
     }))
 }
 
-/// What the app supports, with what the own leaf of `group` says.
-pub(super) fn app_capabilities(group: &MlsGroup, app: &AppCapabilities) -> AppCapabilities {
+/// What the app supports, with what the own leaf of a group says.
+pub(super) fn app_capabilities(leaf: Option<&LeafNode>, app: &AppCapabilities) -> AppCapabilities {
     let mut app = app.clone();
-    if let Some(leaf) = group.own_leaf_node() {
+    if let Some(leaf) = leaf {
         let said = leaf.capabilities();
         let extensions = said.extensions().iter().copied().map(u16::from);
         let proposals = said.proposals().iter().copied().map(u16::from);
@@ -250,7 +259,16 @@ pub(super) fn delete_all(
 ) -> Result<()> {
     let proposed: Vec<LeafNode> = storage.own_leaf_nodes(group.group_id())?;
     delete_encryption_keys(storage, &proposed)?;
-    delete_signature_keys(storage, group, kept.as_slice())
+    delete_made_keys(storage, group, kept.as_slice())
+}
+
+/// Deletes every signature key pair that was made for the own leaf of a group that is inert.
+pub(super) fn delete_inert(
+    storage: &GranularStorage,
+    group_id: &[u8],
+    ciphersuite: Ciphersuite,
+) -> Result<()> {
+    delete_signature_keys(storage, group_id, ciphersuite, None, &[])
 }
 
 /// Deletes the signature key pairs made for the own leaf that nothing can need any more.
@@ -267,7 +285,14 @@ pub(super) fn collect_signature_keys(storage: &GranularStorage, group: &MlsGroup
         .map(|leaf| leaf.signature_key().as_slice())
         .chain(joining.as_deref())
         .collect();
-    delete_signature_keys(storage, group, &needed)
+    delete_made_keys(storage, group, &needed)
+}
+
+fn delete_made_keys(storage: &GranularStorage, group: &MlsGroup, needed: &[&[u8]]) -> Result<()> {
+    let group_id = group.group_id().as_slice();
+    let in_leaf = group.own_leaf_node().map(|leaf| leaf.signature_key());
+    let in_leaf = in_leaf.map(|key| key.as_slice());
+    delete_signature_keys(storage, group_id, group.ciphersuite(), in_leaf, needed)
 }
 
 fn own_updates(group: &MlsGroup) -> impl Iterator<Item = &LeafNode> {
@@ -290,20 +315,21 @@ fn delete_encryption_keys(storage: &GranularStorage, leaves: &[LeafNode]) -> Res
 
 fn delete_signature_keys(
     storage: &GranularStorage,
-    group: &MlsGroup,
+    group_id: &[u8],
+    ciphersuite: Ciphersuite,
+    in_leaf: Option<&[u8]>,
     needed: &[&[u8]],
 ) -> Result<()> {
     let category = Category::OwnSignatureKey;
-    let scheme = group.ciphersuite().signature_algorithm();
-    let group_id = key::bytes_key(group.group_id().as_slice());
-    let in_leaf = group.own_leaf_node().map(|leaf| leaf.signature_key());
+    let scheme = ciphersuite.signature_algorithm();
+    let group_id = key::bytes_key(group_id);
     for record in storage.keys_in_range(category, &group_id)? {
         let made: Option<MadeKey> = storage.get(category, &record)?;
         let waits = made.is_some_and(|made| made.waits_for_its_leaf);
         let Some(public_key) = record.rsplit('/').next().and_then(key::parse_bytes_key) else {
             continue;
         };
-        let is_in_leaf = in_leaf.is_some_and(|key| key.as_slice() == public_key);
+        let is_in_leaf = in_leaf == Some(public_key.as_slice());
         if needed.contains(&public_key.as_slice()) {
             if waits && is_in_leaf {
                 let waits_for_its_leaf = false;

@@ -11,7 +11,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::{
     early,
     external_commit::ExternalCommit,
-    groups,
+    groups, inert,
     outbox::{self, OutboxEntry},
     provider::Provider,
     summaries, Result,
@@ -113,6 +113,8 @@ pub(super) fn accept(provider: &Provider, group_id: &[u8], join: &PendingJoin) -
     if let Some(old) = stored(provider, group_id)? {
         let epoch = old.epoch().as_u64();
         groups::forget(provider, &old, epoch, Some(&join.signature_key))?;
+    } else {
+        inert::make_room(provider, group_id)?;
     }
     for record in &join.records {
         let category = Category::from_name(&record.category)

@@ -20,8 +20,7 @@
 //! instead: every member exports the same secret from the old one.
 
 use openmls::prelude::{
-    Ciphersuite, Extensions, GroupContext, GroupId, LeafNodeIndex, MlsGroup, PreSharedKeyProposal,
-    Proposal,
+    Ciphersuite, Extensions, GroupContext, LeafNodeIndex, MlsGroup, PreSharedKeyProposal, Proposal,
 };
 use openmls::schedule::{ExternalPsk, PreSharedKeyId, Psk};
 use openmls_traits::OpenMlsProvider;
@@ -29,7 +28,7 @@ use openmls_traits::OpenMlsProvider;
 use super::{
     capabilities, commits, delivery, extensions, groups,
     identity::{self, LoadedIdentity},
-    key_package_inspection,
+    inert, key_package_inspection,
     outbox::{self, OutboxEntry},
     own_leaf,
     provider::Provider,
@@ -178,7 +177,7 @@ fn create(
         return Err(ClientError::InvalidArgument("no key package"));
     }
     let group_id = match &reboot.group_id {
-        Some(group_id) => GroupId::from_slice(group_id),
+        Some(group_id) => inert::unless_inert(provider.storage(), group_id)?,
         None => groups::new_id(provider)?,
     };
     let suite = ciphersuite(provider, identity, old, reboot.ciphersuite)?;
@@ -187,10 +186,13 @@ fn create(
         Some(list) => extensions::list_to_mls(list)?,
         None => old.extensions().clone(),
     };
-    let capabilities = capabilities::own(provider, &own_leaf::app_capabilities(old, app));
+    let capabilities = capabilities::own(
+        provider,
+        &own_leaf::app_capabilities(old.own_leaf_node(), app),
+    );
     // What `MlsGroup::reboot` does, by the same two steps that other groups and commits are made
     // with: a second copy of all that would be 5 kB of wasm.
-    let settings = GroupSettings::of(provider.storage(), old)?;
+    let settings = GroupSettings::of(provider.storage(), old.group_id().as_slice())?;
     let config = settings
         .create_config()?
         .ciphersuite(suite)

@@ -1,7 +1,7 @@
 //! How a group treats its messages: settings of this client, not agreed with the other members.
 
 use openmls::prelude::{
-    MlsGroup, MlsGroupCreateConfig, MlsGroupCreateConfigBuilder, MlsGroupJoinConfig,
+    MlsGroupCreateConfig, MlsGroupCreateConfigBuilder, MlsGroupJoinConfig,
     SenderRatchetConfiguration, MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY,
     MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, PURE_CIPHERTEXT_WIRE_FORMAT_POLICY,
     PURE_PLAINTEXT_WIRE_FORMAT_POLICY,
@@ -115,14 +115,17 @@ impl GroupSettings {
     }
 
     /// The settings of a group.
-    pub(super) fn of(storage: &GranularStorage, group: &MlsGroup) -> Result<Self> {
-        let config = group.configuration();
-        let group_id = key::bytes_key(group.group_id().as_slice());
+    pub(super) fn of(storage: &GranularStorage, group_id: &[u8]) -> Result<Self> {
+        let missing = || ClientError::internal("the group has no settings");
+        let key = key::bytes_key(group_id);
+        let config: MlsGroupJoinConfig = storage
+            .get(Category::JoinConfig, &key)?
+            .ok_or_else(missing)?;
         let stored: StoredConfig = storage
-            .get(Category::JoinConfig, &group_id)?
-            .ok_or_else(|| ClientError::internal("the group has no settings"))?;
+            .get(Category::JoinConfig, &key)?
+            .ok_or_else(missing)?;
         let ratchets = config.sender_ratchet_configuration();
-        let past = Policy::of(storage, group.group_id().as_slice())?;
+        let past = Policy::of(storage, group_id)?;
         Ok(Self {
             wire_format_policy: WireFormatPolicy::of(&config.wire_format_policy()),
             padding_size: config.padding_size(),

@@ -20,6 +20,8 @@ pub enum Role {
     Member,
     /// It was removed, or left.
     FormerMember,
+    /// It is known from a snapshot only: to be a member again, it must join by an external commit.
+    Inert,
     /// Nobody knows: the stored summary cannot be read. The group itself may be whole.
     Unreadable,
 }

@@ -73,6 +73,8 @@ categories! {
     EarlyMessageGroup, "early_message_group", Client, Some(1);
     /// The position up to which Welcomes have been processed. Key: 0.
     WelcomeCursor, "welcome_cursor", Client, Some(1);
+    /// That this database was moved: another has its keys now. Key: 0.
+    MovedAway, "moved_away", Client, Some(1);
 
     /// The position up to which a group's messages have been processed. Key: group.
     DeliveryCursor, "delivery_cursor", Group, Some(1);
@@ -116,6 +118,8 @@ categories! {
     OwnSignatureKey, "own_signature_key", Group, Some(2);
     /// HPKE key pairs of an epoch. Key: group / epoch / leaf index.
     EpochKeyPairs, "epoch_key_pairs", Group, Some(3);
+    /// A group that is known from a snapshot, without its keys. Key: group.
+    InertGroup, "inert_group", Group, Some(1);
 }
 
 impl Category {
@@ -138,7 +142,9 @@ impl Category {
     pub const fn integer_parts(self) -> &'static [usize] {
         use Category::*;
         match self {
-            Identity | GeneratedSignatureKey | LastSequence | WelcomeCursor | Psk => &[0],
+            Identity | GeneratedSignatureKey | LastSequence | WelcomeCursor | MovedAway | Psk => {
+                &[0]
+            }
             Tree | EarlyMessage | OwnLeafNode | QueuedProposal | RetainedEpoch => &[1],
             MessageSecrets | EpochKeyPairs => &[1, 2],
             _ => &[],

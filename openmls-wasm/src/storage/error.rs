@@ -66,6 +66,11 @@ pub enum StorageError {
         /// The key in it.
         key: String,
     },
+    /// Nothing is changed any more: the records were moved to another database, or are about to be.
+    #[error(
+        "this database was moved: another one has its keys; it can be read, and changes no more"
+    )]
+    ReadOnly,
     /// A batch was drained and has been neither confirmed nor put back.
     #[error("batch {0} is neither confirmed nor put back")]
     BatchUnconfirmed(u64),

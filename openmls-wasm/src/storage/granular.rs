@@ -178,6 +178,17 @@ impl GranularStorage {
         Ok(())
     }
 
+    /// From now on (or, with `false`, not any more) operations that change something fail with
+    /// [`ReadOnly`](StorageError::ReadOnly).
+    pub(crate) fn set_read_only(&self, read_only: bool) -> Result<(), StorageError> {
+        self.write_state()?.read_only = read_only;
+        Ok(())
+    }
+
+    pub(crate) fn is_read_only(&self) -> Result<bool, StorageError> {
+        Ok(self.read_state()?.read_only)
+    }
+
     /// Every record in memory, by category and key.
     pub fn records(&self) -> Result<Vec<Record>, StorageError> {
         let of_category = |category: &Category| self.loaded(*category);

@@ -45,6 +45,19 @@ pub struct Record {
     pub value: Value,
 }
 
+impl Record {
+    /// Whether a record that comes from outside is whole, under a key that its category has.
+    pub(crate) fn check(&self) -> Result<(), StorageError> {
+        if !key::is_well_formed(self.category, &self.key) {
+            return Err(StorageError::MalformedKey {
+                category: self.category,
+                key: self.key.clone(),
+            });
+        }
+        codec::check(self.category, &self.key, &self.value)
+    }
+}
+
 /// One change: a record was written (`Some`) or deleted (`None`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageEvent {
@@ -104,6 +117,8 @@ pub(super) struct State {
     pub(super) savepoint: Option<BTreeMap<RecordId, Before>>,
     /// What of the database is in memory; `None`: all of it.
     pub(super) pages: Option<Pages>,
+    /// Whether an operation that changes something fails.
+    pub(super) read_only: bool,
     #[cfg(feature = "test-hooks")]
     pub(super) writes_until_failure: Option<u64>,
 }
@@ -312,6 +327,9 @@ impl State {
 
     pub(super) fn release_savepoint(&mut self) -> Result<(), StorageError> {
         if let Some(savepoint) = &self.savepoint {
+            if self.read_only && !savepoint.is_empty() {
+                return Err(StorageError::ReadOnly);
+            }
             self.write_digests(digest::groups_of(savepoint.keys()))?;
         }
         self.savepoint = None;
@@ -380,13 +398,7 @@ impl State {
             key,
             value,
         } = record;
-        if !key::is_well_formed(*category, key) {
-            return Err(StorageError::MalformedKey {
-                category: *category,
-                key: key.clone(),
-            });
-        }
-        codec::check(*category, key, value)?;
+        record.check()?;
         // Memory is newer than any stored record (G5): a record that differs from it, or that
         // has changed and is not confirmed yet, is a caller's mistake and not merged.
         let id: RecordId = (*category, key.as_str().into());

@@ -45,6 +45,28 @@ const worker: Record<string, Scenario> = {
     await Promise.all([again.close(), alice.client.close()]);
   },
 
+  'a snapshot leaves a worker as a stream, and is taken in by another': async () => {
+    const [alice, bob] = [await person(), await person()];
+    const group = await alice.client.createGroup();
+    const commit = await alice.client.addMembers(group, await bob.client.generateKeyPackages(1));
+    await alice.client.mergePendingCommit(group);
+    await bob.client.joinGroup(commit.welcome ?? new Uint8Array());
+    const passphrase = 'correct horse battery staple';
+    const key = await alice.client.snapshotKey(passphrase);
+    const stream = await alice.client.exportSnapshot({ passphrase: key, appData: new Blob(['history']) });
+    const file = await new Response(stream as BodyInit).blob();
+    const again = await openInWorker({ name: freshName() });
+    const report = await again.importSnapshot(file, { passphrase });
+    equal([report.added.length, await report.appData?.text()], [1, 'history'], 'the report');
+    const joining = await again.joinByExternalCommit(await bob.client.exportGroupInfo(group));
+    await bob.client.processMessage(joining.bytes ?? new Uint8Array());
+    await again.acceptExternalJoin(joining.id);
+    const read = await bob.client.processMessage(await again.encryptMessage(group, utf8('I am back')));
+    equal(read.kind === 'message' && text(read.plaintext), 'I am back', 'what was read');
+    equal(await codeOf(again.beforeRemovals(async () => undefined) as unknown as Promise<unknown>), 'invalid-argument', 'a hook');
+    await Promise.all([alice.client.close(), bob.client.close(), again.close()]);
+  },
+
   'a refusal is an error of the package, with its code': async () => {
     const { client, name } = await person();
     const error = await client.groupInfo(Uint8Array.of(1)).then(() => undefined, (reason: unknown) => reason);

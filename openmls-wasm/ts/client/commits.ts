@@ -20,7 +20,12 @@ export abstract class CommitMethods extends ProposalMethods {
       checkGroup.commit('request', request),
       check.optionalText('id', id),
     ];
-    const adding = (what.proposals ?? []).flatMap((it) => (it.kind === 'add' ? [it.keyPackage] : []));
+    const proposals = what.proposals ?? [];
+    const announced = proposals.some(({ kind }) => kind === 'remove') ? this.announceRemoval() : undefined;
+    if (announced !== undefined) {
+      await announced;
+    }
+    const adding = proposals.flatMap((it) => (it.kind === 'add' ? [it.keyPackage] : []));
     return this.sendAdding(group, adding, (client) => client.commit(group, what, name));
   }
 
@@ -35,7 +40,12 @@ export abstract class CommitMethods extends ProposalMethods {
   }
 
   /** Commits the removal of members; pending until it comes back. @throws `pending-commit` */
-  removeMembers(groupId: Uint8Array, leafIndexes: readonly number[], id?: string): Promise<OutboxEntry> {
+  async removeMembers(groupId: Uint8Array, leafIndexes: readonly number[], id?: string): Promise<OutboxEntry> {
+    const announced = this.announceRemoval();
+    // Not even a microtask between the call and its effect, unless somebody asks for it.
+    if (announced !== undefined) {
+      await announced;
+    }
     return this.send((client) =>
       client.removeMembers(
         check.bytes('groupId', groupId),

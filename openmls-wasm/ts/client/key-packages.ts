@@ -1,11 +1,11 @@
 /** Key packages: what others need to add this client to a group (RFC 9420 §10). */
 
 import * as check from '../arguments.js';
-import { VaultMethods } from './vault.js';
+import { SnapshotMethods } from './snapshots.js';
 import type { KeyPackageDetails, KeyPackageInfo, KeyPackageOptions } from '../mls-types.js';
 
 /** Key packages: what others need to add this client to a group (RFC 9420 §10). Part of `CoreCryptoClient`. */
-export abstract class KeyPackageMethods extends VaultMethods {
+export abstract class KeyPackageMethods extends SnapshotMethods {
   /** Makes `count` key packages (RFC 9420 §10), each a framed MLSMessage, each to be used once. */
   generateKeyPackages(count: number): Promise<Uint8Array[]> {
     return this.change((client) => client.generateKeyPackages(check.integer('count', count, 0xffffffff)));

@@ -11,6 +11,7 @@ import type { ProposalApi } from './requests.js';
 import type { ReceivingApi } from './receiving.js';
 import type { RecoveryApi } from './recovery.js';
 import type { SettingsApi } from './settings.js';
+import type { SnapshotApi } from './snapshots.js';
 import type { StorageApi, StorageRecord } from './storage.js';
 
 /**
@@ -32,7 +33,8 @@ export interface MlsClientApi
     ExternalProposalApi,
     MessageApi,
     ReceivingApi,
-    RecoveryApi {
+    RecoveryApi,
+    SnapshotApi {
   /** Every record in memory, secrets included. Only in builds with the feature `test-hooks`. */
   records?(): StorageRecord[];
   /** Only in builds with the feature `test-hooks`. */

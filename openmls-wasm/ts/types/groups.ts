@@ -44,10 +44,11 @@ export interface GroupSummary {
   /** How many members it has, this client included. */
   readonly memberCount: number;
   /**
-   * What this client is in it: a former member was removed, or has left. `unreadable`: the record of the summary is damaged,
-   * and nothing else in it is known; the group itself may be whole.
+   * What this client is in it: a former member was removed, or has left. `inert`: the group is known from a snapshot only, and
+   * to be a member again this client joins it by `joinByExternalCommit`. `unreadable`: the record of the summary is damaged, and
+   * nothing else in it is known; the group itself may be whole.
    */
-  readonly role: 'member' | 'former-member' | 'unreadable';
+  readonly role: 'member' | 'former-member' | 'inert' | 'unreadable';
 }
 
 /** Which part of a list is wanted. */

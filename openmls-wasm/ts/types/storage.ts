@@ -58,6 +58,8 @@ export interface Category {
   readonly hasParts: boolean;
   /** The positions of the parts of its keys that are integers, from 0. */
   readonly integerParts: readonly number[];
+  /** Whether a snapshot of kind `backup` looks at them. Default false. */
+  readonly inSnapshots?: boolean;
 }
 
 /**

@@ -88,8 +88,9 @@ export class SealedPersister implements ClientDatabase {
     return this.#openAll(await this.#inner.load(scope));
   }
 
-  async loadGroup(groupKey: string): Promise<StorageRecord[]> {
-    return this.#openAll(await this.#inner.loadGroup(await this.#unlocked().sealer.blind(undefined, groupKey)));
+  async loadGroup(groupKey: string, categories?: readonly string[]): Promise<StorageRecord[]> {
+    const place = await this.#unlocked().sealer.blind(undefined, groupKey);
+    return this.#openAll(await this.#inner.loadGroup(place, categories));
   }
 
   async loadCategory(category: string): Promise<StorageRecord[]> {

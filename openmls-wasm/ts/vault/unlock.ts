@@ -222,7 +222,11 @@ function isUsable({ algorithm, usages }: CryptoKey): boolean {
     : algorithm.name === 'AES-GCM' && usages.includes('encrypt') && usages.includes('decrypt');
 }
 
-function isWithinLimits({ memoryKiB, iterations }: Argon2Parameters): boolean {
+/**
+ * Whether trying a passphrase may cost that.
+ * @internal
+ */
+export function isWithinLimits({ memoryKiB, iterations }: Argon2Parameters): boolean {
   const { least, most } = ARGON2_LIMITS;
   return (
     Number.isInteger(memoryKiB) &&

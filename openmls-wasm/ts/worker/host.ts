@@ -8,7 +8,7 @@ import { fromPlain, toPlain, type Status, type ToPage, type ToWorker, type Worke
 
 // The part of a dedicated worker's global scope that is used here.
 export interface WorkerScope {
-  postMessage(message: ToPage): void;
+  postMessage(message: ToPage, transfer?: Transferable[]): void;
   addEventListener(type: 'message', listener: (event: { readonly data: ToWorker }) => void): void;
 }
 
@@ -69,7 +69,9 @@ class ClientHost {
         throw new TypeError(`CoreCryptoClient has no method ${method}`);
       }
       const value: unknown = await (called as (...args: unknown[]) => unknown).apply(client, [...args]);
-      this.#scope.postMessage({ type: 'result', id, value, status: this.#status() });
+      // A stream is handed over, all else is copied.
+      const transfer = value instanceof ReadableStream ? [value] : [];
+      this.#scope.postMessage({ type: 'result', id, value, status: this.#status() }, transfer);
     } catch (error) {
       this.#scope.postMessage({ type: 'refusal', id, error: toPlain(error), status: this.#status() });
     }

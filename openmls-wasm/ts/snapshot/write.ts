@@ -1,0 +1,223 @@
+/**
+ * Making a snapshot: the records of a database, read piece by piece and sealed as they are read.
+ *
+ * What is consistent. Of a backup: each group, for its records are read in one transaction; and each record of the client. What
+ * changes while it is made may be in it or not; nothing in it is worth anything together with something else. Of a full export:
+ * everything, for nothing changes from its beginning on.
+ */
+
+import { CoreCryptoError, type CoreCryptoErrorCode } from '../errors.js';
+import type { Category, MlsClientApi, SnapshotKey, StorageRecord } from '../mls-types.js';
+import type { ClientDatabase } from '../persister.js';
+import { random } from '../vault/unlock.js';
+import { sealChunks } from './chunks.js';
+import { encodeAppData, encodeEnd, encodeRecords } from './frames.js';
+import { encodeHeader } from './header.js';
+import { fileKeys } from './keys.js';
+
+// What a snapshot is made of.
+export interface SnapshotSource {
+  readonly categories: readonly Category[];
+  // Reads in the database.
+  readonly stored: <T>(read: (database: ClientDatabase) => Promise<T>) => Promise<T>;
+  // Runs an operation that changes nothing that is stored.
+  readonly read: <T>(operation: (client: MlsClientApi) => T) => Promise<T>;
+  // Runs an operation, and settles when all changes so far are durable.
+  readonly change: <T>(operation: (client: MlsClientApi) => T) => Promise<T>;
+}
+
+// What is wanted.
+export interface SnapshotOrder {
+  readonly kind: 'backup' | 'full';
+  readonly key: SnapshotKey;
+  // Ids in hex; undefined: all.
+  readonly groups: ReadonlySet<string> | undefined;
+  readonly appData: Blob | undefined;
+}
+
+/** Records that are read at once. */
+const PAGE = 128;
+/** Groups that are read at once. */
+const GROUPS = 8;
+/** What is in one frame, unless it belongs together. */
+const FRAME = 1024 * 1024;
+/** They are of no use without each other: in the first frame. */
+const IDENTITY: readonly string[] = ['identity', 'signature_key_pair', 'generated_signature_key'];
+/** What a group that is damaged is refused with. */
+const UNREADABLE: ReadonlySet<CoreCryptoErrorCode> = new Set<CoreCryptoErrorCode>([
+  'damaged-record',
+  'damaged-group',
+  'unsupported-format',
+  'malformed-key',
+]);
+/** Not in a full export: the database that it is imported into has not moved. */
+const MOVED = 'moved_away';
+
+// The bytes of a snapshot, made as they are asked for. Cancelling it ends what it holds up.
+export function snapshotStream(source: SnapshotSource, order: SnapshotOrder): ReadableStream<Uint8Array> {
+  const chunks = order.kind === 'full' ? fullExport(source, order) : backup(source, order);
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: async (controller) => {
+        const { done, value } = await chunks.next();
+        if (done === true) {
+          controller.close();
+        } else {
+          controller.enqueue(value);
+        }
+      },
+      cancel: async () => {
+        await chunks.return();
+      },
+    },
+    // Nothing is read, and nothing held up, before somebody asks for it.
+    { highWaterMark: 0 },
+  );
+}
+
+async function* backup(source: SnapshotSource, order: SnapshotOrder): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  // What was called before is in it.
+  await source.change(() => undefined);
+  yield* sealed(backupRecords(source, order.groups), order, async () => undefined);
+}
+
+/** From its beginning on the client changes nothing; and once it is whole, never again. */
+async function* fullExport(source: SnapshotSource, order: SnapshotOrder): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  await source.change((client) => client.beginMove());
+  let moved = false;
+  try {
+    yield* sealed(allRecords(source), order, async () => {
+      await completeMove(source);
+      moved = true;
+    });
+  } finally {
+    if (!moved) {
+      // A client that has ended meanwhile is not held up any more.
+      await source.change((client) => client.cancelMove()).catch(() => undefined);
+    }
+  }
+}
+
+async function completeMove({ change }: SnapshotSource): Promise<void> {
+  try {
+    await change((client) => client.completeMove());
+  } catch (error) {
+    // The engine that has held still is not the one that is asked.
+    throw error instanceof CoreCryptoError && error.code === 'invalid-argument'
+      ? new CoreCryptoError('engine-panicked', 'the export was interrupted; nothing was moved, begin it anew', { cause: error })
+      : error;
+  }
+}
+
+async function* sealed(
+  content: AsyncIterable<Content>,
+  { kind, key: { salt, argon2, key: root }, appData }: SnapshotOrder,
+  beforeLast: () => Promise<void>,
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  const fileSalt = random(32);
+  const { key, check } = await fileKeys(root, fileSalt);
+  const header = encodeHeader({ kind, createdAt: Date.now(), argon2, salt: salt.slice(), fileSalt, check });
+  yield header;
+  yield* sealChunks(frames(content, appData), key, header, beforeLast);
+}
+
+/** Records that belong together, or the id of a group that cannot be read. */
+type Content = { readonly records: readonly StorageRecord[] } | { readonly unreadable: string };
+
+async function* frames(content: AsyncIterable<Content>, appData: Blob | undefined): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
+  let records = 0;
+  const unreadable: string[] = [];
+  for await (const part of content) {
+    if ('unreadable' in part) {
+      unreadable.push(part.unreadable);
+    } else if (part.records.length > 0) {
+      records += part.records.length;
+      yield encodeRecords(part.records);
+    }
+  }
+  for (let at = 0; at < (appData?.size ?? 0); at += FRAME) {
+    yield encodeAppData(new Uint8Array(await (appData as Blob).slice(at, at + FRAME).arrayBuffer()));
+  }
+  yield encodeEnd({ records, unreadable });
+}
+
+async function* allRecords({ categories, stored }: SnapshotSource): AsyncGenerator<Content, void> {
+  for (const { name } of categories) {
+    if (name !== MOVED) {
+      for await (const page of pages(stored, name)) {
+        yield* inFrames(page);
+      }
+    }
+  }
+}
+
+async function* backupRecords(source: SnapshotSource, groups: ReadonlySet<string> | undefined): AsyncGenerator<Content, void> {
+  const { categories, stored, read } = source;
+  const exported = (records: readonly StorageRecord[]): Promise<StorageRecord[]> => read((client) => client.exportStorageState(records));
+  const wanted = categories.filter(({ inSnapshots }) => inSnapshots === true);
+  const ofGroups = wanted.filter(({ scope }) => scope === 'group').map(({ name }) => name);
+  const identity = await Promise.all(IDENTITY.map((name) => stored((database) => database.loadCategory(name))));
+  yield { records: await exported(identity.flat()) };
+  for (const { name, scope } of wanted) {
+    if (scope !== 'group' && !IDENTITY.includes(name)) {
+      for await (const page of pages(stored, name)) {
+        yield* inFrames(await exported(page));
+      }
+    }
+  }
+  const seen = new Set<string>();
+  // Of a group that is not listed any more, its last epoch is.
+  for (const list of ['group_summary', 'former_group']) {
+    for await (const page of pages(stored, list)) {
+      const ids = page.map(({ key }) => key).filter((id) => !seen.has(id) && (groups === undefined || groups.has(id)));
+      for (let at = 0; at < ids.length; at += GROUPS) {
+        const some = ids.slice(at, at + GROUPS);
+        some.forEach((id) => seen.add(id));
+        yield* await Promise.all(some.map((id) => exportGroup(source, id, ofGroups, exported)));
+      }
+    }
+  }
+}
+
+async function exportGroup(
+  { stored }: SnapshotSource,
+  id: string,
+  categories: readonly string[],
+  exported: (records: readonly StorageRecord[]) => Promise<StorageRecord[]>,
+): Promise<Content> {
+  try {
+    return { records: await exported(await stored((database) => database.loadGroup(id, categories))) };
+  } catch (error) {
+    // One group that is damaged must not keep all others from being saved.
+    if (error instanceof CoreCryptoError && UNREADABLE.has(error.code)) {
+      return { unreadable: id };
+    }
+    throw error;
+  }
+}
+
+async function* pages(stored: SnapshotSource['stored'], category: string): AsyncGenerator<StorageRecord[], void> {
+  for (let after: string | undefined; ; ) {
+    const from = after;
+    const page = await stored((database) => database.loadPart(category, from, PAGE));
+    yield page;
+    after = page.at(-1)?.key;
+    if (page.length < PAGE) {
+      return;
+    }
+  }
+}
+
+function* inFrames(records: readonly StorageRecord[]): Generator<Content, void> {
+  let some: StorageRecord[] = [];
+  let size = 0;
+  for (const record of records) {
+    some.push(record);
+    size += record.value.length;
+    if (size >= FRAME) {
+      yield { records: some };
+      [some, size] = [[], 0];
+    }
+  }
+  yield { records: some };
+}

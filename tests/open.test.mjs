@@ -117,7 +117,7 @@ test('a record of a newer format', { timeout }, async () => {
 })
 
 /** What belongs to the client itself. */
-const readAtOpening = new Set(['identity', 'signature_key_pair', 'last_sequence', 'inbox', 'outbox', 'welcome_cursor'])
+const readAtOpening = new Set(['identity', 'signature_key_pair', 'last_sequence', 'inbox', 'outbox', 'welcome_cursor', 'group_root'])
 
 /** The ways a value is damaged: done in the page, where a value need not be bytes. */
 const damages = ['cut short', 'empty', 'one byte more', 'text', 'nothing but zeros']

@@ -186,10 +186,12 @@ fn try_damage(
 }
 
 fn only_changed(subject: &Subject, client: &MlsClient, changed: &[Category]) -> Result<(), String> {
-    // A record of a group changes the digest of its group too.
+    // A record of a group changes the digest of its group too, and the root over digests.
     let of_group = changed.iter().any(|it| it.scope() == Scope::Group);
-    let may_differ =
-        |it: Category| changed.contains(&it) || (of_group && it == Category::GroupDigest);
+    let may_differ = |it: Category| {
+        changed.contains(&it)
+            || (of_group && matches!(it, Category::GroupDigest | Category::GroupRoot))
+    };
     let rest = |all: Vec<Record>| -> Vec<Record> {
         all.into_iter()
             .filter(|record| !may_differ(record.category))

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{pair, Device};
-use openmls_wasm::storage::{Batch, Scope};
+use openmls_wasm::storage::{Batch, Scope, StorageEvent};
 
 /// The bytes of MLS values in a batch: records of groups, not those of outbox, inbox and cursor.
 fn mls_bytes(batch: &Batch) -> usize {
@@ -33,14 +33,54 @@ fn a_message_between_two_writes_at_most_1000_bytes_however_many_there_were() {
             let written: Vec<_> = batch.events.iter().map(|e| e.category.name()).collect();
             assert_eq!(
                 written,
-                ["group_digest", "message_secrets"],
-                "{what} writes message_secrets, the digest of the group, and nothing else"
+                ["group_root", "group_digest", "message_secrets"],
+                "{what} writes message_secrets, the digest of the group and the root over those, and nothing else"
             );
             let bytes = mls_bytes(&batch);
             assert!(bytes <= 1000, "{what} {round} wrote {bytes} bytes");
+            let root = root_bytes(&batch);
+            assert!(
+                root <= MAX_ROOT,
+                "{what} {round} wrote a root of {root} bytes"
+            );
             if round == 199 {
-                println!("{what}: {bytes} bytes");
+                println!("{what}: {bytes} bytes, and a root of {root}");
             }
         }
     }
+}
+
+/// The root names 16 groups, however many there are.
+const MAX_ROOT: usize = 600;
+
+fn root_bytes(batch: &Batch) -> usize {
+    let root = batch
+        .events
+        .iter()
+        .filter(|event| event.category.name().starts_with("group_root"));
+    root.map(|event| event.value.as_ref().map_or(0, |value| value.len()))
+        .sum()
+}
+
+#[test]
+fn a_message_in_one_of_400_groups_writes_a_branch_and_a_leaf_of_the_root_at_most() {
+    let mut alice = Device::new("alice");
+    let groups: Vec<_> = (0..400)
+        .map(|_| alice.client.create_group(None).unwrap())
+        .collect();
+    drained(&mut alice);
+    for group in groups.iter().chain(&groups).chain(&groups[399..]) {
+        alice.client.encrypt_message(group, &[7; 256]).unwrap();
+        let batch = drained(&mut alice);
+        let of_root = |event: &&StorageEvent| event.category.name().starts_with("group_root");
+        assert!(batch.events.iter().filter(of_root).count() <= 3);
+        let root = root_bytes(&batch);
+        assert!(root <= MAX_ROOT + 500, "wrote {root} bytes of the root");
+    }
+    // In a group that is named by the root already.
+    alice
+        .client
+        .encrypt_message(&groups[399], &[7; 256])
+        .unwrap();
+    assert!(root_bytes(&drained(&mut alice)) <= MAX_ROOT);
 }

@@ -24,6 +24,7 @@ fn of_page(record: &Record, page: &Page) -> bool {
                 && record.key.split('/').next() == Some(group.as_str())
         }
         Page::Category(category) => record.category == *category,
+        Page::Record(category, key) => record.category == *category && record.key == *key,
     }
 }
 
@@ -63,7 +64,13 @@ impl Paged {
         assert!(!self.loaded.contains(&page), "loaded once: {page:?}");
         let mut records = self.database.records();
         records.retain(|record| of_page(record, &page));
-        self.client.hydrate_page(page.clone(), records)?;
+        // What says whether the page is as it was left may not be in memory itself.
+        while let Err(error) = self.client.hydrate_page(page.clone(), records.clone()) {
+            match error {
+                ClientError::Storage(StorageError::NotLoaded(missing)) => self.load(missing)?,
+                other => return Err(other),
+            }
+        }
         self.loaded.push(page);
         Ok(())
     }
@@ -78,7 +85,7 @@ impl Paged {
     /// Lets go of all that may go.
     fn release(&mut self) {
         self.client.release_groups(0).unwrap();
-        self.loaded.retain(|page| matches!(page, Page::Category(_)));
+        self.loaded.retain(|page| !matches!(page, Page::Group(_)));
         let kept = self.groups_in_memory();
         self.loaded.extend(kept.into_iter().map(Page::Group));
     }

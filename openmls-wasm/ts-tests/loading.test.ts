@@ -123,6 +123,46 @@ test('an operation that never finds what was loaded for it is refused, and the n
   assert.equal(await send(loop, 'next'), 'next');
 });
 
+test('what says whether a group is as it was left is loaded first, as a single record', async () => {
+  const engine = new Engine();
+  const hydrated: unknown[] = [];
+  const client = engine.client as { hydratePage(page: object, records: readonly object[]): void };
+  const hydrateGroup = client.hydratePage;
+  client.hydratePage = (page, records) => {
+    if ('group' in page) {
+      const key = ['01', '0102'][hydrated.length];
+      if (key !== undefined) {
+        throw new MlsError('not-loaded', { category: 'node', key });
+      }
+      hydrateGroup(page, records);
+    } else {
+      hydrated.push([page, records]);
+    }
+  };
+  const value = Uint8Array.of(7);
+  const read = async ([{ key }]: [{ key: string }]) => [key === '01' ? value : undefined];
+  const { loop } = make({ engine, persister: { loadGroup: async () => [], read } });
+  assert.equal(await send(loop, 'one', 'group'), 'one');
+  assert.deepEqual(hydrated, [
+    [{ category: 'node', key: '01' }, [{ category: 'node', key: '01', value }]],
+    [{ category: 'node', key: '0102' }, []],
+  ]);
+});
+
+test('a record that is asked for again and again is no endless loop', async () => {
+  const engine = new Engine();
+  Object.assign(engine.client as object, {
+    hydratePage: (page: object) => {
+      if ('group' in page) {
+        throw new MlsError('not-loaded', { category: 'node', key: '01' });
+      }
+    },
+  });
+  const { loop } = make({ engine, persister: { loadGroup: async () => [], read: async () => [undefined] } });
+  assert.equal(await send(loop, 'lost', 'group').catch(codeOf), 'not-loaded');
+  assert.equal(await send(loop, 'next'), 'next');
+});
+
 test('a call that waits for a group keeps its place when the engine is lost meanwhile', async () => {
   const [written, read, restarted] = [gate(), gate(), gate()];
   const second = new Engine();

@@ -58,12 +58,20 @@ export function perform<T>(operation: () => T): Performed<T> {
 }
 
 // The page that an operation lacks.
-function missingPage(error: Error & { readonly code: string; readonly group?: unknown; readonly category?: unknown }): Page | undefined {
-  if (error.code !== 'not-loaded') {
+export function missingPage(error: unknown): Page | undefined {
+  if (!isMlsError(error) || error.code !== 'not-loaded') {
     return undefined;
   }
-  const { group, category } = error;
-  return typeof group === 'string' ? { group } : typeof category === 'string' ? { category } : undefined;
+  const { group, category, key }: { group?: unknown; category?: unknown; key?: unknown } = error;
+  if (typeof group === 'string') {
+    return { group };
+  }
+  return typeof category === 'string' ? { category, ...(typeof key === 'string' ? { key } : {}) } : undefined;
+}
+
+// The name of a page.
+export function pageName(page: Page): string {
+  return 'group' in page ? `group/${page.group}` : page.key === undefined ? page.category : `${page.category}/${page.key}`;
 }
 
 // What a call rejects with that needs something which cannot be read. It has changed nothing.

@@ -392,8 +392,9 @@ export const MLS_ERROR_CODES = [
    */
   'malformed-key',
   /**
-   * The records of a group do not belong together: one is missing, or is older or newer than the others. The message names
-   * the group (its id in hex). It has been left as it was; all other groups work.
+   * The records of a group are not as this client left them: one is missing, or is older or newer than the others, or all of
+   * them were put back or taken away. The message names the group (its id in hex). It has been left as it was; all other
+   * groups work.
    * Next: tell the user; `deleteGroup` is refused too, so have this client added anew under another name.
    */
   'damaged-group',

@@ -1,7 +1,7 @@
 /**
  * Opening the database: its layout, and the checks before anything is changed in it (promise G6).
  *
- * Layout, version 4: one object store per category (keys: strings, values: `Uint8Array`), and three of our own.
+ * Layout, version 3: one object store per category (keys: strings, values: `Uint8Array`), and three of our own.
  *
  * | store        | key              | value                                                          |
  * |--------------|------------------|----------------------------------------------------------------|
@@ -21,7 +21,7 @@ import { PersisterError, type PersisterSchema } from './persister.js';
  * Version of the layout; IndexedDB itself refuses to open a database of a higher one. A category more or less is a new
  * version, with a step in `migrations/` from the version before it.
  */
-export const DATABASE_VERSION = 4;
+export const DATABASE_VERSION = 3;
 export const META_STORE = 'meta';
 export const INCOMING_STORE = 'incoming';
 export const QUARANTINE_STORE = 'quarantine';

@@ -1,14 +1,15 @@
 /**
- * Brings into memory what an operation lacks: the records of a group, or of a category that is loaded on demand.
+ * Brings into memory what an operation lacks: the records of a group, of a category that is loaded on demand, or a single one.
  *
  * At opening only the client's own records are loaded, so that opening costs the same however many groups there are (promise
  * G9). An operation that needs more says so and has changed nothing; it is made again with the page there. A group is read in
  * one transaction: it is never seen half before and half after a batch.
  */
 
+import { missingPage, pageName } from './calls.js';
 import type { Engine } from './engine.js';
 import type { CoreCryptoEvents, Emitter } from './events.js';
-import type { Page } from './mls-types.js';
+import type { Page, StorageRecord } from './mls-types.js';
 import { PersisterError, type ClientDatabase } from './persister.js';
 import { Backoff, type RetryPolicy } from './retry.js';
 
@@ -36,9 +37,24 @@ export class PageLoader {
    * @throws what the persister throws when it has been asked often enough, and what the engine throws
    */
   async load(engine: Engine, page: Page, isInUse: () => boolean): Promise<void> {
-    const records = await this.#read(page);
-    if (isInUse()) {
-      engine.client.hydratePage(page, records);
+    const loaded = new Set<string>();
+    for (;;) {
+      const records = await this.#read(page);
+      if (!isInUse()) {
+        return;
+      }
+      try {
+        engine.client.hydratePage(page, records);
+        return;
+      } catch (error) {
+        // Whether a group is as it was left, a record says that may not be in memory itself.
+        const missing = missingPage(error);
+        if (missing === undefined || loaded.has(pageName(missing))) {
+          throw error;
+        }
+        loaded.add(pageName(missing));
+        await this.load(engine, missing, isInUse);
+      }
     }
   }
 
@@ -58,11 +74,10 @@ export class PageLoader {
     this.#backoff.wake();
   }
 
-  async #read(page: Page): ReturnType<ClientDatabase['loadGroup']> {
+  async #read(page: Page): Promise<StorageRecord[]> {
     for (;;) {
       try {
-        const records =
-          'group' in page ? await this.#persister.loadGroup(page.group) : await this.#persister.loadCategory(page.category);
+        const records = await this.#readOnce(page);
         this.#backoff.succeeded(this.#events);
         return records;
       } catch (error) {
@@ -79,5 +94,17 @@ export class PageLoader {
         await waited;
       }
     }
+  }
+
+  async #readOnce(page: Page): Promise<StorageRecord[]> {
+    if ('group' in page) {
+      return this.#persister.loadGroup(page.group);
+    }
+    const { category, key } = page;
+    if (key === undefined) {
+      return this.#persister.loadCategory(category);
+    }
+    const [value] = await this.#persister.read([{ category, key }]);
+    return value === undefined ? [] : [{ category, key, value }];
   }
 }

@@ -22,6 +22,7 @@
 
 import {
   lossError,
+  pageName,
   perform,
   restartError,
   unknownOutcome,
@@ -178,7 +179,7 @@ export class WriteBehind {
    */
   #afterLoading<T>(engine: Engine, page: Page, again: () => Promise<T>): Promise<T> {
     // What an operation needs stays until it has been done; if it did not, the operation would be tried for ever.
-    const id = 'group' in page ? `group/${page.group}` : page.category;
+    const id = pageName(page);
     if (this.#loadedFor?.engine !== engine) {
       this.#loadedFor = { engine, pages: new Set() };
     } else if (this.#loadedFor.pages.has(id)) {

@@ -112,7 +112,7 @@ impl JsMlsClient {
         self.0.hydrate_client(records(&list)?).map_err(thrown)
     }
 
-    /// Takes in all stored records of a page `{ group }` (in hex) or `{ category }`.
+    /// Takes in all stored records of a page: `{ group }` (in hex), `{ category }` or `{ category, key }`.
     #[wasm_bindgen(js_name = hydratePage)]
     pub fn hydrate_page(&mut self, which: JsValue, list: Array) -> JsResult<()> {
         self.0

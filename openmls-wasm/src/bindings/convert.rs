@@ -27,6 +27,10 @@ pub(super) fn thrown(error: impl Into<ClientError>) -> JsValue {
         ClientError::Storage(StorageError::NotLoaded(Page::Category(category))) => {
             say("category", category.name());
         }
+        ClientError::Storage(StorageError::NotLoaded(Page::Record(category, key))) => {
+            say("category", category.name());
+            say("key", key);
+        }
         ClientError::Storage(storage) => {
             if let Some((category, key)) = storage.record() {
                 say("category", category.name());
@@ -38,14 +42,17 @@ pub(super) fn thrown(error: impl Into<ClientError>) -> JsValue {
     thrown
 }
 
-/// Reads `{ group }` or `{ category }`.
+/// Reads `{ group }`, `{ category }` or `{ category, key }`.
 pub(super) fn page(value: &JsValue) -> JsResult<Page> {
     if let Some(group) = property(value, "group").as_string() {
         return Ok(Page::Group(group));
     }
     let category = property(value, "category").as_string().unwrap_or_default();
     Category::from_name(&category)
-        .map(Page::Category)
+        .map(|category| match property(value, "key").as_string() {
+            Some(key) => Page::Record(category, key),
+            None => Page::Category(category),
+        })
         .ok_or_else(|| thrown(StorageError::UnknownCategory(category)))
 }
 

@@ -100,6 +100,7 @@ impl From<Category> for CategoryView {
             scope: match category.scope() {
                 Scope::Client => "client",
                 Scope::OnDemand => "on-demand",
+                Scope::Single => "single",
                 Scope::Group => "group",
             },
             has_parts: category.has_parts(),

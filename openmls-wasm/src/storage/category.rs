@@ -7,6 +7,8 @@ pub enum Scope {
     Client,
     /// Belongs to the client, and is loaded, all of the category, when something asks for it.
     OnDemand,
+    /// Belongs to the client, and is loaded, each record by itself, when something asks for it.
+    Single,
     /// Belongs to one group: the first part of the key is the group id.
     Group,
 }
@@ -75,6 +77,10 @@ categories! {
     WelcomeCursor, "welcome_cursor", Client, Some(1);
     /// That this database was moved: another has its keys now. Key: 0.
     MovedAway, "moved_away", Client, Some(1);
+    /// The root over the digests of all groups, for a group that is put back as a whole. Key: 0.
+    GroupRoot, "group_root", Client, Some(1);
+    /// The tree below that root. Key: number of the branch, or of the leaf.
+    GroupRootNode, "group_root_node", Single, Some(1);
 
     /// The position up to which a group's messages have been processed. Key: group.
     DeliveryCursor, "delivery_cursor", Group, Some(1);
@@ -142,9 +148,14 @@ impl Category {
     pub const fn integer_parts(self) -> &'static [usize] {
         use Category::*;
         match self {
-            Identity | GeneratedSignatureKey | LastSequence | WelcomeCursor | MovedAway | Psk => {
-                &[0]
-            }
+            Identity
+            | GeneratedSignatureKey
+            | LastSequence
+            | WelcomeCursor
+            | MovedAway
+            | GroupRoot
+            | GroupRootNode
+            | Psk => &[0],
             Tree | EarlyMessage | OwnLeafNode | QueuedProposal | RetainedEpoch => &[1],
             MessageSecrets | EpochKeyPairs => &[1, 2],
             _ => &[],

@@ -8,10 +8,15 @@
 //!
 //! A sum, because a batch changes it by what the batch changes, whatever the size of the group (G9).
 //! Like the checksums it is no protection against somebody who wants to deceive.
+//!
+//! What the digests of all groups are, the [root](super::root) says: a group that is put back as a whole
+//! has a digest that fits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_bytes::{ByteBuf, Bytes};
+use zeroize::Zeroizing;
 
 use super::{
     category::{Category, Scope},
@@ -21,8 +26,15 @@ use super::{
 };
 
 /// What the records of a group come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Digest {
+    records: u64,
+    sum: u64,
+}
+
+/// A digest as it was stored before there was a root. One that the root knows of is a byte string.
+#[derive(Deserialize)]
+struct FormerDigest {
     records: u64,
     sum: u64,
 }
@@ -81,6 +93,11 @@ impl Digests {
         }
     }
 
+    /// The groups of which there are records.
+    pub(super) fn groups(&self) -> impl Iterator<Item = &str> {
+        self.groups.keys().map(|group| &**group)
+    }
+
     /// What the records of a group take, keys included.
     pub(super) fn bytes_of(&self, group: &str) -> usize {
         self.groups.get(group).map_or(0, |group| group.bytes)
@@ -102,6 +119,31 @@ fn is_digested(category: Category) -> bool {
     category.scope() == Scope::Group && category != Category::GroupDigest
 }
 
+fn encode(group: &str, digest: Digest) -> Result<Zeroizing<Vec<u8>>, StorageError> {
+    let mut bytes = digest.records.to_le_bytes().to_vec();
+    bytes.extend(digest.sum.to_le_bytes());
+    codec::encode(Category::GroupDigest, group, Bytes::new(&bytes), 20)
+}
+
+/// The digest, and whether the root knows of it.
+fn decode(group: &str, value: &Value) -> Result<(Digest, bool), StorageError> {
+    if let Ok(bytes) = codec::decode::<ByteBuf>(Category::GroupDigest, group, value) {
+        let (numbers, _) = bytes.as_chunks();
+        let [records, sum] = *numbers else {
+            return Err(codec::undecodable(Category::GroupDigest, group));
+        };
+        let [records, sum] = [records, sum].map(u64::from_le_bytes);
+        return Ok((Digest { records, sum }, true));
+    }
+    let FormerDigest { records, sum } = codec::decode(Category::GroupDigest, group, value)?;
+    Ok((Digest { records, sum }, false))
+}
+
+/// Whether the root knows of the group with this digest.
+pub(super) fn is_in_root(group: &str, digest: &Value) -> Result<bool, StorageError> {
+    Ok(decode(group, digest)?.1)
+}
+
 /// The groups that these records are of.
 pub(super) fn groups_of<'a>(
     keys: impl Iterator<Item = &'a (Category, Box<str>)>,
@@ -112,14 +154,16 @@ pub(super) fn groups_of<'a>(
 }
 
 impl State {
-    /// Brings the digests of these groups up to date.
+    /// Brings the digests of these groups up to date, and the root over them.
+    ///
+    /// # Errors
+    /// [`NotLoaded`](StorageError::NotLoaded) if a node of the root is not in memory that changes too.
     pub(super) fn write_digests(&mut self, groups: BTreeSet<Box<str>>) -> Result<(), StorageError> {
         for group in groups {
             let digest = self.digests.get(&group);
-            let value = digest
-                .map(|digest| codec::encode(Category::GroupDigest, &group, digest, 32))
-                .transpose()?;
+            let value = digest.map(|digest| encode(&group, *digest)).transpose()?;
             self.change(Category::GroupDigest, &group, value.map(Value::new));
+            self.note_in_root(&group)?;
         }
         Ok(())
     }
@@ -129,11 +173,11 @@ impl State {
     /// # Errors
     /// [`DamagedGroup`](StorageError::DamagedGroup) if they do not.
     pub(super) fn check_digest(&self, group: &str) -> Result<(), StorageError> {
-        let stored: Option<Digest> = self
+        let stored = self
             .get(Category::GroupDigest, group)
-            .map(|value| codec::decode(Category::GroupDigest, group, value))
+            .map(|value| decode(group, value))
             .transpose()?;
-        if stored == self.digests.get(group).copied() {
+        if stored.map(|(digest, _)| digest) == self.digests.get(group).copied() {
             return Ok(());
         }
         Err(StorageError::DamagedGroup(group.into()))

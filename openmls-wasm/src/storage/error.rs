@@ -48,9 +48,9 @@ pub enum StorageError {
         /// The key in it.
         key: String,
     },
-    /// The records of a group (its id in hex) do not belong together: one is missing, or is of another
-    /// time than the others.
-    #[error("the records of group {0} do not belong together: one is missing or out of date")]
+    /// The records of a group (its id in hex) are not as this client left them: one is missing, or is of
+    /// another time than the others, or all of them are.
+    #[error("the records of group {0} are not as this client left them: missing, or out of date")]
     DamagedGroup(String),
     /// That page is not in memory: load it, and do the operation again.
     #[error("what is asked for is not in memory: load it and ask again")]

@@ -108,7 +108,8 @@ impl GranularStorage {
     /// [`MalformedKey`](StorageError::MalformedKey),
     /// [`UnsupportedFormat`](StorageError::UnsupportedFormat) and
     /// [`DamagedRecord`](StorageError::DamagedRecord) for a record that cannot be read,
-    /// [`DamagedGroup`](StorageError::DamagedGroup) for one that is missing or out of date (G6);
+    /// [`DamagedGroup`](StorageError::DamagedGroup) for one that is missing or out of date, or for a
+    /// group that is as a whole (G6);
     /// [`HydrateConflict`](StorageError::HydrateConflict) if memory holds something newer (G5).
     pub fn hydrate(&self, records: Vec<Record>) -> Result<(), StorageError> {
         self.write_state()?.hydrate(records)
@@ -139,6 +140,7 @@ impl GranularStorage {
             // Any category of groups: they are loaded together.
             Page::Group(group) => state.require(Category::GroupState, group).is_ok(),
             Page::Category(category) => state.require_all(*category).is_ok(),
+            Page::Record(category, key) => state.require(*category, key).is_ok(),
         })
     }
 

@@ -16,6 +16,7 @@
 //! | [`Page`] | what of the database is in memory, and what leaves it |
 //! | `message_secrets` | the secrets of each epoch |
 //! | `digest` | whether the records of a group belong together |
+//! | `root` | whether a group is as this client left it |
 //! | [`granular`] | `GranularStorage`, the thread-safe face of `state` |
 //! | `provider` | OpenMLS's `StorageProvider<1>` on top of it |
 //! | [`error`] | `StorageError` |
@@ -40,6 +41,7 @@ mod msgpack;
 mod pages;
 mod parted;
 mod provider;
+mod root;
 mod state;
 
 pub use category::{Category, Scope};

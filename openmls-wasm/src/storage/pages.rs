@@ -9,13 +9,17 @@
 //! for one that does not exist.
 //!
 //! What is not stored yet never leaves memory: a group with unconfirmed changes stays.
+//!
+//! Whether a group is as this client left it the [root](super::root) says. A node of it that is not in
+//! memory is loaded like any other page, when a group is checked or when it changes; it stays then, for
+//! all of them are smaller than one large group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     category::{Category, Scope},
     digest, key,
-    state::{Record, State},
+    state::{Record, RecordId, State},
     StorageError,
 };
 
@@ -26,6 +30,8 @@ pub enum Page {
     Group(String),
     /// All records of a category.
     Category(Category),
+    /// The record of a category under that key.
+    Record(Category, String),
 }
 
 /// The pages in memory.
@@ -34,6 +40,8 @@ pub(super) struct Pages {
     /// The groups, each with the time it was last used at.
     groups: BTreeMap<Box<str>, u64>,
     categories: Vec<Category>,
+    /// The records of which the database has none.
+    absent: BTreeSet<RecordId>,
     /// Counts the uses.
     time: u64,
 }
@@ -54,6 +62,9 @@ impl State {
             Scope::Client => return Ok(()),
             Scope::OnDemand if pages.categories.contains(&category) => return Ok(()),
             Scope::OnDemand => Page::Category(category),
+            Scope::Single if self.get(category, key).is_some() => return Ok(()),
+            Scope::Single if pages.absent.contains(&(category, key.into())) => return Ok(()),
+            Scope::Single => Page::Record(category, key.into()),
             Scope::Group if pages.groups.contains_key(key::group_part(key)) => return Ok(()),
             Scope::Group => Page::Group(key::group_part(key).into()),
         };
@@ -76,7 +87,7 @@ impl State {
         if let Some(record) = of_another {
             return Err(misplaced(record));
         }
-        self.hydrate(records)?;
+        self.take_in(records, |_| Ok(()))?;
         self.pages = Some(Pages::default());
         Ok(())
     }
@@ -92,11 +103,17 @@ impl State {
                 record.category.scope() == Scope::Group && key::group_part(&record.key) == group
             }
             Page::Category(category) => record.category == *category,
+            Page::Record(category, key) => record.category == *category && record.key == *key,
         };
         if let Some(record) = records.iter().find(|record| !belongs(record)) {
             return Err(misplaced(record));
         }
-        self.hydrate(records)?;
+        let is_empty = records.is_empty();
+        self.take_in(records, |state| match &page {
+            // Of a group that has records it is checked anyway.
+            Page::Group(group) if is_empty => state.check_root(group),
+            _ => Ok(()),
+        })?;
         match page {
             Page::Group(group) => self.add_group(&group),
             Page::Category(category) => {
@@ -104,6 +121,12 @@ impl State {
                     pages.categories.push(category);
                 }
             }
+            Page::Record(category, key) if is_empty => {
+                if let Some(pages) = &mut self.pages {
+                    pages.absent.insert((category, key.into()));
+                }
+            }
+            Page::Record(..) => {}
         }
         Ok(())
     }
@@ -182,6 +205,7 @@ impl State {
     pub(super) fn page_like(&mut self, live: &State) {
         self.pages = live.pages.as_ref().map(|pages| Pages {
             categories: pages.categories.clone(),
+            absent: pages.absent.clone(),
             ..Pages::default()
         });
     }

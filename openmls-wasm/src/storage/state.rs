@@ -353,8 +353,23 @@ impl State {
         }
     }
 
-    /// Takes records in as confirmed. All or nothing; makes nothing dirty.
+    /// Takes records in as confirmed: those of the whole database, or of some groups. All or nothing;
+    /// makes nothing dirty.
     pub(super) fn hydrate(&mut self, records: Vec<Record>) -> Result<(), StorageError> {
+        let has_root = |record: &Record| record.category == Category::GroupRoot;
+        let is_whole = records.iter().any(has_root);
+        self.take_in(records, |state| match is_whole {
+            true => state.check_none_is_missing(),
+            false => Ok(()),
+        })
+    }
+
+    /// Takes records in as confirmed, if `check` agrees. All or nothing; makes nothing dirty.
+    pub(super) fn take_in(
+        &mut self,
+        records: Vec<Record>,
+        check: impl FnOnce(&Self) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
         self.refuse_inside_savepoint()?;
         for record in &records {
             self.check_hydration(record)?;
@@ -371,7 +386,13 @@ impl State {
             .map(|record| key::group_part(&record.key).into())
             .collect();
         self.adopt(records);
-        let checked = groups.iter().try_for_each(|group| self.check_digest(group));
+        let checked = groups
+            .iter()
+            .try_for_each(|group| {
+                self.check_digest(group)?;
+                self.check_root(group)
+            })
+            .and_then(|()| check(self));
         if checked.is_err() {
             for (category, key) in new {
                 self.put(category, &key, None);

@@ -16,6 +16,8 @@ use openmls_wasm::{
     ClientError, MlsClient,
 };
 
+use openmls_wasm::storage::{Record, Value};
+
 pub use database::Database;
 
 /// A delivery service: one log per group; a commit is stored only if it is the first of its epoch.
@@ -373,4 +375,30 @@ pub fn refused<T: std::fmt::Debug>(
     operation: impl FnOnce(&mut MlsClient) -> Result<T, ClientError>,
 ) -> &'static str {
     refused_by(&mut device.client, operation)
+}
+
+/// The digest of a group as it was written before there was a root.
+pub fn former_digest(record: &Record) -> Value {
+    #[derive(serde::Serialize)]
+    struct Digest {
+        records: u64,
+        sum: u64,
+    }
+    /// A format tag and a checksum go before the content, which is a byte string of two numbers.
+    const HEADER: usize = 9 + 2;
+    let number = |at: usize| {
+        let bytes = &record.value[HEADER + 8 * at..][..8];
+        u64::from_le_bytes(bytes.try_into().unwrap())
+    };
+    let (records, sum) = (number(0), number(1));
+    let content = rmp_serde::to_vec_named(&Digest { records, sum }).unwrap();
+    let mut hasher = xxhash_rust::xxh64::Xxh64::new(0);
+    let (category, key) = (record.category.name().as_bytes(), record.key.as_bytes());
+    for part in [category, &[0], key, &[0], &content] {
+        hasher.update(part);
+    }
+    let mut bytes = vec![record.value[0]];
+    bytes.extend(hasher.digest().to_le_bytes());
+    bytes.extend(content);
+    Value::new(zeroize::Zeroizing::new(bytes))
 }

@@ -1,6 +1,9 @@
 //! What a client has in memory, and what only its database has.
 
-use openmls_wasm::storage::{Category, Page, Scope};
+use openmls_wasm::{
+    storage::{Category, Page, Scope},
+    ClientError, StorageError,
+};
 
 use super::{device::Device, rng::Rng};
 use crate::common::Database;
@@ -11,6 +14,7 @@ fn is_of(category: Category, key: &str, page: &Page) -> bool {
             category.scope() == Scope::Group && key.split('/').next() == Some(group.as_str())
         }
         Page::Category(of) => category == *of,
+        Page::Record(of, of_key) => category == *of && key == of_key,
     }
 }
 
@@ -19,7 +23,12 @@ impl Device {
     pub fn load(&mut self, page: Page) {
         let of_page = |category, key: &str| is_of(category, key, &page);
         let records = self.database.records_where(of_page);
-        self.client.hydrate_page(page.clone(), records).unwrap();
+        while let Err(error) = self.client.hydrate_page(page.clone(), records.clone()) {
+            match error {
+                ClientError::Storage(StorageError::NotLoaded(missing)) => self.load(missing),
+                other => panic!("{other}"),
+            }
+        }
     }
 
     /// Loads what there is, for a look at everything.
@@ -61,9 +70,16 @@ impl Device {
     fn missing(&self) -> Vec<Page> {
         let groups = self.database.groups().into_iter();
         let categories = [Category::KeyPackage, Category::KeyPackageState];
+        let is_node = |category, _: &str| category == Category::GroupRootNode;
+        let nodes = self.database.records_where(is_node);
         groups
             .map(|group| Page::Group(group.into()))
             .chain(categories.map(Page::Category))
+            .chain(
+                nodes
+                    .into_iter()
+                    .map(|node| Page::Record(node.category, node.key)),
+            )
             .filter(|page| !self.client.storage().is_in_memory(page).unwrap())
             .collect()
     }

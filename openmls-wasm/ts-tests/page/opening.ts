@@ -156,6 +156,30 @@ export const opening: Record<string, Scenario> = {
     equal((await indexedDB.databases()).find((info) => info.name === name)?.version, 1, 'the version');
   },
 
+  'a database of the layout before gets the stores that it has not, and keeps what it has': async () => {
+    const name = freshName();
+    await new Promise<void>((resolve) => {
+      const request = indexedDB.open(name, 2);
+      request.onupgradeneeded = () => {
+        const database = request.result;
+        database.createObjectStore('meta').put(1, 'format');
+        database.createObjectStore('incoming', { autoIncrement: true });
+        database.createObjectStore('identity');
+        database.createObjectStore('counter').put(Uint8Array.of(41), '0a0b');
+      };
+      request.onsuccess = () => {
+        request.result.close();
+        resolve();
+      };
+    });
+    const { client } = make({ name });
+    await client.open();
+    equal(await encrypt(client), 1, 'a message');
+    await client.close();
+    equal((await indexedDB.databases()).find((info) => info.name === name)?.version, 3, 'the version');
+    equal((await dump(name))['counter/0a0b'], '41', 'the record');
+  },
+
   'a database of a newer record format is refused': async () => {
     const name = await prepared();
     await tamper(name, 'meta', (meta) => meta.put(2, 'format'));

@@ -32,9 +32,9 @@ export interface StorageBatch {
  * Which records a category holds: those of the client itself, loaded when it opens (`client`) or, all of the category, when
  * something asks for them (`on-demand`); or those of groups, whose keys begin with the group id (`group`).
  */
-export type CategoryScope = 'client' | 'on-demand' | 'group';
+export type CategoryScope = 'client' | 'on-demand' | 'single' | 'group';
 
-/** Records that are loaded together: those of a group (its id in hex, as in their keys), or all of a category. */
+/** Records that are loaded together: those of a group (its id in hex, as in their keys), all of a category, or a single one. */
 export type Page =
   | {
       /** The group id in hex. */
@@ -43,6 +43,8 @@ export type Page =
   | {
       /** The category. */
       readonly category: string;
+      /** The key of the record; undefined: all of the category. */
+      readonly key?: string | undefined;
     };
 
 /** A kind of record; it has an object store of the same name. */

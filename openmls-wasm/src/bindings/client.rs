@@ -9,7 +9,7 @@ use super::{
         to_js_with_null, JsResult,
     },
     requests,
-    view::{BatchView, CategoryView, GroupInfoView, GroupSummaryView, OutboxView},
+    view::{BatchView, CategoryView, GroupInfoView, GroupSummaryView, OutboxView, UploadLinkView},
 };
 use crate::{
     client::{MlsClient, OutboxEntry},
@@ -316,6 +316,29 @@ impl JsMlsClient {
     #[wasm_bindgen(js_name = acknowledgeOutbox)]
     pub fn acknowledge_outbox(&mut self, id: &str) -> JsResult<()> {
         self.0.acknowledge_outbox(id).map_err(thrown)
+    }
+
+    /// The delivery service refused a message or a proposal for good.
+    #[wasm_bindgen(js_name = rejectOutbox)]
+    pub fn reject_outbox(&mut self, id: &str) -> JsResult<()> {
+        self.0.reject_outbox(id).map_err(thrown)
+    }
+
+    /// What an entry is uploaded with: `{ previous?, link }`, or `undefined`.
+    #[wasm_bindgen(js_name = uploadLink)]
+    pub fn upload_link(&self, id: &str) -> JsResult<JsValue> {
+        match self.0.upload_link(id).map_err(thrown)? {
+            Some(link) => to_js(&UploadLinkView::from(&link)),
+            None => Ok(JsValue::UNDEFINED),
+        }
+    }
+
+    /// Whether this state is the newest one that the delivery service knows.
+    #[wasm_bindgen(js_name = checkWitness)]
+    pub fn check_witness(&mut self, group_id: &[u8], link: Option<Vec<u8>>) -> JsResult<bool> {
+        self.0
+            .check_witness(group_id, link.as_deref())
+            .map_err(thrown)
     }
 
     /// Encrypts a message of the outbox anew.

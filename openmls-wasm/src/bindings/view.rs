@@ -7,7 +7,7 @@ use super::{proposal_view::ExtensionView, settings::SettingsView};
 use crate::{
     client::{
         is_read_for_snapshots, GroupInfo, GroupSummary, Imported, Member, OutboxEntry, OutboxKind,
-        Party, Role,
+        Party, Role, UploadLink,
     },
     storage::{Batch, Category, Scope, Value},
 };
@@ -79,6 +79,22 @@ impl<'a> From<&'a crate::storage::Record> for RecordView<'a> {
             category: record.category.name(),
             key: &record.key,
             value: value_bytes(&record.value),
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct UploadLinkView<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<&'a Bytes>,
+    link: &'a Bytes,
+}
+
+impl<'a> From<&'a UploadLink> for UploadLinkView<'a> {
+    fn from(UploadLink { previous, link }: &'a UploadLink) -> Self {
+        Self {
+            previous: previous.as_deref().map(Bytes::new),
+            link: Bytes::new(link),
         }
     }
 }

@@ -17,7 +17,7 @@ use super::{
     own_leaf, pending_join,
     provider::Provider,
     staging::{self, Plan},
-    ClientError, LeafUpdate, Member, MlsClient, ProposalRequest, Result,
+    witness, ClientError, LeafUpdate, Member, MlsClient, ProposalRequest, Result,
 };
 
 /// What a commit is to do.
@@ -233,6 +233,7 @@ pub(super) fn entry_of(
         welcome: welcome.map(encoded).transpose()?,
         added: changes.added,
         removed: changes.removed.iter().map(Party::from).collect(),
+        former: vec![],
     })
 }
 
@@ -245,7 +246,13 @@ pub(super) fn merge_pending(provider: &Provider, group: &mut MlsGroup) -> Result
     own_leaf::ending_epoch(provider, group, |group| {
         Ok(group.merge_pending_commit(provider)?)
     })?;
-    remove_commit_entry(provider, group.group_id().as_slice(), epoch)?;
+    let group_id = group.group_id().as_slice();
+    if let Some(entry) = outbox::pending_commit(provider.storage(), group_id)? {
+        if entry.epoch == epoch && pending_join::of_entry(provider.storage(), &entry)?.is_none() {
+            witness::accepted(provider.storage(), &entry)?;
+        }
+    }
+    remove_commit_entry(provider, group_id, epoch)?;
     Ok(changes)
 }
 
@@ -284,6 +291,7 @@ pub(super) fn check_can_commit(provider: &Provider, group: &MlsGroup) -> Result<
         return Err(ClientError::GroupInactive);
     }
     let group_id = group.group_id().as_slice();
+    witness::check(provider.storage(), group_id)?;
     if group.pending_commit().is_some() || pending_join::is_pending(provider.storage(), group_id)? {
         return Err(ClientError::PendingCommit);
     }

@@ -80,6 +80,9 @@ pub enum ClientError {
     /// The MLSMessage is of a kind that does not belong here.
     #[error("wrong kind of message: {0}")]
     WrongKind(&'static str),
+    /// The delivery service has seen a newer state of this client in the group: the database was put back.
+    #[error("this is an older state of the group than the delivery service has seen of this client: join it anew by external commit")]
+    RolledBackState,
     /// The message belongs to an epoch that is over.
     #[error("the message is of epoch {message}, the group is in epoch {group}")]
     PastEpoch {
@@ -239,6 +242,7 @@ impl ClientError {
             Self::ProposalRejected(_) => "proposal-rejected",
             Self::UnknownPsk => "unknown-psk",
             Self::EpochChanged { .. } => "epoch-changed",
+            Self::RolledBackState => "rolled-back-state",
             Self::InvalidGroupInfo(_) => "invalid-group-info",
             Self::RatchetTreeMissing => "ratchet-tree-missing",
             Self::SecretConsumed => "secret-consumed",

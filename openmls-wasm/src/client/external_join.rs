@@ -90,6 +90,7 @@ impl MlsClient {
             welcome: None,
             added: vec![],
             removed: vec![],
+            former: vec![],
             authenticated_data: join.authenticated_data.clone(),
             proposal_reference: None,
         };

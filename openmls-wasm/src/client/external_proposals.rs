@@ -146,6 +146,7 @@ impl MlsClient {
             welcome: None,
             added: vec![],
             removed: vec![],
+            former: vec![],
         };
         self.atomically(|provider| outbox::add(provider.storage(), &entry))?;
         Ok(entry)

@@ -15,7 +15,8 @@ use super::{
     outbox::{self, OutboxEntry, OutboxKind},
     own_leaf,
     provider::Provider,
-    retained_epochs, ClientError, CredentialToValidate, Member, MlsClient, PendingProposal, Result,
+    retained_epochs, witness, ClientError, CredentialToValidate, Member, MlsClient,
+    PendingProposal, Result,
 };
 use crate::storage::{key, Category};
 
@@ -157,6 +158,7 @@ fn accept_own(
     if entry.kind == OutboxKind::Commit {
         return merge_own(provider, group);
     }
+    witness::accepted(provider.storage(), entry)?;
     outbox::remove(provider.storage(), &entry.id)?;
     Ok(InboxContent::OwnMessage)
 }

@@ -10,7 +10,7 @@ use super::{
     inbox::{self, InboxContent, InboxItem},
     outbox::{self, OutboxEntry, OutboxKind},
     provider::Provider,
-    ClientError, MlsClient, Result,
+    witness, ClientError, MlsClient, Result,
 };
 
 impl MlsClient {
@@ -87,6 +87,7 @@ impl MlsClient {
                 welcome: None,
                 added: vec![],
                 removed: vec![],
+                former: vec![],
             };
             outbox::add(provider.storage(), &entry)?;
             inbox::put(
@@ -121,6 +122,11 @@ impl MlsClient {
         let group_id = entry.group_id.clone();
         self.with_group(&group_id, |provider, identity, group| {
             let authenticated_data = &entry.authenticated_data;
+            if witness::is_watched(provider.storage(), &entry.group_id)? {
+                let former = entry.bytes.iter();
+                let former = former.map(|bytes| witness::hash_of(Some(bytes)));
+                entry.former.extend(former);
+            }
             entry.bytes =
                 encrypt_if_possible(provider, identity, group, &plaintext, authenticated_data)?;
             entry.epoch = group.epoch().as_u64();
@@ -137,6 +143,7 @@ fn encrypt(
     plaintext: &[u8],
     authenticated_data: &[u8],
 ) -> Result<Vec<u8>> {
+    witness::check(provider.storage(), group.group_id().as_slice())?;
     group.set_aad(authenticated_data.to_vec());
     group
         .create_message(provider, &identity.signer, plaintext)?
@@ -157,6 +164,7 @@ fn encrypt_if_possible(
     if commits::is_leaving(group) {
         return Err(ClientError::LeavePending);
     }
+    witness::check(provider.storage(), group.group_id().as_slice())?;
     if group.has_pending_proposals() {
         return Ok(None);
     }

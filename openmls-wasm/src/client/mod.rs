@@ -35,6 +35,7 @@
 //! | `recovery` | – | after a fork: add the others again, or go on in a new group |
 //! | `snapshot`, `inert` | – | what leaves for a snapshot, and what comes back of it; moving to another database |
 //! | `settings` | – | how a group treats its messages |
+//! | [`witness`] | – | whether this state is the newest that the delivery service knows |
 //! | [`outbox`], [`inbox`] | – | what was produced and not handed over yet (G10) |
 //! | `delivery`, `welcome_delivery` | – | receive from a delivery service: position, item and keys in one batch |
 //!
@@ -89,6 +90,7 @@ mod staging;
 mod summaries;
 mod welcome;
 mod welcome_delivery;
+pub mod witness;
 
 use std::collections::HashMap;
 
@@ -124,6 +126,7 @@ pub use snapshot::{is_read_for_snapshots, Imported};
 pub use summaries::{GroupSummary, Role};
 pub use welcome::JoinOptions;
 pub use welcome_delivery::DeliveredWelcome;
+pub use witness::UploadLink;
 
 use crate::storage::{Batch, GranularStorage, Page, Record, Savepoint};
 use identity::LoadedIdentity;

@@ -6,7 +6,7 @@
 use openmls_traits::{random::OpenMlsRand, OpenMlsProvider};
 use serde::{Deserialize, Serialize};
 
-use super::{credential, sorted::sorted_by_key, ClientError, MlsClient, Result};
+use super::{credential, sorted::sorted_by_key, witness, ClientError, MlsClient, Result};
 use crate::storage::{key, Category, GranularStorage};
 
 /// What an entry is.
@@ -61,6 +61,9 @@ pub struct OutboxEntry {
     pub added: Vec<Party>,
     /// Whom a commit removes.
     pub removed: Vec<Party>,
+    /// SHA-256 of what a message was encrypted to before it was encrypted anew.
+    #[serde(default)]
+    pub former: Vec<Vec<u8>>,
 }
 
 impl Party {
@@ -135,7 +138,10 @@ impl MlsClient {
                 "a commit is accepted by receiving it",
             ));
         }
-        self.atomically(|provider| remove(provider.storage(), id))
+        self.atomically(|provider| {
+            witness::accepted(provider.storage(), &entry)?;
+            remove(provider.storage(), id)
+        })
     }
 
     pub(super) fn outbox_entry(&self, id: &str) -> Result<OutboxEntry> {

@@ -14,7 +14,7 @@ use super::{
     groups, inert,
     outbox::{self, OutboxEntry},
     provider::Provider,
-    summaries, Result,
+    summaries, witness, Result,
 };
 use crate::storage::{key, Category, GranularStorage, Scope, StorageError};
 
@@ -110,6 +110,7 @@ pub(super) fn discard(provider: &Provider, entry: &OutboxEntry) -> Result<bool> 
 pub(super) fn accept(provider: &Provider, group_id: &[u8], join: &PendingJoin) -> Result<()> {
     let storage = provider.storage();
     let summary = summaries::get(storage, group_id)?;
+    let is_watched = witness::is_watched(storage, group_id)?;
     if let Some(old) = stored(provider, group_id)? {
         let epoch = old.epoch().as_u64();
         groups::forget(provider, &old, epoch, Some(&join.signature_key))?;
@@ -127,6 +128,9 @@ pub(super) fn accept(provider: &Provider, group_id: &[u8], join: &PendingJoin) -
     }
     storage.delete(Category::PendingExternalJoin, &key::bytes_key(group_id))?;
     early::forget_before(provider, group_id, join.epoch.saturating_add(1))?;
+    if let Some(entry) = outbox::get(storage, &join.entry_id)?.filter(|_| is_watched) {
+        witness::begin(storage, &entry)?;
+    }
     outbox::remove(storage, &join.entry_id)
 }
 

@@ -66,6 +66,7 @@ impl MlsClient {
                 welcome: None,
                 added: vec![],
                 removed: vec![],
+                former: vec![],
             };
             outbox::add(provider.storage(), &entry)?;
             Ok(entry)

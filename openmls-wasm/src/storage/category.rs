@@ -82,6 +82,8 @@ categories! {
     /// The tree below that root. Key: number of the branch, or of the leaf.
     GroupRootNode, "group_root_node", Single, Some(1);
 
+    /// What the delivery service has accepted last in a group, for a database that is put back. Key: group.
+    UploadChain, "upload_chain", Group, Some(1);
     /// The position up to which a group's messages have been processed. Key: group.
     DeliveryCursor, "delivery_cursor", Group, Some(1);
     /// Messages that came before their epoch. Key: group / epoch / SHA-256 of the message.

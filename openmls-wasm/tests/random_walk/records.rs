@@ -171,6 +171,8 @@ fn must(world: &World, client: ClientIndex, category: Category) -> Must {
             one_if(!view.groups.is_empty() || !view.former.is_empty() || joining)
         }
         Category::GroupRootNode => Must::Any,
+        // No service is asked whether a state is the newest.
+        Category::UploadChain => Must::Count(0),
         Category::PendingExternalJoin => {
             let joining = view.outbox.iter().filter(|held| held.joins.is_some());
             Must::Be(joining.map(|held| key(&held.group)).collect())

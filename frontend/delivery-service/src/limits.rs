@@ -33,6 +33,8 @@ impl Default for Quotas {
 pub const MESSAGE: usize = 1024 * 1024;
 /// Bytes of one Welcome.
 pub const WELCOME: usize = 8 * 1024 * 1024;
+/// Bytes of one group info, with the ratchet tree in it.
+pub const GROUP_INFO: usize = 8 * 1024 * 1024;
 /// Bytes of one key package.
 pub const KEY_PACKAGE: usize = 16 * 1024;
 /// Key packages in one upload, the last-resort one not counted.
@@ -67,6 +69,8 @@ pub const USER_NAME: usize = 64;
 pub const CLIENT_NAME: usize = 64;
 /// Characters of an upload's id.
 pub const ENTRY_ID: usize = 128;
+/// Bytes of the link of an upload.
+pub const LINK: usize = 32;
 /// Bytes of a group id.
 pub const GROUP_ID: usize = 255;
 /// Challenges that were redeemed within [`CHALLENGE_LIFE`]. More than the one writer can store sign-ins
@@ -100,6 +104,8 @@ pub mod body {
     /// A commit with its Welcome and its lists of clients.
     pub const COMMIT: usize =
         base64(super::MESSAGE) + base64(super::WELCOME) + super::CHANGES_PER_COMMIT * 800 + SMALL;
+    /// A group info.
+    pub const GROUP_INFO: usize = base64(super::GROUP_INFO) + SMALL;
     /// An upload of key packages.
     pub const KEY_PACKAGES: usize =
         (super::KEY_PACKAGES_PER_UPLOAD + 1) * (base64(super::KEY_PACKAGE) + 4) + SMALL;

@@ -19,12 +19,15 @@ pub struct Header {
     pub epoch: u64,
     /// Whether it is a commit; otherwise an application message or a proposal.
     pub is_commit: bool,
+    /// Whether it is a commit by which its sender joins (RFC 9420 §12.4.3.2).
+    pub is_external_commit: bool,
 }
 
 /// Reads the header of a `PublicMessage` or `PrivateMessage`.
 ///
-/// Refuses what a member cannot send: external proposals and commits, and application data in clear
-/// (RFC 9420 §6.2 forbids it, and the service must not be able to read it).
+/// Refuses what a member cannot send: external proposals, and application data in clear (RFC 9420 §6.2
+/// forbids it, and the service must not be able to read it). An external commit a member can send, to
+/// join anew.
 pub fn read_header(message: &[u8]) -> Result<Header> {
     if message.len() > limits::MESSAGE {
         return Err(Refusal::too_large(
@@ -46,13 +49,14 @@ pub fn read_header(message: &[u8]) -> Result<Header> {
             ))
         }
     };
-    if message.is_external() {
+    let content_type = message.content_type();
+    let is_commit = content_type == ContentType::Commit;
+    if message.is_external() && !is_commit {
         return Err(Refusal::bad_request(
             "external-sender",
-            "proposals and commits from outside the group are not accepted here",
+            "proposals from outside the group are not accepted here",
         ));
     }
-    let content_type = message.content_type();
     if content_type == ContentType::Application
         && matches!(message, ProtocolMessage::PublicMessage(_))
     {
@@ -64,8 +68,26 @@ pub fn read_header(message: &[u8]) -> Result<Header> {
     Ok(Header {
         group_id: message.group_id().as_slice().to_vec(),
         epoch: message.epoch().as_u64(),
-        is_commit: content_type == ContentType::Commit,
+        is_commit,
+        is_external_commit: is_commit && message.is_external(),
     })
+}
+
+/// Checks that the bytes are a group info.
+pub fn check_group_info(info: &[u8]) -> Result<()> {
+    if info.len() > limits::GROUP_INFO {
+        return Err(Refusal::too_large(
+            "group-info-too-large",
+            format!("a group info may have {} bytes", limits::GROUP_INFO),
+        ));
+    }
+    match parse(info)? {
+        MlsMessageBodyIn::GroupInfo(_) => Ok(()),
+        _ => Err(Refusal::bad_request(
+            "wrong-wire-format",
+            "expected a group info in an MLSMessage",
+        )),
+    }
 }
 
 /// Checks that the bytes are a Welcome with one set of secrets for each added client.
@@ -196,6 +218,7 @@ mod tests {
             let start = [0, 1, 0, (round % 6) as u8];
             bytes.splice(0..0, start);
             let _ = read_header(&bytes);
+            let _ = check_group_info(&bytes);
             let _ = check_welcome(&bytes, 1);
             let _ = check_key_package(bytes, false, "ann/phone", &[0; 32]);
         }

@@ -18,6 +18,7 @@ use crate::names;
 use crate::store::clients::Client;
 use crate::store::groups;
 use crate::store::log::{self, Appended, Commit, Upload};
+use crate::store::witness::Link;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -70,6 +71,8 @@ pub struct ListedGroup {
     epoch: u64,
     position: u64,
     members: Vec<String>,
+    link: Option<Base64>,
+    info_epoch: Option<u64>,
 }
 
 /// `GET /v1/groups`
@@ -83,6 +86,8 @@ pub async fn list(State(app): State<Arc<App>>, Caller(caller): Caller) -> Result
             epoch: listed.group.epoch,
             position: listed.group.position,
             members: listed.members,
+            link: listed.link.map(Base64),
+            info_epoch: listed.group.info_epoch,
         })
         .collect();
     Ok(Json(Groups { groups }))
@@ -92,6 +97,8 @@ pub async fn list(State(app): State<Arc<App>>, Caller(caller): Caller) -> Result
 pub struct MessageUpload {
     id: String,
     message: Base64,
+    previous: Option<Base64>,
+    link: Option<Base64>,
 }
 
 #[derive(Serialize)]
@@ -115,6 +122,7 @@ pub async fn send(
         ));
     }
     let upload = Upload {
+        link: read_link(request.previous, request.link)?,
         id: request.id,
         message: request.message.0,
         header,
@@ -135,6 +143,8 @@ pub struct CommitUpload {
     added: Vec<String>,
     #[serde(default)]
     removed: Vec<String>,
+    previous: Option<Base64>,
+    link: Option<Base64>,
 }
 
 #[derive(Serialize)]
@@ -159,7 +169,17 @@ pub async fn commit(
         ));
     }
     check_changes(&request)?;
+    let link = read_link(request.previous, request.link)?;
+    let adds_others = !request.added.is_empty() || !request.removed.is_empty();
+    if header.is_external_commit && (link.is_none() || adds_others) {
+        return Err(Refusal::bad_request(
+            "external-sender",
+            "a commit from outside is accepted of a member only that joins anew, with the first link of \
+             a new chain",
+        ));
+    }
     let upload = Upload {
+        link,
         id: request.id,
         message: request.commit.0,
         header,
@@ -198,6 +218,23 @@ fn check_changes(request: &CommitUpload) -> Result<()> {
             "the commit brings a Welcome and adds nobody",
         )),
     }
+}
+
+/// What an upload says about the state that it was made in: a link has 32 bytes.
+fn read_link(previous: Option<Base64>, link: Option<Base64>) -> Result<Option<Link>> {
+    let is_link = |bytes: &Base64| bytes.0.len() == limits::LINK;
+    let fits = match &link {
+        Some(link) => is_link(link) && previous.as_ref().is_none_or(is_link),
+        None => previous.is_none(),
+    };
+    if !fits {
+        return Err(Refusal::bad_request(
+            "malformed-link",
+            "a link has 32 bytes, and comes with the one before it",
+        ));
+    }
+    let previous = previous.map(|previous| previous.0);
+    Ok(link.map(|Base64(link)| Link { previous, link }))
 }
 
 /// Reads the header and holds it against the path: a message goes where it says it goes.
@@ -254,9 +291,12 @@ pub struct Page {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Log {
     entries: Vec<LogEntry>,
     more: bool,
+    link: Option<Base64>,
+    info_epoch: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -281,10 +321,11 @@ pub async fn log(
             format!("a page has 1 to {} entries", limits::LOG_PAGE),
         ));
     }
-    let (entries, more) = app
+    let page = app
         .read(move |db| log::page(db, &caller, &group_id, page.after, limit))
         .await?;
-    let entries = entries
+    let entries = page
+        .entries
         .into_iter()
         .map(|entry| LogEntry {
             position: entry.position,
@@ -293,5 +334,10 @@ pub async fn log(
             message: Base64(entry.message),
         })
         .collect();
-    Ok(Json(Log { entries, more }))
+    Ok(Json(Log {
+        entries,
+        more: page.more,
+        link: page.link.map(Base64),
+        info_epoch: page.info_epoch,
+    }))
 }

@@ -2,6 +2,7 @@
 
 mod drain;
 mod extract;
+mod group_infos;
 mod groups;
 mod identity;
 mod key_packages;
@@ -52,6 +53,12 @@ pub fn router(app: Arc<App>, config: &Config) -> Router {
             post(groups::commit).layer(DefaultBodyLimit::max(body::COMMIT)),
         )
         .route("/groups/{group_id}/log", get(groups::log))
+        .route(
+            "/groups/{group_id}/info",
+            put(group_infos::publish)
+                .layer(DefaultBodyLimit::max(body::GROUP_INFO))
+                .get(group_infos::read),
+        )
         .route("/welcomes", get(welcomes::page).delete(welcomes::delete))
         .route("/live", any(socket::live))
         .fallback(no_route)

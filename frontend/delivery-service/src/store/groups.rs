@@ -14,6 +14,8 @@ pub struct Group {
     pub epoch: u64,
     /// Position of the last entry of its log; 0 if there is none.
     pub position: u64,
+    /// The epoch that the published group info is of.
+    pub info_epoch: Option<u64>,
 }
 
 /// A group as a member sees it.
@@ -25,6 +27,8 @@ pub struct Listed {
     pub group: Group,
     /// `user/client` of every member, in the order they joined.
     pub members: Vec<String>,
+    /// The link of the upload that was accepted last from the client that asks; see `witness`.
+    pub link: Option<Vec<u8>>,
 }
 
 /// Makes a group with its creator as the only member. Returns whether it is new: the creator's
@@ -69,7 +73,7 @@ pub fn create(db: &Transaction<'_>, by: &Client, group_id: &[u8], limit: u64) ->
 /// The group of that id, if the client is or was in it. To anyone else there is no such group.
 pub fn find(db: &Transaction<'_>, by: &Client, group_id: &[u8]) -> Result<Group> {
     db.prepare_cached(
-        "SELECT id, epoch, position FROM groups WHERE group_id = ?1 AND EXISTS
+        "SELECT id, epoch, position, info_epoch FROM groups WHERE group_id = ?1 AND EXISTS
          (SELECT 1 FROM members WHERE group_ = groups.id AND client = ?2)",
     )?
     .query_row(params![group_id, by.id], |row| {
@@ -77,6 +81,7 @@ pub fn find(db: &Transaction<'_>, by: &Client, group_id: &[u8]) -> Result<Group>
             id: row.get(0)?,
             epoch: row.get(1)?,
             position: row.get(2)?,
+            info_epoch: row.get(3)?,
         })
     })
     .optional()?
@@ -98,6 +103,11 @@ pub fn is_member(db: &Transaction<'_>, group: i64, client: i64) -> Result<bool> 
         .query_row([group, client], |row| row.get(0))?)
 }
 
+/// For who was in the group and is not any more.
+pub fn not_a_member() -> Refusal {
+    Refusal::forbidden("not-a-member", "you are no longer in this group")
+}
+
 /// The clients that are in the group now.
 pub fn current_members(db: &Transaction<'_>, group: i64) -> Result<Vec<i64>> {
     Ok(db
@@ -110,7 +120,7 @@ pub fn current_members(db: &Transaction<'_>, group: i64) -> Result<Vec<i64>> {
 pub fn list(db: &Transaction<'_>, by: &Client) -> Result<Vec<Listed>> {
     let groups = db
         .prepare_cached(
-            "SELECT group_id, groups.id, epoch, position FROM groups
+            "SELECT group_id, groups.id, epoch, position, link, info_epoch FROM groups
              JOIN members ON members.group_ = groups.id
              WHERE client = ?1 AND removed IS NULL ORDER BY groups.id",
         )?
@@ -121,8 +131,10 @@ pub fn list(db: &Transaction<'_>, by: &Client) -> Result<Vec<Listed>> {
                     id: row.get(1)?,
                     epoch: row.get(2)?,
                     position: row.get(3)?,
+                    info_epoch: row.get(5)?,
                 },
                 members: Vec::new(),
+                link: row.get(4)?,
             })
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;

@@ -5,6 +5,7 @@ use rusqlite::{params, OptionalExtension, Transaction};
 use super::clients::{self, Client};
 use super::groups::{self, Group};
 use super::welcomes;
+use super::witness::{self, Link};
 use crate::bytes;
 use crate::error::{Refusal, Result};
 use crate::limits::{self, Quotas};
@@ -21,6 +22,8 @@ pub struct Upload {
     pub header: Header,
     /// What a commit brings with it; `None` for application messages and proposals.
     pub commit: Option<Commit>,
+    /// What the uploader's state is; `None` if it does not say.
+    pub link: Option<Link>,
 }
 
 /// What is stored together with a commit.
@@ -74,11 +77,11 @@ pub fn append(
         return Ok(appended);
     }
     if !groups::is_member(db, group.id, by.id)? {
-        return Err(Refusal::forbidden(
-            "not-a-member",
-            "you are no longer in this group",
-        ));
+        return Err(groups::not_a_member());
     }
+    // Before the epoch: an older state is told that it is one, also where it is behind besides.
+    let anew = upload.header.is_external_commit;
+    witness::advance(db, by, &group, upload.link.as_ref(), anew)?;
     check_epoch(upload.header.epoch, group.epoch)?;
     let welcome = upload
         .commit
@@ -208,16 +211,34 @@ fn digest(upload: &Upload) -> [u8; 32] {
     bytes::digest(parts)
 }
 
-/// A page of the log after `after`: only what was sent while the client was in the group. The flag
-/// says whether there is more.
+/// A page of a log.
+#[derive(Debug)]
+pub struct Page {
+    /// What the reader may read.
+    pub entries: Vec<Entry>,
+    /// Whether there is more.
+    pub more: bool,
+    /// The link of the upload that was accepted last from the reader; see `witness`.
+    pub link: Option<Vec<u8>>,
+    /// The epoch that the published group info is of.
+    pub info_epoch: Option<u64>,
+}
+
+/// A page of the log after `after`: only what was sent while the client was in the group.
 pub fn page(
     db: &Transaction<'_>,
     by: &Client,
     group_id: &[u8],
     after: i64,
     limit: u64,
-) -> Result<(Vec<Entry>, bool)> {
+) -> Result<Page> {
     let group = groups::find(db, by, group_id)?;
+    let mut page = Page {
+        entries: Vec::new(),
+        more: false,
+        link: witness::current(db, group.id, by.id)?,
+        info_epoch: group.info_epoch,
+    };
     let mut statement = db.prepare_cached(
         "SELECT position, log.id, users.name || '/' || clients.name, message FROM log
          JOIN clients ON clients.id = log.sender JOIN users ON users.id = clients.user
@@ -227,19 +248,20 @@ pub fn page(
          ORDER BY position LIMIT ?4",
     )?;
     let mut rows = statement.query(params![group.id, by.id, after, limit.saturating_add(1)])?;
-    let (mut entries, mut bytes) = (Vec::new(), 0);
+    let mut bytes = 0;
     while let Some(row) = rows.next()? {
-        if entries.len() as u64 == limit || bytes >= limits::PAGE_BYTES {
-            return Ok((entries, true));
+        if page.entries.len() as u64 == limit || bytes >= limits::PAGE_BYTES {
+            page.more = true;
+            return Ok(page);
         }
         let message: Vec<u8> = row.get(3)?;
         bytes += message.len();
-        entries.push(Entry {
+        page.entries.push(Entry {
             position: row.get(0)?,
             id: row.get(1)?,
             sender: row.get(2)?,
             message,
         });
     }
-    Ok((entries, false))
+    Ok(page)
 }

@@ -4,11 +4,13 @@
 //! All functions here block: [`crate::api`] calls them off the async threads.
 
 pub mod clients;
+pub mod group_infos;
 pub mod groups;
 pub mod key_packages;
 pub mod log;
 mod schema;
 pub mod welcomes;
+pub mod witness;
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};

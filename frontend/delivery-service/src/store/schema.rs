@@ -8,7 +8,7 @@ use super::OpenError;
 pub const FORMAT: i64 = MIGRATIONS.len() as i64;
 
 /// `MIGRATIONS[n]` leads from format n to n + 1. Never change one that was released: add the next.
-const MIGRATIONS: &[&str] = &[FIRST, QUOTAS];
+const MIGRATIONS: &[&str] = &[FIRST, QUOTAS, WITNESS];
 
 const FIRST: &str = "
 CREATE TABLE users (
@@ -110,6 +110,14 @@ CREATE INDEX groups_by_creator ON groups (creator);
 -- The last day (since 1970) on which the client added to a log, and how many bytes it added then.
 ALTER TABLE clients ADD COLUMN upload_day INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE clients ADD COLUMN upload_bytes INTEGER NOT NULL DEFAULT 0;
+";
+
+const WITNESS: &str = "
+-- The link of the upload that was accepted last from the client, as a member; see `witness`.
+ALTER TABLE members ADD COLUMN link BLOB;
+-- What a member has published to join anew by, and of which epoch it is.
+ALTER TABLE groups ADD COLUMN info BLOB;
+ALTER TABLE groups ADD COLUMN info_epoch INTEGER;
 ";
 
 /// Makes the tables of a new database; takes an older one to this format; refuses a newer one.

@@ -10,3 +10,4 @@ mod operation;
 mod quotas;
 mod support;
 mod welcomes;
+mod witness;

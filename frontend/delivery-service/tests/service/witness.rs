@@ -158,7 +158,7 @@ fn a_member_publishes_the_group_info_of_the_present_epoch_and_joins_anew_by_it()
 
     let path = group_path(&group, "info");
     bob.get(&service, &path).refused(404, "no-group-info");
-    let exported = group.export_group_info(&ann.provider, &ann.keys, true);
+    let exported = group.export_group_info(ann.provider.crypto(), &ann.keys, true);
     let info = exported.unwrap().to_bytes().unwrap();
     let body = |epoch: u64, info: &[u8]| json!({ "epoch": epoch, "groupInfo": encode(info) });
     ann.put(&service, &path, body(0, &info))
@@ -199,7 +199,10 @@ fn a_member_publishes_the_group_info_of_the_present_epoch_and_joins_anew_by_it()
     upload(&eve, None, 3).refused(404, "unknown-group");
     upload(&bob, None, 3).ok();
     assert_eq!(current(&bob, &service), json!(encode(&[3; 32])));
-    assert_eq!(upload(&bob, None, 3).ok(), json!({ "position": 3, "epoch": 2 }));
+    assert_eq!(
+        upload(&bob, None, 3).ok(),
+        json!({ "position": 3, "epoch": 2 })
+    );
     bob.get(&service, &path).refused(404, "no-group-info");
     ann.process(&mut group, &external);
     let members: Vec<_> = group.members().map(|member| member.credential).collect();

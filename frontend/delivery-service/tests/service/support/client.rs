@@ -48,6 +48,13 @@ impl Client {
         }
     }
 
+    /// The same client with nothing in its store.
+    pub fn with_nothing_of(other: &Client) -> Self {
+        let mut same = Self::unregistered(&other.user, &other.client);
+        same.token.clone_from(&other.token);
+        same
+    }
+
     /// Registered, signed in, with some key packages uploaded.
     pub fn start(service: &Service, user: &str, client: &str) -> Self {
         let mut new = Self::unregistered(user, client);

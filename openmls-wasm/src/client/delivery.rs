@@ -17,7 +17,7 @@ use super::{
     inbox::{self, InboxContent, InboxItem},
     incoming, outbox,
     provider::Provider,
-    MlsClient, Result,
+    witness, MlsClient, Result,
 };
 use crate::storage::{key, Category, GranularStorage};
 
@@ -118,6 +118,13 @@ impl MlsClient {
             return Ok(None);
         };
         let own = self.own_entry(delivered.bytes, delivered.id)?;
+        let former = witness::former_entry(self.storage(), delivered.bytes, delivered.id)?;
+        if let Some(entry) = former.filter(|entry| entry.group_id == arrival.group_id) {
+            return self.atomically(|provider| {
+                witness::accepted_formerly(provider.storage(), &entry, delivered.bytes)?;
+                arrival.hand_over(provider, InboxContent::OwnMessage)
+            });
+        }
         let attempt = self.with_group(&arrival.group_id, |provider, _, group| {
             incoming::check_epoch(group, delivered.inspected_epoch)?;
             let processed = incoming::handle(provider, group, message, own.as_ref())?;

@@ -115,6 +115,36 @@ pub(super) fn accepted(storage: &GranularStorage, entry: &OutboxEntry) -> Result
     chain.put(storage, &entry.group_id)
 }
 
+/// The entry of which a former encryption comes back in the log: it was accepted, whatever came of the
+/// upload, and the present one must not go up.
+pub(super) fn former_entry(
+    storage: &GranularStorage,
+    bytes: &[u8],
+    id: Option<&str>,
+) -> Result<Option<OutboxEntry>> {
+    let Some(id) = id else {
+        return Ok(None);
+    };
+    let hash = hash_of(Some(bytes));
+    let entry = outbox::get(storage, id)?;
+    Ok(entry.filter(|entry| entry.former.contains(&hash)))
+}
+
+/// A former encryption of an entry was accepted: its link is the last, and the entry goes. To be called
+/// inside a savepoint.
+pub(super) fn accepted_formerly(
+    storage: &GranularStorage,
+    entry: &OutboxEntry,
+    bytes: &[u8],
+) -> Result<()> {
+    if let Some(mut chain) = Chain::of(storage, &entry.group_id)? {
+        let previous = chain.accepted.as_deref();
+        chain.accepted = Some(next_link(previous, entry, &hash_of(Some(bytes))));
+        chain.put(storage, &entry.group_id)?;
+    }
+    outbox::remove(storage, &entry.id)
+}
+
 /// Whether a group is watched.
 pub(super) fn is_watched(storage: &GranularStorage, group_id: &[u8]) -> Result<bool> {
     Ok(Chain::of(storage, group_id)?.is_some())

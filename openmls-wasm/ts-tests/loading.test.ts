@@ -159,7 +159,7 @@ test('a record that is asked for again and again is no endless loop', async () =
     },
   });
   const { loop } = make({ engine, persister: { loadGroup: async () => [], read: async () => [undefined] } });
-  assert.equal(await send(loop, 'lost', 'group').catch(codeOf), 'not-loaded');
+  assert.equal(await send(loop, 'lost', 'group').catch(codeOf), 'internal');
   assert.equal(await send(loop, 'next'), 'next');
 });
 

@@ -352,6 +352,12 @@ export const MLS_ERROR_CODES = [
    */
   'epoch-changed',
   /**
+   * The delivery service has seen a newer state of this client in the group than this one: the database was put back. What
+   * sends would use keys again that are used up.
+   * Next: join the group anew by `joinByExternalCommit`.
+   */
+  'rolled-back-state',
+  /**
    * A group info is not valid (RFC 9420 §12.4.3); the text says why.
    * Next: fetch a fresh one of a member.
    */

@@ -8,6 +8,7 @@
 
 import { missingPage, pageName } from './calls.js';
 import type { Engine } from './engine.js';
+import { CoreCryptoError } from './errors.js';
 import type { CoreCryptoEvents, Emitter } from './events.js';
 import type { Page, StorageRecord } from './mls-types.js';
 import { PersisterError, type ClientDatabase } from './persister.js';
@@ -49,8 +50,11 @@ export class PageLoader {
       } catch (error) {
         // Whether a group is as it was left, a record says that may not be in memory itself.
         const missing = missingPage(error);
-        if (missing === undefined || loaded.has(pageName(missing))) {
+        if (missing === undefined) {
           throw error;
+        }
+        if (loaded.has(pageName(missing))) {
+          throw new CoreCryptoError('internal', 'what a page needs was loaded and is not there; the call has had no effect', { cause: error });
         }
         loaded.add(pageName(missing));
         await this.load(engine, missing, isInUse);

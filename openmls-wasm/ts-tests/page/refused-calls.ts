@@ -1,6 +1,7 @@
 /** What the client does not do for the app. */
 
 import { altered, nowhere, some, utf8, type Refusal } from './refusals.js';
+import { equal } from './support.js';
 
 export const refusedCalls: Record<string, Refusal> = {
   'a second identity': ['identity-exists', async ({ alice }) => () => alice.createIdentity(utf8('again'))],
@@ -64,6 +65,13 @@ export const refusedCalls: Record<string, Refusal> = {
     },
   ],
   'an entry that is not in the outbox': ['unknown-outbox-entry', async ({ alice }) => () => alice.acknowledgeOutbox('x')],
+  'sending by a state that was put back': [
+    'rolled-back-state',
+    async ({ alice, group }) => {
+      equal(await alice.checkWitness(group, new Uint8Array(32)), false, 'the newest state');
+      return () => alice.sendMessage(group, utf8('x'));
+    },
+  ],
   'a secret twice that is there once': [
     'secret-consumed',
     async ({ alice, group }) => {

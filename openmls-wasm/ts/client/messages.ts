@@ -4,7 +4,7 @@ import * as check from '../arguments.js';
 import { questionOfMessage } from '../guard.js';
 import { laneOfMessage } from '../lanes.js';
 import { RecoveryMethods } from './recovery.js';
-import type { OutboxEntry, Processed } from '../mls-types.js';
+import type { OutboxEntry, Processed, UploadLink } from '../mls-types.js';
 
 /** Messages: encrypt and process, and the outbox (RFC 9420 §6, §15; promise G10). Part of `CoreCryptoClient`. */
 export abstract class MessageMethods extends RecoveryMethods {
@@ -69,6 +69,36 @@ export abstract class MessageMethods extends RecoveryMethods {
   /** The delivery service has accepted this message or proposal. */
   acknowledgeOutbox(id: string): Promise<void> {
     return this.change((client) => client.acknowledgeOutbox(check.text('id', id)));
+  }
+
+  /** The delivery service has refused this message or proposal for good. @throws `wrong-kind` for a commit */
+  rejectOutbox(id: string): Promise<void> {
+    return this.change((client) => client.rejectOutbox(check.text('id', id)));
+  }
+
+  /**
+   * What to upload an entry with, for a delivery service that tells an older state of this client from its newest: a link
+   * of a hash chain over what it accepted from this client in the group. Uploads to one group are made one after the other,
+   * each when the one before it is settled. Undefined for a group that `checkWitness` was never called for.
+   * @throws `unknown-outbox-entry`, `rolled-back-state`
+   */
+  uploadLink(id: string): Promise<UploadLink | undefined> {
+    return this.change((client) => client.uploadLink(check.text('id', id)));
+  }
+
+  /**
+   * The delivery service says which link it accepted last from this client in this group; undefined: none. To be called at
+   * every sign-in, before anything is uploaded to the group.
+   *
+   * `false`: the service has seen a newer state than this one, so the database was put back. From then on everything that
+   * encrypts, proposes or commits in the group throws `rolled-back-state`, until this client has joined it anew by
+   * `joinByExternalCommit`. Without such a service nobody can tell.
+   * @throws `group-not-found`, `invalid-argument`
+   */
+  checkWitness(groupId: Uint8Array, link?: Uint8Array): Promise<boolean> {
+    return this.change((client) =>
+      client.checkWitness(check.bytes('groupId', groupId), check.optionalBytes('link', link)),
+    );
   }
 
   /** Encrypts a message of a past epoch anew, in the current one, under the same id. */

@@ -2,7 +2,7 @@
 
 import type { CommitItem, InboxItem, InboxItemBase, MessageItem, ProposalItem } from './inbox.js';
 import type { CredentialToValidate } from './inspection.js';
-import type { OutboxEntry } from './outbox.js';
+import type { OutboxEntry, UploadLink } from './outbox.js';
 
 /** What an inbox item says, before it has an id and a place. */
 export type Content<Item> = Item extends InboxItem ? Omit<Item, keyof InboxItemBase> : never;
@@ -34,4 +34,8 @@ export interface MessageApi {
   outbox(): OutboxEntry[];
   acknowledgeOutbox(id: string): void;
   renewOutbox(id: string): OutboxEntry;
+  rejectOutbox(id: string): void;
+  /** @throws `unknown-outbox-entry`, `rolled-back-state` */
+  uploadLink(id: string): UploadLink | undefined;
+  checkWitness(groupId: Uint8Array, link?: Uint8Array): boolean;
 }

@@ -29,3 +29,11 @@ export interface OutboxEntry {
   /** Of a commit: whom it removes. */
   readonly removed: readonly MemberIdentity[];
 }
+
+/** What an upload says about the state that it was made in: a delivery service accepts it behind the last one only. */
+export interface UploadLink {
+  /** The link of the upload that was accepted before, 32 bytes; undefined for the first. */
+  readonly previous?: Uint8Array;
+  /** The link of this upload, 32 bytes. */
+  readonly link: Uint8Array;
+}

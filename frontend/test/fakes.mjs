@@ -67,6 +67,9 @@ export function fakeClient(overrides = {}) {
     drop: (id) => void (client.entries = client.entries.filter((other) => other.id !== id)),
     acknowledgeOutbox: async (id) => client.drop(id),
     rejectCommit: async (id) => client.drop(id),
+    rejectOutbox: async (id) => client.drop(id),
+    uploadLink: async () => undefined,
+    checkWitness: async () => true,
     async addMembers(group, keyPackages, id) {
       const made = entry('commit', id, { added: keyPackages.map((keyPackage) => ({ identity: keyPackage, signatureKey: new Uint8Array() })) })
       client.entries.push(made)

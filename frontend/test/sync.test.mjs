@@ -293,3 +293,72 @@ test('a group that cannot be made leaves nothing behind', async () => {
   await assert.rejects(engine.createConversation('Lunch', []), { code: 'storage-failed' })
   assert.deepEqual(calls.map(([call]) => call), ['history.createConversation', 'history.forgetUnmade'])
 })
+
+test('an older state sends nothing, and joins anew by an external commit of which the answer may get lost', async () => {
+  const sent = []
+  let newest = false
+  const message = entry('message', 'm')
+  const client = fakeClient({
+    checkWitness: async (_, link) => newest || link === undefined,
+    joinByExternalCommit: async (info, _, id) => {
+      assert.deepEqual(info, Uint8Array.of(9))
+      client.entries.push(entry('commit', id))
+    },
+    uploadLink: async (id) => {
+      if (!newest && client.entries.find((other) => other.id === id).kind !== 'commit') throw coded('rolled-back-state')
+      return { link: new Uint8Array(32) }
+    },
+  })
+  client.entries.push(message)
+  let infos = 0
+  const log = []
+  const context = contextOf({
+    client,
+    delivery: {
+      log: async (_, after) => ({ entries: log.filter(({ position }) => position > after), more: false, link: new Uint8Array(32) }),
+      // Nobody has published it at first.
+      groupInfo: async () => ((infos += 1) === 1 ? Promise.reject(refusal(404, 'no-group-info')) : Uint8Array.of(9)),
+      sendMessage: async (_, id) => sent.push(id),
+      sendCommit: async (_, { id, commit }) => {
+        sent.push(id)
+        if (sent.length === 1) throw new DeliveryError('unreachable', 'network', 'lost')
+        log.push({ position: 1, id, sender: 'bob/1', message: commit })
+        return 1
+      },
+    },
+  })
+  client.receiveMessage = async ({ id, position }) => {
+    client.cursor = position
+    client.drop(id)
+    newest = true
+    return { kind: 'joined', id, groupId }
+  }
+  const told = []
+  context.events.on('joining-anew', (group) => told.push(group))
+  const sync = new GroupSync(context, groupId, () => {})
+  await sync.settled()
+  sync.stop()
+  const [first, second, ...rest] = sent
+  assert.equal(first, second, 'the same commit once more')
+  assert.deepEqual(rest, ['m'])
+  assert.deepEqual(told, [conversation])
+})
+
+test('what an older state wanted to commit is given up when the log has been read', async () => {
+  let commits = 0
+  const client = fakeClient({
+    checkWitness: async () => false,
+    uploadLink: async () => Promise.reject(coded('rolled-back-state')),
+    joinByExternalCommit: async () => {
+      commits += 1
+      throw coded('pending-commit')
+    },
+  })
+  client.entries.push(entry('commit', 'old'))
+  const context = contextOf({ client, delivery: { groupInfo: async () => Uint8Array.of(9), sendCommit: async () => assert.fail('sent') } })
+  const sync = new GroupSync(context, groupId, () => {})
+  sync.kick()
+  while (commits === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  sync.stop()
+  assert.deepEqual(client.entries, [])
+})

@@ -33,6 +33,33 @@ export const databases = {
     return Object.assign({}, ...(await Promise.all(names.sort().map(dumpOne))))
   },
 
+  /** Everything in all databases of this user, as it is, to be put back later; stays in the page. */
+  async copy(user) {
+    const names = (await indexedDB.databases()).map(({ name }) => name).filter((name) => name.endsWith(` ${user}`))
+    return Promise.all(names.map((name) => withDatabase(name, async (database) => {
+      const stores = await Promise.all([...database.objectStoreNames].map(async (store) => {
+        const [keys, values] = await Promise.all([database.getAllKeys(store), database.getAll(store)])
+        return { store, entries: keys.map((key, at) => [key, values[at]]) }
+      }))
+      return { name, stores }
+    })))
+  },
+
+  /** Puts back what `copy` has found, and nothing else stays. */
+  async putBack(copies) {
+    for (const { name, stores } of copies) {
+      await withDatabase(name, async (database) => {
+        const transaction = database.transaction(stores.map(({ store }) => store), 'readwrite')
+        for (const { store, entries } of stores) {
+          const into = transaction.objectStore(store)
+          void into.clear()
+          for (const [key, value] of entries) void (into.keyPath === null ? into.put(value, key) : into.put(value))
+        }
+        await transaction.done
+      })
+    }
+  },
+
   get: (user, store, key) => withDatabase(cryptoDatabase(user), (database) => database.get(store, key)),
 
   /** Puts a record; without a value, removes it. */

@@ -54,6 +54,7 @@ class Person {
       client.on(event, () => { this.clientEvents.push(event); this.changed() })
     }
     this.problems = []
+    this.joiningAnew = []
     this.waiting = []
     this.changed = () => { for (const wake of this.waiting.splice(0)) wake() }
   }
@@ -73,6 +74,7 @@ class Person {
     for (const event of ['conversations', 'lines', 'members', 'status', 'history-error']) {
       this.engine.events.on(event, () => this.changed())
     }
+    this.engine.events.on('joining-anew', (conversation) => { this.joiningAnew.push(conversation); this.changed() })
     this.engine.events.on('problem', ({ where, error }) => this.problems.push(`${where}: ${error?.code ?? error?.message ?? error}`))
     await this.engine.start()
   }

@@ -71,7 +71,7 @@ export const uploads = {
 export async function reportingFetch(input, init) {
   if (init?.method === 'POST' && /\/(messages|commits)$/.test(String(input))) {
     const { id, message, commit } = JSON.parse(init.body)
-    await report('upload', { id, bytes: toBase64Url(fromBase64Url(message ?? commit)) })
+    await report('upload', { id, commit: commit !== undefined, bytes: toBase64Url(fromBase64Url(message ?? commit)) })
     await uploads.held
   }
   return fetch(input, init)

@@ -23,6 +23,8 @@ export function Banners({ onSettings }: { onSettings: () => void }): React.JSX.E
   const [trouble, dismiss] = useStorageTrouble();
   const [refused, setRefused] = useState<string>();
   useEffect(() => engine.events.on('sign-in-refused', setRefused), [engine]);
+  const [putBack, setPutBack] = useState(false);
+  useEffect(() => engine.events.on('joining-anew', () => setPutBack(true)), [engine]);
 
   return (
     <>
@@ -40,6 +42,22 @@ export function Banners({ onSettings }: { onSettings: () => void }): React.JSX.E
           data-trouble={trouble}
         >
           {storageTexts[trouble].text}
+        </Alert>
+      )}
+      {putBack && (
+        <Alert
+          role="alert"
+          color="orange"
+          radius={0}
+          icon={<IconAlertTriangle aria-hidden />}
+          title="This device was put back to an earlier state"
+          withCloseButton
+          closeButtonLabel="Close"
+          onClose={() => setPutBack(false)}
+          data-testid="put-back-banner"
+        >
+          The server has seen a newer one. So that no key is used twice, this device joins its conversations anew before it sends
+          anything. Messages of the time in between may be missing here.
         </Alert>
       )}
       {refused !== undefined && (

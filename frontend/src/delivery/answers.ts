@@ -55,7 +55,13 @@ export function logEntry(value: unknown): LogEntry {
 }
 
 export function logPage(value: unknown): LogPage {
-  return { entries: list(value, 'entries', logEntry), more: flag(value, 'more') };
+  const { link, infoEpoch } = fields(value);
+  return {
+    entries: list(value, 'entries', logEntry),
+    more: flag(value, 'more'),
+    ...(typeof link === 'string' ? { link: bytes(value, 'link') } : {}),
+    ...(infoEpoch === undefined ? {} : { infoEpoch: infoEpoch === null ? -1 : number(value, 'infoEpoch') }),
+  };
 }
 
 export function welcomeEntry(value: unknown): WelcomeEntry {

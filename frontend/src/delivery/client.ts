@@ -1,7 +1,7 @@
 import * as read from './answers.ts';
 import { toBase64Url } from './bytes.ts';
 import { DeliveryError, errorOfAnswer, isRefused } from './errors.ts';
-import type { CommitUpload, LogPage, RegisteredClient, Signer, WelcomeEntry } from './types.ts';
+import type { CommitUpload, Link, LogPage, RegisteredClient, Signer, WelcomeEntry } from './types.ts';
 
 const requestTimeoutMs = 20_000;
 
@@ -113,18 +113,19 @@ export class DeliveryClient {
     }
   }
 
-  async sendMessage(groupId: Uint8Array, id: string, message: Uint8Array): Promise<number> {
-    const body = { id, message: toBase64Url(message) };
+  async sendMessage(groupId: Uint8Array, id: string, message: Uint8Array, link?: Link): Promise<number> {
+    const body = { id, message: toBase64Url(message), ...linkFields(link) };
     return read.number(await this.request('POST', `${group(groupId)}/messages`, { body }), 'position');
   }
 
-  async sendCommit(groupId: Uint8Array, upload: CommitUpload): Promise<number> {
+  async sendCommit(groupId: Uint8Array, upload: CommitUpload, link?: Link): Promise<number> {
     const body = {
       id: upload.id,
       commit: toBase64Url(upload.commit),
       ...(upload.welcome === undefined ? {} : { welcome: toBase64Url(upload.welcome) }),
       added: upload.added,
       removed: upload.removed,
+      ...linkFields(link),
     };
     return read.number(await this.request('POST', `${group(groupId)}/commits`, { body }), 'position');
   }
@@ -139,6 +140,16 @@ export class DeliveryClient {
 
   async log(groupId: Uint8Array, after: number, limit = 200): Promise<LogPage> {
     return read.logPage(await this.request('GET', `${group(groupId)}/log?after=${after}&limit=${limit}`));
+  }
+
+  /** What this client, a member, can join the group anew by. Refused with `no-group-info` if nobody has published it. */
+  async groupInfo(groupId: Uint8Array): Promise<Uint8Array> {
+    return read.bytes(await this.request('GET', `${group(groupId)}/info`), 'groupInfo');
+  }
+
+  async publishGroupInfo(groupId: Uint8Array, epoch: bigint, groupInfo: Uint8Array): Promise<void> {
+    const body = { epoch: Number(epoch), groupInfo: toBase64Url(groupInfo) };
+    await this.request('PUT', `${group(groupId)}/info`, { body });
   }
 
   async welcomes(after: number): Promise<WelcomeEntry[]> {
@@ -198,6 +209,12 @@ export class DeliveryClient {
     if (!response.ok) throw errorOfAnswer(response.status, answer);
     return answer;
   }
+}
+
+function linkFields(link: Link | undefined): { previous?: string; link?: string } {
+  if (link === undefined) return {};
+  const { previous } = link;
+  return { ...(previous === undefined ? {} : { previous: toBase64Url(previous) }), link: toBase64Url(link.link) };
 }
 
 function group(groupId: Uint8Array): string {

@@ -32,17 +32,17 @@ export function isUnreachable(error: unknown): error is DeliveryError {
 /** The refusals that the delivery service's API documents, by status. Nothing else is given up for. */
 const refusals: Readonly<Record<number, readonly string[]>> = {
   400: [
-    'external-sender', 'invalid-key-package', 'invalid-name', 'malformed-client', 'malformed-group-id', 'malformed-id', 'malformed-limit', 'malformed-message',
+    'external-sender', 'invalid-key-package', 'invalid-name', 'malformed-client', 'malformed-group-id', 'malformed-id', 'malformed-limit', 'malformed-link', 'malformed-message',
     'malformed-public-key', 'malformed-request', 'malformed-user', 'missing-welcome', 'public-application-message', 'removes-itself', 'unexpected-welcome',
     'unknown-client', 'welcome-mismatch', 'wrong-content-type', 'wrong-group', 'wrong-key-package-kind', 'wrong-wire-format',
   ],
   403: ['foreign-key-package', 'not-a-member', 'not-linked'],
-  404: ['unknown-group', 'unknown-user'],
+  404: ['no-group-info', 'unknown-group', 'unknown-user'],
   409: [
-    'already-member', 'client-exists', 'future-epoch', 'group-exists', 'id-conflict', 'key-in-use', 'no-key-package', 'past-epoch', 'removed-not-member',
+    'already-member', 'client-exists', 'future-epoch', 'group-exists', 'id-conflict', 'key-in-use', 'no-key-package', 'past-epoch', 'removed-not-member', 'state-rolled-back',
     'too-many-clients', 'too-many-groups', 'too-many-key-packages', 'too-many-links', 'too-many-welcomes',
   ],
-  413: ['body-too-large', 'key-package-too-large', 'message-too-large', 'too-many-changes', 'too-many-in-upload', 'welcome-too-large'],
+  413: ['body-too-large', 'group-info-too-large', 'key-package-too-large', 'message-too-large', 'too-many-changes', 'too-many-in-upload', 'welcome-too-large'],
 };
 
 export function errorOfAnswer(status: number, body: unknown): DeliveryError {

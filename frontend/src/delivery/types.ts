@@ -11,6 +11,10 @@ export interface LogEntry {
 export interface LogPage {
   entries: LogEntry[];
   more: boolean;
+  /** The link of the upload that was accepted last from this client, as a member; see `sync/healing.ts`. */
+  link?: Uint8Array;
+  /** The epoch of which a member has published the group info; -1: of none. Unknown if the service does not say. */
+  infoEpoch?: number;
 }
 
 export interface WelcomeEntry {
@@ -26,6 +30,12 @@ export interface WelcomeEntry {
 export interface RegisteredClient {
   client: string;
   publicKey: Uint8Array;
+}
+
+/** What an upload says about the state that it was made in. */
+export interface Link {
+  previous?: Uint8Array;
+  link: Uint8Array;
 }
 
 export interface CommitUpload {

@@ -19,6 +19,8 @@ export type SyncEvents = {
   status: ConnectionStatus;
   /** The delivery service does not let this client in. */
   'sign-in-refused': string;
+  /** The database of this device was put back; the group of this conversation is joined anew before anything is sent. */
+  'joining-anew': string;
   /** The app's own history could not be written; `undefined` when it can again. */
   'history-error': unknown;
   /** Something unexpected that the user can do nothing about; for the console. */

@@ -13,6 +13,10 @@ export class GroupLog {
   private ended = false;
   /** Why what comes next in the log cannot be processed, as of the last reading: something between is missing. */
   private broken: 'position-gap' | 'future-epoch' | undefined;
+  /** The delivery service has seen a newer state of this client in the group, as of the last reading. */
+  private rolledBack = false;
+  /** The epoch of the group info that is published, as far as known. */
+  infoEpoch: number | undefined;
   private readonly conversation: string;
 
   constructor(
@@ -39,6 +43,11 @@ export class GroupLog {
   /** Whether the last reading ended at an entry that can never be processed in order. */
   get isBroken(): boolean {
     return this.broken !== undefined;
+  }
+
+  /** Whether this client's database was put back to an older state: nothing of it may be sent. */
+  get isRolledBack(): boolean {
+    return this.rolledBack;
   }
 
   /** Processes all there is for this client: up to the end of the log, its removal, or where the log is broken. */
@@ -72,6 +81,9 @@ export class GroupLog {
     try {
       for (;;) {
         const page = await this.context.delivery.log(this.groupId, cursor);
+        // Before anything is sent, and in the lane of the group: no upload is on its way meanwhile.
+        this.rolledBack = !(await this.context.client.checkWitness(this.groupId, page.link));
+        this.infoEpoch = page.infoEpoch;
         for (const entry of page.entries) {
           if (entry.position <= cursor) continue;
           // The first position of a log is 1. What lies between was withheld, or not meant for this client.
@@ -118,6 +130,10 @@ export class GroupLog {
       await client.acknowledgeInbox([item.id]);
       return;
     }
+    // Joined anew: the service begins a new chain.
+    if (item.kind === 'joined') this.behind = true;
+    // Whoever has committed publishes the group info.
+    if (item.kind === 'commit' && !own) this.infoEpoch = undefined;
     if (item.kind === 'commit' && item.selfRemoved) this.ended = true;
     if (item.kind === 'commit' && item.superseded !== undefined) states.settled(item.superseded);
     handOver.kick();

@@ -4,6 +4,7 @@ import { DeliveryError } from '../delivery/errors.ts';
 import type { LogEntry } from '../delivery/types.ts';
 import { worthRetrying, type SyncContext } from './context.ts';
 import { GroupLog, isUnknownGroup } from './group-log.ts';
+import { Healing } from './healing.ts';
 import { Intentions } from './intentions.ts';
 import { Lane } from './lane.ts';
 import { isStale, Uploads } from './uploads.ts';
@@ -23,6 +24,7 @@ export class GroupSync {
   private readonly log: GroupLog;
   private readonly intentions: Intentions;
   private readonly uploads: Uploads;
+  private readonly healing: Healing;
   /** Who waits for the log to be read once more. */
   private readers: { resolve: () => void; reject: (reason: unknown) => void }[] = [];
   /** The position of the log at which this client turned out to be out of step with the group. */
@@ -37,6 +39,7 @@ export class GroupSync {
     this.lane = new Lane(() => this.pass(), worthRetrying);
     this.log = new GroupLog(context, groupId);
     this.intentions = new Intentions(context, groupId);
+    this.healing = new Healing(context, groupId);
     this.uploads = new Uploads(context, groupId, this.log, this.intentions, () => this.fallOutOfStep());
   }
 
@@ -131,6 +134,11 @@ export class GroupSync {
       await this.close('left');
       return false;
     }
+    if (this.log.isRolledBack) {
+      await this.healing.step(await this.outbox(), (entry) => this.uploads.upload(entry));
+      this.log.markBehind();
+      return true;
+    }
     const outOfStep = await this.isOutOfStep();
     if (outOfStep && leaving) {
       await this.close('left'); // Nobody can be told any more, and there is nothing to stay for.
@@ -140,6 +148,11 @@ export class GroupSync {
     if (outOfStep) {
       await this.failAll(outbox);
       return false;
+    }
+    if (this.log.infoEpoch !== undefined && BigInt(this.log.infoEpoch) < info.epoch) {
+      // What a member joins anew by whose database was put back.
+      await this.healing.publish(info.epoch);
+      this.log.infoEpoch = Number(info.epoch);
     }
     if (info.pendingProposals > 0 && !info.hasPendingCommit && !leaving) {
       // Somebody wants to leave. Every member tries to commit it; the delivery service lets one of them.

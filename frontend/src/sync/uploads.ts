@@ -43,15 +43,17 @@ export class Uploads {
   }
 
   private async send(entry: OutboxEntry, bytes: Uint8Array): Promise<number> {
-    const { delivery } = this.context;
-    if (entry.kind !== 'commit') return delivery.sendMessage(this.groupId, entry.id, bytes);
-    return delivery.sendCommit(this.groupId, {
+    const { client, delivery } = this.context;
+    const link = await client.uploadLink(entry.id);
+    if (entry.kind !== 'commit') return delivery.sendMessage(this.groupId, entry.id, bytes, link);
+    const upload = {
       id: entry.id,
       commit: bytes,
       ...(entry.welcome === undefined ? {} : { welcome: entry.welcome }),
       added: entry.added.map(({ identity }) => addressText(parseIdentity(identity))),
       removed: entry.removed.map(({ identity }) => addressText(parseIdentity(identity))),
-    });
+    };
+    return delivery.sendCommit(this.groupId, upload, link);
   }
 
   /**
@@ -78,6 +80,8 @@ export class Uploads {
       this.registered = true;
       return; // Uploaded by the next round.
     }
+    // That says nothing against the entry: the next round reads the log, and with it that this state is an older one.
+    if (error.code === 'state-rolled-back') return;
     // The commits that lead to this client's epoch are not there: that says nothing against the entry.
     if (error.code === 'future-epoch') return this.outOfStep();
     if (error.code === 'past-epoch' && !(await this.isEpochOver(entry.epoch))) await this.outOfStep();
@@ -93,7 +97,8 @@ export class Uploads {
       return;
     }
     if (entry.kind === 'proposal') {
-      await this.drop(entry); // Good for one epoch only; whoever wanted it proposes again.
+      await this.context.client.rejectOutbox(entry.id); // Good for one epoch only; whoever wanted it proposes again.
+      states.settled(entry.id);
       return;
     }
     if (error.code !== 'past-epoch') states.refuse(entry.id, toHex(this.groupId), error.code);

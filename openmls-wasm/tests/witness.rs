@@ -5,7 +5,8 @@ mod common;
 use common::{assert_in_step, code, pair, refused, Database, Device};
 use openmls_wasm::{
     client::{
-        ExternalJoin, OutboxEntry, OutboxKind, ProcessedContent, ProposalRequest, UploadLink,
+        Delivered, ExternalJoin, OutboxEntry, OutboxKind, ProcessedContent, ProposalRequest,
+        UploadLink,
     },
     ClientError, MlsClient,
 };
@@ -301,4 +302,27 @@ fn what_belongs_to_no_chain_any_more() {
     let of_chain =
         |record: &openmls_wasm::storage::Record| record.category.name() == "upload_chain";
     assert!(!alice.database.records().iter().any(of_chain));
+}
+
+#[test]
+fn an_encryption_that_was_accepted_and_renewed_all_the_same_is_the_last_link() {
+    let (mut alice, mut bob, group, mut witness) = watched();
+    let entry = alice.client.send_message(&group, b"1", None).unwrap();
+    alice.save();
+    assert!(witness.upload(&alice, &entry));
+    let won = bob.client.self_update(&group, None).unwrap();
+    bob.client.merge_pending_commit(&group).unwrap();
+    alice.client.process_message(&won.bytes.unwrap()).unwrap();
+    alice.client.renew_outbox(&entry.id).unwrap();
+    alice.save();
+    // It is in the log already: the renewed one must not go up.
+    let delivered = Delivered {
+        bytes: entry.bytes.as_ref().unwrap(),
+        id: Some(&entry.id),
+        ..Default::default()
+    };
+    assert_eq!(alice.client.receive_message(delivered), Ok(None));
+    assert!(alice.client.outbox().unwrap().is_empty());
+    assert!(witness.is_current(&mut alice, &group));
+    say(&mut alice, &mut witness, &group, b"2");
 }

@@ -71,7 +71,7 @@ function openConnection(name: string, schema: PersisterSchema, ifMissing: IfMiss
         const isOurs = request.result.objectStoreNames.contains(META_STORE);
         if (isOurs && oldVersion >= FIRST_VERSION) {
           for (const { run } of MIGRATIONS.filter(({ to }) => to > oldVersion)) {
-            run(request.result, schema);
+            run(request.result);
           }
         } else {
           older = isOurs ? 'ours' : 'other';

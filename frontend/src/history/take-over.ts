@@ -1,7 +1,7 @@
 import type { MemberIdentity, InboxItem, Member } from 'openmls-wasm';
 import { parseIdentity, toHex, addressText } from '../delivery/bytes.ts';
-import type { HistoryTransaction } from './database.ts';
 import { decodePayload } from './payload.ts';
+import type { HistoryRecords } from './store.ts';
 import type { ChatEvent, ChatLine, Conversation, Intention } from './types.ts';
 
 export interface TakeOverContext {
@@ -13,18 +13,18 @@ export interface TakeOverContext {
 }
 
 /**
- * Takes one inbox item into the history, inside the caller's transaction. Items keep their ids when they are
+ * Takes one inbox item into the history, inside the caller's change. Items keep their ids when they are
  * handed over again after a crash, and a line is keyed by its item's id: the second time changes nothing.
  */
-export async function takeOver(tx: HistoryTransaction, item: InboxItem, context: TakeOverContext): Promise<void> {
+export async function takeOver(records: HistoryRecords, item: InboxItem, context: TakeOverContext): Promise<void> {
   // A Welcome that can never be joined names no group: there is nothing to show.
   if (item.groupId.length === 0) return;
   if (item.kind === 'failed' && item.code === 'stale-welcome') return; // A repetition: nothing was lost.
   const id = toHex(item.groupId);
-  if ((await tx.objectStore('lines').get(item.id)) !== undefined) return;
-  const conversation = (await tx.objectStore('conversations').get(id)) ?? newConversation(id, context.now, true);
+  if ((await records.get('lines', item.id)) !== undefined) return;
+  const conversation = (await records.get('conversations', id)) ?? newConversation(id, context.now, true);
   if (item.position !== undefined) conversation.lastPosition = Math.max(conversation.lastPosition, item.position);
-  const line = await lineOf(tx, item, conversation, context);
+  const line = await lineOf(records, item, conversation, context);
   if (line !== undefined) {
     conversation.lastOrder += 1;
     const record: ChatLine = {
@@ -35,10 +35,10 @@ export async function takeOver(tx: HistoryTransaction, item: InboxItem, context:
       after: conversation.lastPosition,
       ...(item.position === undefined ? {} : { position: item.position }),
     };
-    await tx.objectStore('lines').put(record);
+    await records.put('lines', record);
     conversation.changedAt = Math.max(conversation.changedAt, Math.min(record.at, context.now));
   }
-  await tx.objectStore('conversations').put(conversation);
+  await records.put('conversations', conversation);
 }
 
 export function newConversation(id: string, now: number, registered: boolean): Conversation {
@@ -61,7 +61,7 @@ type NewLine =
   | { kind: 'event'; at: number; event: ChatEvent };
 
 async function lineOf(
-  tx: HistoryTransaction,
+  records: HistoryRecords,
   item: InboxItem,
   conversation: Conversation,
   context: TakeOverContext,
@@ -82,7 +82,7 @@ async function lineOf(
       conversation.unread += conversation.id === context.visible ? 0 : 1;
       return event({ type: 'joined' });
     case 'commit': {
-      const change = await commitEvent(tx, item, conversation, context);
+      const change = await commitEvent(records, item, conversation, context);
       return change === undefined ? undefined : event(change);
     }
     case 'failed':
@@ -120,7 +120,7 @@ function messageLine(
 }
 
 async function commitEvent(
-  tx: HistoryTransaction,
+  records: HistoryRecords,
   item: Extract<InboxItem, { kind: 'commit' }>,
   conversation: Conversation,
   context: TakeOverContext,
@@ -147,7 +147,7 @@ async function commitEvent(
       kind: 'name',
       name: conversation.name,
     };
-    await tx.objectStore('intentions').put(intention);
+    await records.put('intentions', intention);
   }
   if (added.length > 0) {
     const users = [...new Set(added.map(userOf))];

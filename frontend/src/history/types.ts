@@ -20,8 +20,11 @@ export interface Conversation {
   unmade?: true;
   /** The delivery service knows the group. */
   registered: boolean;
-  /** `leaving`: asked to leave, not yet committed by another member. `left`, `removed`: read-only. */
-  standing: 'member' | 'leaving' | 'left' | 'removed';
+  /**
+   * `leaving`: asked to leave, not yet committed by another member. `left`, `removed`: read-only. `damaged`: too, until a
+   * member adds this client anew.
+   */
+  standing: 'member' | 'leaving' | 'left' | 'removed' | 'damaged';
 }
 
 interface LineBase {

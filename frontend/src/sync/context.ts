@@ -51,8 +51,8 @@ export function sharedContext(
   return { ...parts, ownAddress: addressText(parts.own) };
 }
 
-/** Codes of the crypto client after which nothing works until the page is reloaded. */
-const fatalCodes = new Set(['closed', 'writer-lost']);
+/** Codes of the crypto client after which nothing works until the page is reloaded, or the vault unlocked. */
+const fatalCodes = new Set(['closed', 'writer-lost', 'vault-locked']);
 
 export function codeOf(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;

@@ -12,7 +12,8 @@ import { Emitter } from './emitter.ts';
 import { GroupSync } from './group-sync.ts';
 import { KeyPackages } from './key-packages.ts';
 import { Lane } from './lane.ts';
-import { MessageStates } from './states.ts';
+import { setAside } from './repair.ts';
+import { MessageStates, type UnsavedMessage } from './states.ts';
 import { takeWelcomes } from './welcomes.ts';
 
 export interface SyncEngineOptions {
@@ -39,6 +40,7 @@ export class SyncEngine {
   private readonly unlisten: (() => void)[] = [];
   private visible: string | undefined;
   private historyFails = false;
+  private stopped = false;
 
   constructor({ client, delivery, history, own }: SyncEngineOptions) {
     const forViews = <T>(write: Promise<T>): Promise<T | undefined> =>
@@ -89,7 +91,12 @@ export class SyncEngine {
     this.live.start();
   }
 
+  /**
+   * Ends it: what is under way is given up where it is, and a later engine goes on from what is durable. So the vault may be
+   * locked right after this: calls that reject for it are no problem of anybody's.
+   */
   stop(): void {
+    this.stopped = true;
     globalThis.document?.removeEventListener('visibilitychange', this.refresh);
     for (const unlisten of this.unlisten) unlisten();
     this.live.stop();
@@ -112,11 +119,12 @@ export class SyncEngine {
   /** Which conversation is on screen: it is read as it comes in. */
   async show(conversation: string | undefined): Promise<void> {
     this.visible = conversation;
-    if (conversation === undefined) return;
-    const changed = await this.context.history.updateConversation(conversation, (record) => {
+    if (conversation === undefined || this.stopped) return;
+    const { history, forViews } = this.context;
+    const read = history.updateConversation(conversation, (record) => {
       record.unread = 0;
     });
-    if (changed) this.events.emit('conversations', undefined);
+    if ((await forViews(read)) === true) this.events.emit('conversations', undefined);
   }
 
   /** Sends a text. Settles when it is durable here, or has failed; its state tells which. */
@@ -145,8 +153,24 @@ export class SyncEngine {
       return;
     }
     this.groups.get(conversation)?.kickFresh();
-    await this.context.handOver.run();
+    try {
+      await this.context.handOver.run();
+    } catch (error) {
+      if (this.stopped) return; // It is durable: the next engine hands it over.
+      throw error;
+    }
     this.states.saved(id);
+  }
+
+  /** What was not saved when an earlier engine was stopped, and has not become durable after all. */
+  async restoreUnsaved(messages: readonly UnsavedMessage[]): Promise<void> {
+    const { client, history } = this.context;
+    const outbox = new Set((await client.outbox()).map(({ id }) => id));
+    const lost: UnsavedMessage[] = [];
+    for (const message of messages) {
+      if (!outbox.has(message.id) && !(await history.hasLine(message.id))) lost.push(message);
+    }
+    this.states.restore(lost, 'locked-meanwhile');
   }
 
   /** Makes a group with this name; everybody in `users` is invited as soon as the delivery service is reached. */
@@ -203,6 +227,12 @@ export class SyncEngine {
   async dismiss(intention: Intention): Promise<void> {
     await this.context.history.dropIntention(intention.id);
     this.events.emit('members', intention.conversation);
+  }
+
+  /** Sets the records of a group that cannot be read aside, and ends its conversation until this client is added anew. */
+  async repair(groupId: Uint8Array): Promise<void> {
+    await setAside(this.context, groupId);
+    this.groups.get(toHex(groupId))?.kickFresh(); // Finds that the group is not there any more, and ends.
   }
 
   /** Vouches for another device of this user. */
@@ -321,6 +351,7 @@ export class SyncEngine {
   }
 
   private reportHistory(error: unknown): void {
+    if (this.stopped) return;
     if (error === undefined && !this.historyFails) return;
     this.historyFails = error !== undefined;
     this.events.emit('history-error', error);

@@ -63,6 +63,19 @@ export class MessageStates {
     this.changed(message.conversation);
   }
 
+  /** What is in memory only, and would be lost with it: what was not saved, or of which it is not known yet. */
+  allUnsaved(): UnsavedMessage[] {
+    return [...this.unsaved.values()];
+  }
+
+  /** What an earlier engine had not saved, shown as failed: the user may try again, under the same id. */
+  restore(messages: readonly UnsavedMessage[], failure: string): void {
+    for (const message of messages) {
+      this.unsaved.set(message.id, { failure, ...message });
+      this.changed(message.conversation);
+    }
+  }
+
   discard(id: string): void {
     this.saved(id);
   }

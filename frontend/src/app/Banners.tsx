@@ -1,7 +1,9 @@
 import { Alert, Anchor } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
-import { useEffect, useState } from 'react';
+import { useEffect, useState, useSyncExternalStore } from 'react';
 import { useSession, useStorageTrouble, type StorageTrouble } from './hooks.ts';
+import type { SettingsPart } from './settings/SettingsDrawer.tsx';
+import { sizeText } from './storage/room.ts';
 
 const storageTexts: Record<Exclude<StorageTrouble, undefined>, { title: string; text: string }> = {
   crypto: {
@@ -18,8 +20,9 @@ const storageTexts: Record<Exclude<StorageTrouble, undefined>, { title: string; 
   },
 };
 
-export function Banners({ onSettings }: { onSettings: () => void }): React.JSX.Element {
-  const { engine } = useSession();
+export function Banners({ onSettings }: { onSettings: (part: SettingsPart) => void }): React.JSX.Element {
+  const { engine, room } = useSession();
+  const low = useSyncExternalStore(room.subscribe, room.low);
   const [trouble, dismiss] = useStorageTrouble();
   const [refused, setRefused] = useState<string>();
   useEffect(() => engine.events.on('sign-in-refused', setRefused), [engine]);
@@ -60,6 +63,25 @@ export function Banners({ onSettings }: { onSettings: () => void }): React.JSX.E
           anything. Messages of the time in between may be missing here.
         </Alert>
       )}
+      {low !== undefined && trouble === undefined && (
+        <Alert
+          role="alert"
+          color="yellow"
+          radius={0}
+          icon={<IconAlertTriangle aria-hidden />}
+          title="There is little room left"
+          withCloseButton
+          closeButtonLabel="Close"
+          onClose={() => room.dismiss()}
+          data-testid="room-banner"
+        >
+          {sizeText(Math.max(0, low.quota - low.usage))} are left for this site. When there is nothing left, nothing can be sent or received.
+          Free some space on this device.{' '}
+          <Anchor component="button" type="button" onClick={() => onSettings('storage')} inherit>
+            Storage
+          </Anchor>
+        </Alert>
+      )}
       {refused !== undefined && (
         <Alert
           role="alert"
@@ -74,7 +96,7 @@ export function Banners({ onSettings }: { onSettings: () => void }): React.JSX.E
           data-code={refused}
         >
           Your history is here, but nothing can be sent or received ({refused}). If it was linked by another device, look in the{' '}
-          <Anchor component="button" type="button" onClick={onSettings} inherit>
+          <Anchor component="button" type="button" onClick={() => onSettings('account')} inherit>
             settings
           </Anchor>{' '}
           for this device’s code, or{' '}

@@ -1,21 +1,26 @@
 import { Text, Title } from '@mantine/core';
 import { IconMessages } from '@tabler/icons-react';
 import { useEffect, useState } from 'react';
+import { useActions } from './actions.ts';
 import styles from './chat.module.css';
 import { ConversationList } from './ConversationList.tsx';
 import { ConversationView } from './ConversationView.tsx';
 import { useConversations, useSelected, useSession } from './hooks.ts';
 import { NewGroupModal } from './NewGroupModal.tsx';
-import { SettingsDrawer } from './SettingsDrawer.tsx';
+import { SettingsDrawer, type SettingsPart } from './settings/SettingsDrawer.tsx';
 import { Banners } from './Banners.tsx';
+import { useLockable } from './vault/unlocks.ts';
 
 export function ChatApp(): React.JSX.Element {
-  const { engine } = useSession();
+  const { engine, history } = useSession();
+  const { lock } = useActions();
+  const lockable = useLockable();
   const conversations = useConversations();
-  const [selected, select] = useSelected();
+  const [named, selectNamed] = useSelected();
   const [creating, setCreating] = useState(false);
-  const [settings, setSettings] = useState(false);
-  const conversation = conversations?.find(({ id }) => id === selected);
+  const [settings, setSettings] = useState<SettingsPart>();
+  const conversation = named === undefined ? undefined : conversations?.find(({ id }) => history.nameOutside(id) === named);
+  const select = (id: string): void => selectNamed(history.nameOutside(id));
   const shown = conversation?.id;
 
   useEffect(() => {
@@ -30,26 +35,27 @@ export function ChatApp(): React.JSX.Element {
   return (
     <div className={styles.shell} data-view={conversation === undefined ? 'list' : 'conversation'} data-testid="chat-app">
       <div className={styles.banners}>
-        <Banners onSettings={() => setSettings(true)} />
+        <Banners onSettings={setSettings} />
       </div>
       <ConversationList
         conversations={conversations}
-        selected={selected}
+        selected={shown}
         onSelect={select}
         onNew={() => setCreating(true)}
-        onSettings={() => setSettings(true)}
+        onSettings={() => setSettings('account')}
+        onLock={lockable ? lock : undefined}
       />
       <main className={styles.main}>
         {conversation === undefined ? (
           <div className={styles.empty} data-testid="no-conversation">
             <IconMessages size={56} stroke={1.2} className={styles.emptyIcon} aria-hidden />
             <Title order={2} size="h4">
-              {selected === undefined || conversations === undefined ? 'No conversation open' : 'This conversation is not on this device'}
+              {named === undefined || conversations === undefined ? 'No conversation open' : 'This conversation is not on this device'}
             </Title>
             <Text c="dimmed">Choose one from the list, or start a new one.</Text>
           </div>
         ) : (
-          <ConversationView key={conversation.id} conversation={conversation} onBack={() => select(undefined)} />
+          <ConversationView key={conversation.id} conversation={conversation} onBack={() => selectNamed(undefined)} />
         )}
       </main>
       <NewGroupModal
@@ -60,7 +66,7 @@ export function ChatApp(): React.JSX.Element {
           select(id);
         }}
       />
-      <SettingsDrawer opened={settings} onClose={() => setSettings(false)} />
+      <SettingsDrawer part={settings} onPart={setSettings} />
     </div>
   );
 }

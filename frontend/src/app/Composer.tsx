@@ -3,23 +3,21 @@ import { IconSend2 } from '@tabler/icons-react';
 import { useState, type KeyboardEvent } from 'react';
 import { maxTextBytes, textBytes } from '../history/payload.ts';
 import styles from './conversation.module.css';
+import { draftOf, setDraft } from './drafts.ts';
 import { useSession } from './hooks.ts';
-
-/** What was being written, by conversation, for as long as the page lives. */
-const drafts = new Map<string, string>();
 
 /** From here on the counter shows. */
 const nearLimit = maxTextBytes * 0.9;
 
 export function Composer({ conversation }: { conversation: string }): React.JSX.Element {
   const { engine } = useSession();
-  const [text, setText] = useState(drafts.get(conversation) ?? '');
+  const [text, setText] = useState(draftOf(conversation));
   const size = textBytes(text);
   const tooLong = size > maxTextBytes;
   const empty = text.trim() === '';
 
   const change = (next: string): void => {
-    drafts.set(conversation, next);
+    setDraft(conversation, next);
     setText(next);
   };
 
@@ -58,6 +56,7 @@ export function Composer({ conversation }: { conversation: string }): React.JSX.
           autoFocus={matchMedia('(hover: hover)').matches}
           error={tooLong}
           enterKeyHint="send"
+          autoComplete="off"
           data-testid="composer-input"
         />
         {size > nearLimit && (

@@ -1,5 +1,5 @@
 import { ActionIcon, Avatar, Badge, Button, Loader, Text, Title, Tooltip, UnstyledButton } from '@mantine/core';
-import { IconMessagePlus, IconPlus, IconSettings } from '@tabler/icons-react';
+import { IconLock, IconMessagePlus, IconPlus, IconSettings } from '@tabler/icons-react';
 import type { Conversation } from '../history/types.ts';
 import styles from './chat.module.css';
 import { ConnectionBadge } from './ConnectionBadge.tsx';
@@ -13,9 +13,11 @@ interface Props {
   onSelect: (id: string) => void;
   onNew: () => void;
   onSettings: () => void;
+  /** Undefined: there is no secret to lock with. */
+  onLock: (() => void) | undefined;
 }
 
-export function ConversationList({ conversations, selected, onSelect, onNew, onSettings }: Props): React.JSX.Element {
+export function ConversationList({ conversations, selected, onSelect, onNew, onSettings, onLock }: Props): React.JSX.Element {
   const { own } = useSession();
   return (
     <nav className={styles.side} aria-label="Conversations">
@@ -32,6 +34,13 @@ export function ConversationList({ conversations, selected, onSelect, onNew, onS
             <IconPlus size={20} aria-hidden />
           </ActionIcon>
         </Tooltip>
+        {onLock !== undefined && (
+          <Tooltip label="Lock">
+            <ActionIcon variant="subtle" color="gray" size="lg" onClick={onLock} aria-label="Lock" data-testid="lock-button">
+              <IconLock size={20} aria-hidden />
+            </ActionIcon>
+          </Tooltip>
+        )}
         <Tooltip label="Settings">
           <ActionIcon variant="subtle" color="gray" size="lg" onClick={onSettings} aria-label="Settings" data-testid="settings-button">
             <IconSettings size={20} aria-hidden />
@@ -117,6 +126,7 @@ function Item({ conversation, title, selected, onSelect }: ItemProps): React.JSX
 function previewText({ preview, standing }: Conversation): string {
   if (standing === 'left') return 'You left';
   if (standing === 'removed') return 'You were removed';
+  if (standing === 'damaged') return 'Not readable any more on this device';
   if (preview === undefined) return 'No messages yet';
   return `${preview.own ? 'You' : preview.sender}: ${preview.text}`;
 }

@@ -37,6 +37,7 @@ export function InviteForm({ conversation }: { conversation: string }): React.JS
           error={problem}
           maxLength={64}
           style={{ flex: 1 }}
+          autoComplete="off"
           data-testid="invite-input"
         />
         <Button type="submit" data-testid="invite-button">

@@ -1,13 +1,21 @@
-import { Group, Loader, Text } from '@mantine/core';
+import { Group, Loader, Stack, Text } from '@mantine/core';
 import styles from './pages.module.css';
+import type { WorkProgress } from './session.ts';
+import { WorkProgressBar } from './vault/WorkProgressBar.tsx';
 
-export function LoadingPage(): React.JSX.Element {
+export function LoadingPage({ progress }: { progress?: WorkProgress | undefined }): React.JSX.Element {
   return (
     <main className={styles.page} data-testid="loading-page">
-      <Group gap="sm" role="status">
-        <Loader size="sm" />
-        <Text>Opening your chats…</Text>
-      </Group>
+      {progress === undefined ? (
+        <Group gap="sm" role="status">
+          <Loader size="sm" />
+          <Text>One moment…</Text>
+        </Group>
+      ) : (
+        <Stack className={styles.card ?? ''}>
+          <WorkProgressBar progress={progress} />
+        </Stack>
+      )}
     </main>
   );
 }

@@ -55,6 +55,7 @@ function NewGroupForm({ onClose, onCreated }: Omit<Props, 'opened'>): React.JSX.
           maxLength={maxNameLength}
           error={problem.name}
           data-autofocus
+          autoComplete="off"
           data-testid="group-name-input"
         />
         <TagsInput
@@ -69,6 +70,7 @@ function NewGroupForm({ onClose, onCreated }: Omit<Props, 'opened'>): React.JSX.
           }}
           splitChars={[',', ';']}
           error={problem.people}
+          autoComplete="off"
           data-testid="group-people-input"
         />
         {problem.other !== undefined && (

@@ -1,36 +1,55 @@
-import { Button, Text, TextInput, Title } from '@mantine/core';
+import { Alert, Button, Text, TextInput, Title } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
-import type { CoreCryptoClient } from 'openmls-wasm';
 import { codeOf } from '../sync/context.ts';
 import { Page } from './Page.tsx';
-import type { Profile } from './profile.ts';
-import { createIdentity, reachDeliveryService, type Candidate } from './session.ts';
-import { nameProblem, refusalText } from './texts.ts';
+import { cryptoDatabase, isPlainWanted, type Profile } from './profile.ts';
+import { createIdentity, openDatabase, reachDeliveryService, type Candidate, type Opened } from './session.ts';
+import { startProblem, nameProblem } from './texts.ts';
+import { useProtection } from './vault/protection.ts';
+import { ProtectionFields } from './vault/ProtectionFields.tsx';
 
 interface Props {
   profile: Profile;
-  client: CoreCryptoClient;
+  /** The database is there already, without an identity. */
+  opened: Opened | undefined;
   onCreated: (candidate: Candidate) => Promise<void>;
 }
 
-export function StartPage({ profile, client, onCreated }: Props): React.JSX.Element {
+export function StartPage({ profile, opened: before, onCreated }: Props): React.JSX.Element {
   const [name, setName] = useState('');
   const [problem, setProblem] = useState<string>();
   const [busy, setBusy] = useState(false);
+  const [opened, setOpened] = useState(before);
+  const protection = useProtection();
+  const plain = opened === undefined ? isPlainWanted() : !opened.sealed;
+  const choosing = opened === undefined && !plain;
+
+  /** The database, made now unless an attempt before this one has made it. Undefined: the user has to choose anew. */
+  const database = async (): Promise<Opened | undefined> => {
+    if (opened !== undefined) return opened;
+    const unlock = plain ? undefined : await protection.make(cryptoDatabase(profile), name.trim());
+    if (unlock === undefined && !plain) return undefined;
+    const made = await openDatabase(profile, unlock, false, () => undefined);
+    setOpened(made);
+    return made;
+  };
 
   const submit = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     const wrong = nameProblem(name);
     setProblem(wrong);
-    if (wrong !== undefined) return;
+    // Both are shown at once.
+    const chosen = !choosing || protection.check();
+    if (wrong !== undefined || !chosen) return;
     setBusy(true);
     try {
       await reachDeliveryService();
-      await onCreated(await createIdentity(profile, client, name.trim()));
+      const made = await database();
+      if (made !== undefined) return await onCreated(await createIdentity(made, name.trim()));
     } catch (error) {
-      setProblem(refusalText(codeOf(error) ?? 'unknown'));
-      setBusy(false);
+      setProblem(startProblem(codeOf(error) ?? 'unknown'));
     }
+    setBusy(false);
   };
 
   return (
@@ -53,11 +72,18 @@ export function StartPage({ profile, client, onCreated }: Props): React.JSX.Elem
           error={problem}
           maxLength={64}
           autoFocus
-          autoComplete="nickname"
+          // Not to be kept by the browser: its own notes are in the clear.
+          autoComplete="off"
           data-testid="name-input"
           mb="md"
         />
-        <Button type="submit" fullWidth loading={busy} data-testid="register-button">
+        {choosing && <ProtectionFields protection={protection} />}
+        {plain && (
+          <Alert color="yellow" data-testid="plain-notice">
+            For development: everything is stored in the clear in this browser.
+          </Alert>
+        )}
+        <Button type="submit" fullWidth loading={busy} mt="md" data-testid="register-button">
           Start chatting
         </Button>
       </form>

@@ -92,16 +92,19 @@ export function useStatus(): ConnectionStatus {
   return useSyncExternalStore(subscribe, () => engine.status);
 }
 
-/** The conversation in the address bar: `#c/<group id in hex>`. */
-export function useSelected(): [string | undefined, (conversation: string | undefined) => void] {
+/**
+ * The conversation in the address bar, by the name that it has outside of the history: `#c/<name>`. The browser writes
+ * down every address, in the clear.
+ */
+export function useSelected(): [string | undefined, (name: string | undefined) => void] {
   const subscribe = useCallback((changed: () => void) => {
     addEventListener('hashchange', changed);
     return () => removeEventListener('hashchange', changed);
   }, []);
   const hash = useSyncExternalStore(subscribe, () => location.hash);
   const selected = /^#c\/([0-9a-f]+)$/.exec(hash)?.[1];
-  const select = useCallback((conversation: string | undefined) => {
-    location.hash = conversation === undefined ? '' : `c/${conversation}`;
+  const select = useCallback((name: string | undefined) => {
+    location.hash = name === undefined ? '' : `c/${name}`;
   }, []);
   return [selected, select];
 }

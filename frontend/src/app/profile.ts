@@ -10,10 +10,28 @@ import { openDB, type DBSchema, type IDBPDatabase, type IDBPObjectStore } from '
 export interface Profile {
   /** Random part of the database names. */
   id: string;
-  /** Set once an identity was made: its database must be there from then on. */
+  /** An identity was made: its database must be there from then on. */
+  made?: true;
+  /** The same, as it was noted before. A name has no place here: this note is in the clear. */
   user?: string;
   /** The delivery service has accepted this client. */
   registered?: boolean;
+  /** The chat locks itself after so many minutes in which nobody touched it; not at all if undefined. */
+  lockAfterMinutes?: number;
+}
+
+/** `?plain` keeps everything of a new user in the clear, so that it can be looked at in devtools: for development. */
+export function isPlainWanted(): boolean {
+  return new URLSearchParams(location.search).has('plain');
+}
+
+/** Whether an identity was made in this browser. */
+export function isMade({ made, user }: Profile): boolean {
+  return made === true || user !== undefined;
+}
+
+export function madeProfile({ user: _, ...profile }: Profile): Profile {
+  return { ...profile, made: true };
 }
 
 function storageKey(): string {

@@ -22,6 +22,7 @@ const refusals: Record<string, string> = {
   'not-linked': 'This device is not linked to your other devices yet.',
   'storage-failed': 'This device could not save it. Free some space, then try again.',
   'engine-panicked': 'Encryption was interrupted and started again. Please try again.',
+  'locked-meanwhile': 'The chat was locked before it was saved.',
 };
 
 export function refusalText(code: string): string {
@@ -60,6 +61,26 @@ const errorPages: Record<string, ErrorText> = {
     text: 'The note in which this browser keeps the name of your database (IndexedDB, “chat profiles”) is damaged. The database itself was left untouched.',
     again: 'Try again',
   },
+  'evicted-suspected': {
+    title: 'The stored keys are gone',
+    text: 'There was an identity in this browser, but its database is missing: the browser has cleared it to make room, or somebody has. The chat does not quietly start afresh. If you have a copy of the browser profile, put it back and try again.',
+    again: 'Try again',
+  },
+  'sealed-history': {
+    title: 'The history is encrypted, and its key is gone',
+    text: 'The keys of this chat are stored in the clear, but its history was encrypted by a vault that is not there any more. Nothing was changed or deleted.',
+    again: 'Try again',
+  },
+  'damaged-history': {
+    title: 'The history cannot be read',
+    text: 'The keys of this chat are there, but its history in this browser is damaged or belongs to other keys. Nothing was changed or deleted, and what arrives is kept. Keep a copy of the browser profile before you try anything else.',
+    again: 'Try again',
+  },
+  'key-storage-unavailable': {
+    title: 'This browser cannot keep a key',
+    text: 'Some private windows cannot. Choose a passphrase instead.',
+    again: 'Try again',
+  },
   'database-missing': {
     title: 'The stored keys are gone',
     text: 'This browser had an identity here, but its database is missing: the browser may have cleared it. The chat does not quietly start afresh. If you have a backup of the browser profile, restore it and try again.',
@@ -96,6 +117,82 @@ export function errorText(code: string): ErrorText {
     }
   );
 }
+
+/** Why a new user could not start: a refusal, or something that has a page of its own elsewhere. */
+export function startProblem(code: string): string {
+  return errorPages[code]?.text ?? refusalText(code);
+}
+
+const unlockProblems: Record<string, string> = {
+  'no-passphrase': 'Please type your passphrase.',
+  'unlock-failed': 'That does not unlock it. Nothing was changed; try again.',
+  'passkey-unavailable': 'There was no passkey: this browser or your authenticator cannot encrypt with one, or you have declined.',
+  'engine-panicked': 'Checking the passphrase takes more memory than there is at the moment. Close other tabs and try again.',
+  'key-storage-unavailable': 'This browser cannot keep a key. Choose a passphrase or a passkey.',
+  'no-way': 'It was locked by a key that this app does not have.',
+};
+
+/** Why something did not unlock, or could not be made to. */
+export function unlockProblem(code: string): string {
+  return unlockProblems[code] ?? startProblem(code);
+}
+
+/** The ways to protect what is stored, and what each is worth. */
+export const protectionTexts = {
+  passphrase: {
+    title: 'A passphrase',
+    text: 'You type it whenever you open the chat. Who has a copy of what is stored here can only guess it, so it protects as much as it is hard to guess. Nobody can reset it: if you forget it, your chats in this browser are lost.',
+  },
+  passkey: {
+    title: 'A passkey',
+    text: 'Your fingerprint, face, device PIN or security key opens the chat. If you lose the passkey, and have added no other way to unlock, your chats in this browser are lost.',
+  },
+  device: {
+    title: 'No secret',
+    text: 'The chat opens by itself. The key lies in this browser, beside what it encrypts: anybody who copies this browser’s profile folder, or uses this computer as you, can read everything.',
+  },
+} as const;
+
+/** What the ways to unlock are called. */
+export const unlockNames = { passphrase: 'Passphrase', passkey: 'Passkey', device: 'No secret', key: 'A key of another app' } as const;
+
+/** The changes of how the chat is unlocked. */
+export const changeTexts = {
+  'add-passphrase': {
+    title: 'Add a passphrase',
+    text: 'It opens the chat beside the ways there are. Nobody can reset it.',
+    confirm: 'Add',
+  },
+  'add-passkey': {
+    title: 'Add a passkey',
+    text: 'It opens the chat beside the ways there are. Your browser then asks where to keep it.',
+    confirm: 'Add',
+  },
+  'change-passphrase': {
+    title: 'Change the passphrase',
+    text: 'The present one does not open this chat any more afterwards. It still opens a copy that somebody made before.',
+    confirm: 'Change',
+  },
+  remove: {
+    title: 'Remove this way to unlock',
+    text: 'It does not open this chat any more afterwards. Make sure that you have another one at hand.',
+    confirm: 'Remove',
+  },
+  'renew-key': {
+    title: 'Renew the key',
+    text: 'The chat is closed for as long as it takes, and opens again by itself.',
+    confirm: 'Renew',
+  },
+} as const;
+
+/** What is being done to everything that is stored. */
+export const workTexts = {
+  sealed: 'Encrypting what is stored:',
+  sealing: 'Encrypting what is stored:',
+  unsealing: 'Decrypting what is stored:',
+  rotating: 'Encrypting everything with a new key:',
+  history: 'Encrypting the history:',
+} as const;
 
 /** Same rules as the delivery service: it has the last word. */
 export function nameProblem(name: string): string | undefined {

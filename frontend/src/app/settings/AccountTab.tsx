@@ -1,44 +1,42 @@
-import { Alert, Button, Code, CopyButton, Drawer, Group, Loader, Stack, Text, TextInput, Title } from '@mantine/core';
+import { Alert, Button, Code, CopyButton, Group, Loader, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useCallback, useEffect, useState, type FormEvent } from 'react';
-import { fromBase64Url, toBase64Url } from '../delivery/bytes.ts';
-import type { RegisteredClient } from '../delivery/types.ts';
-import { codeOf } from '../sync/context.ts';
-import { useSession } from './hooks.ts';
-import styles from './panels.module.css';
-import { refusalText } from './texts.ts';
+import { fromBase64Url, toBase64Url } from '../../delivery/bytes.ts';
+import type { RegisteredClient } from '../../delivery/types.ts';
+import { codeOf } from '../../sync/context.ts';
+import { useSession } from '../hooks.ts';
+import styles from '../panels.module.css';
+import { refusalText } from '../texts.ts';
 
-export function SettingsDrawer({ opened, onClose }: { opened: boolean; onClose: () => void }): React.JSX.Element {
+export function AccountTab(): React.JSX.Element {
   const { own, linkCode } = useSession();
   return (
-    <Drawer opened={opened} onClose={onClose} position="left" title="Settings" closeButtonProps={{ 'aria-label': 'Close' }} data-testid="settings-panel">
-      <Stack gap="lg">
-        <section>
-          <Text size="sm" c="dimmed">
-            Signed in as
-          </Text>
-          <Text fw={600} className={styles.wrap ?? ''}>
-            {own.user}
-          </Text>
-          <Text size="sm" c="dimmed" mt="xs">
-            This device’s code
-          </Text>
-          <Group gap="xs" wrap="nowrap" align="flex-start">
-            <Code className={styles.code ?? ''} data-testid="own-code">
-              {linkCode}
-            </Code>
-            <CopyButton value={linkCode}>
-              {({ copied, copy }) => (
-                <Button size="compact-xs" variant="subtle" onClick={copy} className={styles.fixed ?? ''}>
-                  {copied ? 'Copied' : 'Copy'}
-                </Button>
-              )}
-            </CopyButton>
-          </Group>
-        </section>
-        <LinkDevice />
-        <Devices />
-      </Stack>
-    </Drawer>
+    <Stack gap="lg">
+      <section>
+        <Text size="sm" c="dimmed">
+          Signed in as
+        </Text>
+        <Text fw={600} className={styles.wrap ?? ''}>
+          {own.user}
+        </Text>
+        <Text size="sm" c="dimmed" mt="xs">
+          This device’s code
+        </Text>
+        <Group gap="xs" wrap="nowrap" align="flex-start">
+          <Code className={styles.code ?? ''} data-testid="own-code">
+            {linkCode}
+          </Code>
+          <CopyButton value={linkCode}>
+            {({ copied, copy }) => (
+              <Button size="compact-xs" variant="subtle" onClick={copy} className={styles.fixed ?? ''}>
+                {copied ? 'Copied' : 'Copy'}
+              </Button>
+            )}
+          </CopyButton>
+        </Group>
+      </section>
+      <LinkDevice />
+      <Devices />
+    </Stack>
   );
 }
 

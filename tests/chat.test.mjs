@@ -1,15 +1,17 @@
-// Must-show 1: two people chat through the app, as the delivery service serves it to them: what `npm start` gives.
+// Must-show 1: two people chat through the app, as the delivery service serves it to them: what `npm start` gives. What Anna
+// stores is sealed, without a secret so that it opens by itself; what Ben stores is in the clear.
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Profile } from './support/browser.mjs'
+import { register } from './support/chat.mjs'
 import { startService } from './support/service.mjs'
 import { frontendDir } from '../scripts/lib/paths.mjs'
 
 const timeout = 60_000
 let service
-const anna = { name: 'Anna', profile: new Profile() }
-const ben = { name: 'Ben', profile: new Profile() }
+const anna = { name: 'Anna', protection: 'device', profile: new Profile() }
+const ben = { name: 'Ben', protection: 'plain', profile: new Profile() }
 
 before(async () => {
   service = await startService(join(frontendDir, 'dist'))
@@ -56,9 +58,8 @@ test('a browser without IndexedDB is told so, and what to do', { timeout }, asyn
 })
 
 test('both choose a name', { timeout }, async () => {
-  for (const { name, page } of [anna, ben]) {
-    await page.getByTestId('name-input').fill(name)
-    await page.getByTestId('register-button').click()
+  for (const { name, protection, page } of [anna, ben]) {
+    await register(page, name, protection)
     await connection(page, 'online')
     await page.getByTestId('own-name').filter({ hasText: name }).waitFor()
   }
@@ -69,8 +70,7 @@ test('a name that is taken is refused', { timeout }, async () => {
   try {
     await third.start()
     const page = await third.page(service.url)
-    await page.getByTestId('name-input').fill('Anna')
-    await page.getByTestId('register-button').click()
+    await register(page, 'Anna', 'device')
     await page.getByTestId('link-code').waitFor()
   } finally {
     await third.remove()
@@ -82,8 +82,7 @@ test('a browser that is killed right after a name was chosen still knows who it 
   try {
     await carla.start()
     const page = await carla.page(service.url)
-    await page.getByTestId('name-input').fill('Carla')
-    await page.getByTestId('register-button').click()
+    await register(page, 'Carla', 'device')
     await page.getByTestId('own-name').filter({ hasText: 'Carla' }).waitFor()
     await carla.kill()
     await carla.start()

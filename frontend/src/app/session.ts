@@ -68,8 +68,8 @@ export async function openDatabase(profile: Profile, unlock: VaultUnlock | undef
   return { profile, client, sealed: unlock !== undefined, room };
 }
 
-export function ofVault({ state, records, stores }: VaultProgress): WorkProgress {
-  return { what: state, records, part: stores.done / stores.of };
+export function ofVault({ state, records, stores, storesDone }: VaultProgress): WorkProgress {
+  return { what: state, records, part: storesDone / stores };
 }
 
 /** Whose client it is; undefined if it has no identity yet. */

@@ -6,7 +6,8 @@
  */
 
 import { CoreCryptoError } from './errors.js';
-import { DATABASE_VERSION, peek } from './indexeddb-layout.js';
+import { DATABASE_VERSION, peek, tooOld } from './indexeddb-layout.js';
+import { FIRST_VERSION } from './migrations/index.js';
 import { checkHeader } from './vault/header.js';
 
 /**
@@ -40,6 +41,9 @@ export async function databaseState(name: string, knownElsewhere?: boolean, form
     const { version, meta } = await peek(name);
     if (version > DATABASE_VERSION || Number(meta.format) > format) {
       return { state: 'newer-format' };
+    }
+    if (version < FIRST_VERSION) {
+      return { state: 'damaged', damage: tooOld(name) };
     }
     if (meta.vault === undefined) {
       return { state: 'restored' };

@@ -85,7 +85,7 @@ export interface QuarantinedEvent {
 export interface CoreCryptoEvents {
   /** There is little room left for this origin: less than 64 MiB, or a tenth of what it may have. Nothing has failed yet. */
   'storage-low': StorageRoom;
-  /** While opening with `quarantineDamaged`: a record that could not be read was moved out of the way. */
+  /** With `quarantineDamaged`: a record that could not be read was moved out of the way. */
   quarantined: QuarantinedEvent;
   /** While opening: how far a conversion of the vault is that was not finished before; see `sealDatabase`. */
   'vault-progress': VaultProgress;

@@ -8,6 +8,7 @@
  * | `meta`       | `'format'`       | format of the records, a number                                |
  * | `meta`       | `'writer'`       | fencing number, a number                                       |
  * | `meta`       | `'vault'`        | `VaultHeader`, if records are sealed                           |
+ * | `meta`       | `'former-vault'` | the last one, if not every record opened when it was unsealed  |
  * | `meta`       | `'restoring'`    | true: it is being restored from a snapshot, and not whole      |
  * | `incoming`   | auto-incremented | `QueueEntry`                                                   |
  * | `quarantine` | auto-incremented | `QuarantinedRecord`: what could not be read, moved out of the way |
@@ -28,6 +29,7 @@ export const QUARANTINE_STORE = 'quarantine';
 export const FORMAT_KEY = 'format';
 export const WRITER_KEY = 'writer';
 export const VAULT_KEY = 'vault';
+export const FORMER_VAULT_KEY = 'former-vault';
 export const RESTORING_KEY = 'restoring';
 
 /** Whether opening may create the database. Never when opening again: an empty one would then hide a loss. */
@@ -59,6 +61,7 @@ function openConnection(name: string, schema: PersisterSchema, ifMissing: IfMiss
   return new Promise((resolve, reject) => {
     let missing = false;
     let older: 'ours' | 'other' | undefined;
+    let blocked = false;
     let request: IDBOpenDBRequest;
     try {
       request = indexedDB.open(name, DATABASE_VERSION);
@@ -67,6 +70,10 @@ function openConnection(name: string, schema: PersisterSchema, ifMissing: IfMiss
       return;
     }
     request.onupgradeneeded = ({ oldVersion }) => {
+      if (blocked) {
+        request.transaction?.abort();
+        return;
+      }
       if (oldVersion > 0) {
         const isOurs = request.result.objectStoreNames.contains(META_STORE);
         if (isOurs && oldVersion >= FIRST_VERSION) {
@@ -96,20 +103,24 @@ function openConnection(name: string, schema: PersisterSchema, ifMissing: IfMiss
       } else if (older === 'other') {
         reject(notOurs(name, META_STORE));
       } else if (older === 'ours') {
-        reject(
-          new CoreCryptoError(
-            'unsupported-format',
-            `database "${name}" was written by a version of openmls-wasm before the first release; it is left as it is`,
-          ),
-        );
+        reject(tooOld(name));
       } else if (error?.name === 'VersionError') {
         reject(newerFormat(name, 'its layout is of a newer version'));
       } else {
         reject(unavailable(name, error));
       }
     };
-    // `onblocked` is left alone: no older version is opened, whose connections could be in the way; opening then waits
-    // for a deletion that is under way, and goes on after it.
+    // Not for a deletion that is under way: opening waits for that, and goes on after it. But a page of an older version that does
+    // not let go of the database would be waited for for ever.
+    request.onblocked = () => {
+      blocked = true;
+      reject(
+        new CoreCryptoError(
+          'already-open',
+          `database "${name}" is to be brought to a newer layout, and another tab still has it open: close or reload that one`,
+        ),
+      );
+    };
   });
 }
 
@@ -218,6 +229,14 @@ export async function peek(name: string): Promise<Peeked> {
   } finally {
     database.close();
   }
+}
+
+// The error of a layout that was never kept.
+export function tooOld(name: string): CoreCryptoError {
+  return new CoreCryptoError(
+    'unsupported-format',
+    `database "${name}" was written by a version of openmls-wasm before the first release; it is left as it is`,
+  );
 }
 
 function missingError(name: string): CoreCryptoError {

@@ -7,9 +7,10 @@
  */
 
 import { CoreCryptoError } from './errors.js';
+import { hexOf } from './hex.js';
 import { queueEvents } from './indexeddb-batch.js';
 import { IndexedDbConnection, type QueueRequests } from './indexeddb-connection.js';
-import { INCOMING_STORE, META_STORE, QUARANTINE_STORE, VAULT_KEY, WRITER_KEY } from './indexeddb-layout.js';
+import { FORMER_VAULT_KEY, INCOMING_STORE, META_STORE, QUARANTINE_STORE, VAULT_KEY, WRITER_KEY } from './indexeddb-layout.js';
 import type { Category, StorageRecord } from './mls-types.js';
 import type { DatabaseOrigin, Persister, PersisterSchema, QuarantinedRecord, QueueEntry, Replacement, StoredIncoming, StoredQuarantine, WriteBatch } from './persister.js';
 import type { VaultHeader } from './vault/header.js';
@@ -121,11 +122,27 @@ export class IndexedDbPersister implements Persister {
     });
   }
 
-  async addIncoming(entry: QueueEntry): Promise<number> {
+  async addIncoming(entry: QueueEntry, vaultId?: Uint8Array): Promise<number> {
     let added: IDBRequest<IDBValidKey> | undefined;
-    await this.#connection.transact([INCOMING_STORE], 'readwrite', (transaction) => {
-      added = transaction.objectStore(INCOMING_STORE).add(entry);
-    });
+    let isOther = false;
+    try {
+      await this.#connection.transact([META_STORE, INCOMING_STORE], 'readwrite', (transaction) => {
+        const stored = transaction.objectStore(META_STORE).get(VAULT_KEY) as IDBRequest<Partial<VaultHeader> | undefined>;
+        stored.onsuccess = () => {
+          const id = stored.result === undefined ? undefined : (stored.result.id ?? new Uint8Array());
+          if (id === undefined ? vaultId === undefined : vaultId !== undefined && hexOf(id) === hexOf(vaultId)) {
+            added = transaction.objectStore(INCOMING_STORE).add(entry);
+          } else {
+            isOther = true;
+            transaction.abort();
+          }
+        };
+      });
+    } catch (error) {
+      throw isOther
+        ? new CoreCryptoError('vault-locked', `database "${this.#name}" was sealed meanwhile, or is not any more; nothing was stored`)
+        : error;
+    }
     return Number(added?.result);
   }
 
@@ -213,13 +230,16 @@ export class IndexedDbPersister implements Persister {
     return created;
   }
 
-  updateVault(header: VaultHeader | null): Promise<void> {
+  updateVault(header: VaultHeader | null, former?: VaultHeader): Promise<void> {
     return this.#fenced([], (transaction) => {
       const meta = transaction.objectStore(META_STORE);
       if (header === null) {
         meta.delete(VAULT_KEY);
       } else {
         meta.put(header, VAULT_KEY);
+      }
+      if (former !== undefined) {
+        meta.put(former, FORMER_VAULT_KEY);
       }
     });
   }

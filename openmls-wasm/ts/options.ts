@@ -28,8 +28,8 @@ export interface CoreCryptoOptions {
   readonly mustExist?: boolean | undefined;
   /**
    * What of the client's own records cannot be read is moved to the store `quarantine`, with the event `quarantined` for each;
-   * then the rest is opened. Default false: opening is refused with `damaged-record`, and all is left as it is. (Records of
-   * groups cost their group only: see `findDamagedGroups`.)
+   * then the rest is used. Default false: opening, or a call that needs such a record, is refused with `damaged-record`, and all
+   * is left as it is. (Records of groups cost their group only: see `findDamagedGroups`.)
    */
   readonly quarantineDamaged?: boolean | undefined;
   /** How a failed write is repeated. Default: 8 attempts, from 50 ms to 5 s apart. */

@@ -8,7 +8,7 @@
 
 import { missingPage, pageName } from './calls.js';
 import type { Engine } from './engine.js';
-import { CoreCryptoError } from './errors.js';
+import { CoreCryptoError, isMlsError } from './errors.js';
 import type { CoreCryptoEvents, Emitter } from './events.js';
 import type { Page, StorageRecord } from './mls-types.js';
 import { PersisterError, type ClientDatabase } from './persister.js';
@@ -23,9 +23,18 @@ export class PageLoader {
   readonly #backoff: Backoff;
   readonly #memoryLimit: number;
   readonly #events: Emitter<CoreCryptoEvents>;
+  readonly #quarantines: boolean;
   #ending = false;
 
-  constructor(persister: ClientDatabase, retry: RetryPolicy, memoryLimit: number, events: Emitter<CoreCryptoEvents>) {
+  /** @param quarantines whether a damaged record of an on-demand category is put aside, so that the others can be used */
+  constructor(
+    persister: ClientDatabase,
+    retry: RetryPolicy,
+    memoryLimit: number,
+    events: Emitter<CoreCryptoEvents>,
+    quarantines: boolean = false,
+  ) {
+    this.#quarantines = quarantines;
     this.#persister = persister;
     this.#events = events;
     this.#backoff = new Backoff(retry);
@@ -40,14 +49,16 @@ export class PageLoader {
   async load(engine: Engine, page: Page, isInUse: () => boolean): Promise<void> {
     const loaded = new Set<string>();
     for (;;) {
-      const records = await this.#read(page);
-      if (!isInUse()) {
-        return;
-      }
       try {
-        engine.client.hydratePage(page, records);
+        const records = await this.#read(page);
+        if (isInUse()) {
+          engine.client.hydratePage(page, records);
+        }
         return;
       } catch (error) {
+        if (await this.#putAside(page, error)) {
+          continue;
+        }
         // Whether a group is as it was left, a record says that may not be in memory itself.
         const missing = missingPage(error);
         if (missing === undefined) {
@@ -60,6 +71,21 @@ export class PageLoader {
         await this.load(engine, missing, isInUse);
       }
     }
+  }
+
+  /** Whether a record that cannot be read was put aside: then the page can be read again, with one record less. */
+  async #putAside(page: Page, error: unknown): Promise<boolean> {
+    const isDamage = (error instanceof CoreCryptoError && error.code === 'damaged-record') || isMlsError(error);
+    if (!this.#quarantines || !isDamage || 'group' in page || page.key !== undefined || error.key === undefined) {
+      return false;
+    }
+    const { category } = page;
+    const { key } = error;
+    if ((await this.#persister.quarantineRecord(category, key)) === 0) {
+      return false;
+    }
+    this.#events.emit('quarantined', { category, key });
+    return true;
   }
 
   // Lets go of groups that were not used for long, if all of them take too much.

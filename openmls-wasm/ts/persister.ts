@@ -191,8 +191,12 @@ export interface ClientDatabase {
 
 /** A database of one client: what a session needs, and what a vault over it does. */
 export interface Persister extends ClientDatabase {
-  /** Appends to the durable queue, as it is: of a vault, a sealed entry. */
-  addIncoming(entry: QueueEntry): Promise<number>;
+  /**
+   * Appends to the durable queue, as it is: of a vault, a sealed entry. Looks in the same transaction whether the header is still
+   * that of the vault `vaultId`, or there is none; another client may have sealed the database meanwhile, or turned it back.
+   * @throws CoreCryptoError `vault-locked` if it is another; nothing was appended
+   */
+  addIncoming(entry: QueueEntry, vaultId?: Uint8Array): Promise<number>;
 
   /** Replaces an entry of the queue. Checks the fencing number as `write` does. */
   updateIncoming(key: number, entry: QueueEntry): Promise<void>;
@@ -207,8 +211,11 @@ export interface Persister extends ClientDatabase {
    */
   createVault(header: VaultHeader): Promise<boolean>;
 
-  /** Stores another header; null: none any more. Checks the fencing number as `write` does. */
-  updateVault(header: VaultHeader | null): Promise<void>;
+  /**
+   * Stores another header; null: none any more. Checks the fencing number as `write` does.
+   * @param former kept beside it, for what it is still needed for: records that did not open when the database was unsealed
+   */
+  updateVault(header: VaultHeader | null, former?: VaultHeader): Promise<void>;
 
   /** What was put aside, oldest first, each under its number. */
   listQuarantine(): Promise<StoredQuarantine[]>;

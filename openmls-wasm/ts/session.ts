@@ -150,9 +150,12 @@ export class Session {
     }
   }
 
-  /** Ends the session after everything handed in has its outcome. Never rejects; calls after the first share it. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
+  /**
+   * Ends the session after everything handed in has its outcome. Never rejects; calls after the first share it.
+   * @param reason what calls reject with from then on
+   */
+  close(reason: CoreCryptoError = this.#closedError()): Promise<void> {
+    this.#closing ??= this.#close(reason);
     return this.#closing;
   }
 
@@ -163,7 +166,10 @@ export class Session {
       connected.catch(() => undefined);
       await this.#takeLock();
       const engine = await connected;
+      // Another client may have made it one of a vault since it was connected. Once this one is the writer, nobody can.
+      await this.#refuseVault();
       this.#origin = await this.#claim(engine);
+      await this.#refuseVault();
       const loop = this.#makeLoop(engine);
       await this.#incoming.process(run(loop), () => this.#opened(loop));
       // The loop may have failed in the very last step.
@@ -174,6 +180,13 @@ export class Session {
       const reason = this.#openingError(error);
       await this.#end('failed', reason);
       throw reason;
+    }
+  }
+
+  /** A client without a vault must not write in the clear beside the header of one. */
+  async #refuseVault(): Promise<void> {
+    if (this.vault === undefined && (await this.#stored.loadVault()) !== undefined) {
+      throw lockedError(this.#options.name);
     }
   }
 
@@ -221,9 +234,7 @@ export class Session {
           format: engine.formatVersion,
           mustExist: this.#options.mustExist === true,
         });
-        if (this.vault === undefined && (await this.#stored.loadVault()) !== undefined) {
-          throw lockedError(this.#options.name);
-        }
+        await this.#refuseVault();
         this.#categories = engine.categories;
         return engine;
       } catch (error) {
@@ -272,7 +283,7 @@ export class Session {
     const loop = new WriteBehind({
       engine,
       persister: this.persister,
-      pages: new PageLoader(this.persister, retry, limit, this.events),
+      pages: new PageLoader(this.persister, retry, limit, this.events, this.#options.quarantineDamaged === true),
       retry,
       events: this.events,
       restart: () => this.#restartedEngine(),
@@ -346,17 +357,17 @@ export class Session {
     await lock?.lost;
   }
 
-  async #close(): Promise<void> {
-    this.#announceEnd(this.#closedError());
+  async #close(reason: CoreCryptoError): Promise<void> {
+    this.#announceEnd(reason);
     // Opening may itself wait for the outcome of a write.
     this.#loop?.endWaiting();
     await this.#opening?.catch(() => undefined);
+    await this.vault?.settled();
     const failed = this.#failure !== undefined;
-    const closed = this.#closedError();
-    this.#failure ??= closed;
+    this.#failure ??= reason;
     if (!failed) {
       await this.#loop?.close();
-      await this.#end('closed', closed);
+      await this.#end('closed', reason);
     }
     this.#state = 'closed';
   }

@@ -142,7 +142,9 @@ fn a_batch_has_bytes_for_a_put_and_null_for_a_delete() -> TestResult {
     for event in events.iter() {
         // All but the number of the group's last epoch, which keeps old Welcomes out, its digest, and the
         // root over digests.
-        if !["former_group", "group_digest", "group_root"].contains(&text(&event, "category")?.as_str()) {
+        if !["former_group", "group_digest", "group_root"]
+            .contains(&text(&event, "category")?.as_str())
+        {
             assert_eq!(Reflect::get(&event, &"value".into())?, JsValue::NULL);
         }
     }
@@ -200,7 +202,8 @@ fn every_category_is_told_with_its_scope() -> TestResult {
     let categories = Array::from(&JsMlsClient::categories()?);
     assert_eq!(categories.length() as usize, Category::ALL.len());
     for category in categories.iter() {
-        assert!(["client", "on-demand", "single", "group"].contains(&text(&category, "scope")?.as_str()));
+        assert!(["client", "on-demand", "single", "group"]
+            .contains(&text(&category, "scope")?.as_str()));
     }
     Ok(())
 }

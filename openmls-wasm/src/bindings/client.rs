@@ -186,6 +186,12 @@ impl JsMlsClient {
         to_js(&GroupInfoView::from(&info))
     }
 
+    /// A damaged group was put aside.
+    #[wasm_bindgen(js_name = noteQuarantined)]
+    pub fn note_quarantined(&mut self, group_id: &[u8]) -> JsResult<()> {
+        self.0.note_quarantined(group_id).map_err(thrown)
+    }
+
     /// Deletes every record of a group.
     #[wasm_bindgen(js_name = deleteGroup)]
     pub fn delete_group(&mut self, group_id: &[u8]) -> JsResult<()> {

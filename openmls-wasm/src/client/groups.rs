@@ -228,6 +228,14 @@ impl MlsClient {
     }
 
     /// Deletes a group of which `last_epoch` is the last epoch to be remembered.
+    /// Notes that a group is not here any more: its records could not be read, and were put aside.
+    /// From then on it is one that this client is not in, and can join anew.
+    pub fn note_quarantined(&mut self, group_id: &[u8]) -> Result<()> {
+        let group = key::bytes_key(group_id);
+        self.groups.remove(group_id);
+        self.atomically(|provider| Ok(provider.storage().note_absent(&group)?))
+    }
+
     pub(super) fn delete_group_of(&mut self, group: &MlsGroup, last_epoch: u64) -> Result<()> {
         let group_id = group.group_id().as_slice();
         self.delete_with(group_id, |provider| {

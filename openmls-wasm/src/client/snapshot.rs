@@ -72,6 +72,9 @@ fn share(category: Category) -> Share {
         | EarlyMessageGroup
         | EarlyMessage
         | MovedAway
+        | GroupRoot
+        | GroupRootNode
+        | UploadChain
         | OwnLeafNode
         | QueuedProposal
         | GroupDigest

@@ -133,6 +133,12 @@ impl GranularStorage {
         self.write_state()?.hydrate_page(page, records)
     }
 
+    /// Notes in the root that there is nothing of a group, which was damaged and has been put aside.
+    pub fn note_absent(&self, group: &str) -> Result<(), StorageError> {
+        self.write_state()?
+            .write_digests(std::iter::once(group.into()).collect())
+    }
+
     /// Whether a page is in memory: then what it does not hold does not exist.
     pub fn is_in_memory(&self, page: &Page) -> Result<bool, StorageError> {
         let state = self.read_state()?;

@@ -11,7 +11,7 @@ import type { CoreCryptoOptions } from '../options.js';
 import type { ClientDatabase, DatabaseOrigin } from '../persister.js';
 import type { ClientState } from '../client-state.js';
 import { Session, type MakeEngineHost } from '../session.js';
-import type { SealedPersister } from '../vault/sealed-persister.js';
+import { lockedError, type SealedPersister } from '../vault/sealed-persister.js';
 import { checkUnlock, type VaultUnlock } from '../vault/unlock.js';
 import type { WriteBehind } from '../write-behind.js';
 
@@ -102,6 +102,9 @@ export abstract class ClientBase {
   protected lockSession(): Promise<void> {
     return this.#afterLocking(async () => {
       this.#needVault();
+      if (this.#options.persister !== undefined) {
+        throw new CoreCryptoError('invalid-argument', 'a client over a persister of the app cannot be locked: close it, and open another');
+      }
       if (this.session.state !== 'locked') {
         await this.#replace(undefined, true);
       }
@@ -161,12 +164,13 @@ export abstract class ClientBase {
   /** Another session: what is called from now on is for that one. */
   async #replace(unlock: VaultUnlock | undefined, locked: boolean): Promise<void> {
     const old = this.session;
-    this.session = this.#begin(unlock, locked);
-    await old.close();
+    // It was there: if it is gone, that is an eviction, and no reason to make another (promise G6).
+    this.session = this.#begin(unlock, locked, { mustExist: true });
+    await old.close(lockedError(this.#options.name));
   }
 
-  #begin(unlock: VaultUnlock | undefined, locked: boolean): Session {
-    const session = new Session(this.#options, { makeHost: this.#makeHost, events: this.#events, unlock, locked });
+  #begin(unlock: VaultUnlock | undefined, locked: boolean, more: Partial<CoreCryptoOptions> = {}): Session {
+    const session = new Session({ ...this.#options, ...more }, { makeHost: this.#makeHost, events: this.#events, unlock, locked });
     const { validateCredential } = this.#options;
     this.#guard = validateCredential === undefined ? undefined : new Guard(validateCredential, session.ended);
     return session;

@@ -47,6 +47,8 @@ export abstract class DamageMethods extends GroupMethods {
       throw new CoreCryptoError('invalid-argument', `group ${hexOf(id)} is not damaged`);
     }
     await this.readStored((database) => database.quarantineGroup(hexOf(id)));
+    // Killed before this, it is damaged still, by having no records; then this is done again.
+    await this.change((client) => client.noteQuarantined(id));
   }
 
   async #damageOf(groupId: Uint8Array): Promise<DamagedGroup | undefined> {

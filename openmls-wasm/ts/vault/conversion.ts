@@ -61,7 +61,14 @@ export async function convertRecords(conversion: Conversion): Promise<VaultHeade
       }
       const replaced = await Promise.all(some.map((record) => replacement(conversion, category, record)));
       const replacements = replaced.filter((one) => typeof one === 'object');
-      damaged += replaced.filter((one) => one === 'damaged').length;
+      const unopened = some.filter((_, index) => replaced[index] === 'damaged');
+      damaged += unopened.length;
+      if (state === 'unsealing') {
+        // Among records in the clear they would be taken for one of those.
+        for (const { key } of unopened) {
+          await persister.quarantineRecord(category.name, key);
+        }
+      }
       if (replacements.length > 0) {
         await persister.replace(category.name, replacements);
       }
@@ -69,12 +76,24 @@ export async function convertRecords(conversion: Conversion): Promise<VaultHeade
       onProgress({ state, records, damaged, storesDone: done, stores: categories.length });
     }
   }
-  await convertIncoming(conversion);
-  await convertQuarantine(conversion);
-  const header =
-    state === 'unsealing' ? null : await changeHeader(name, vault.header, unlock, stretch, { state: 'sealed', dropOldDataKeys: true });
-  await persister.updateVault(header);
+  damaged += await convertIncoming(conversion);
+  damaged += await convertQuarantine(conversion);
+  const header = await finished(conversion, damaged);
   onProgress({ state, records, damaged, storesDone: categories.length, stores: categories.length });
+  return header;
+}
+
+/**
+ * The header at the end. The key of what did not open is kept: it may have failed for a reason that passes, and a damaged
+ * record may be worth something to somebody who mends it.
+ */
+async function finished({ name, persister, vault, unlock, stretch }: Conversion, damaged: number): Promise<VaultHeader | null> {
+  if (vault.header.state === 'unsealing') {
+    await persister.updateVault(null, damaged > 0 ? vault.header : undefined);
+    return null;
+  }
+  const header = await changeHeader(name, vault.header, unlock, stretch, { state: 'sealed', dropOldDataKeys: damaged === 0 });
+  await persister.updateVault(header);
   return header;
 }
 
@@ -88,6 +107,10 @@ async function replacement(
   record: StorageRecord,
 ): Promise<Replacement | 'damaged' | undefined> {
   const { header, sealer, sealers } = vault;
+  if (header.state === 'rotating' && !isSealed(record.value)) {
+    // Nobody who had the key has written it: sealing it would make it genuine.
+    return 'damaged';
+  }
   const number = keyNumberOf(record.value);
   const isDone = header.state === 'unsealing' ? !isSealed(record.value) : number === sealer.keyNumber;
   if (isDone) {
@@ -109,27 +132,36 @@ async function replacement(
   return { from: record.key, to, value: await sealer.seal(category.name, to, clear.key, clear.value) };
 }
 
-async function convertIncoming({ persister, vault: { header, intake } }: Conversion): Promise<void> {
+/** @returns how many entries do not open; they stay as they are */
+async function convertIncoming({ persister, vault: { header, intake } }: Conversion): Promise<number> {
+  let damaged = 0;
   for (const { key, entry } of await persister.listIncoming()) {
     if (header.state === 'unsealing' && entry.kind === 'sealed') {
       const opened = await intake.open(entry).catch(() => undefined);
-      if (opened !== undefined) {
+      if (opened === undefined) {
+        damaged += 1;
+      } else {
         await persister.updateIncoming(key, opened);
       }
     } else if (header.state === 'sealing' && entry.kind !== 'sealed') {
       await persister.updateIncoming(key, await sealIncoming(header, entry));
     }
   }
+  return damaged;
 }
 
-/** What was put aside is as secret as what was not. */
-async function convertQuarantine(conversion: Conversion): Promise<void> {
+/** What was put aside is as secret as what was not. @returns how many records do not open */
+async function convertQuarantine(conversion: Conversion): Promise<number> {
   const { persister, categories } = conversion;
+  let damaged = 0;
   for (const { id, record } of await persister.listQuarantine()) {
     const category = categories.find(({ name }) => name === record.category);
-    const replaced = category === undefined ? undefined : await replacement(conversion, category, record);
-    if (typeof replaced === 'object') {
+    const replaced = category === undefined ? 'damaged' : await replacement(conversion, category, record);
+    if (replaced === 'damaged') {
+      damaged += 1;
+    } else if (replaced !== undefined) {
       await persister.updateQuarantine(id, { ...record, key: replaced.to, value: replaced.value });
     }
   }
+  return damaged;
 }

@@ -29,6 +29,12 @@ export interface VaultProgress {
 }
 
 /**
+ * How many ways to unlock there may be: each passphrase among them is tried, and costs what it says.
+ * @internal
+ */
+export const MOST_UNLOCKS = 16;
+
+/**
  * The version of the header that this version of the package writes.
  * @internal
  */
@@ -115,6 +121,7 @@ export function checkHeader(name: string, stored: unknown): VaultHeader {
     isBytes(header.id) &&
     ['sealed', 'sealing', 'unsealing', 'rotating'].includes(header.state) &&
     Array.isArray(header.unlocks) &&
+    header.unlocks.length <= MOST_UNLOCKS &&
     header.unlocks.every(isUnlock) &&
     Array.isArray(header.dataKeys) &&
     header.dataKeys.length > 0 &&
@@ -149,8 +156,8 @@ export function authenticatedBytes(header: Omit<VaultHeader, 'mac'>): Uint8Array
   const fields: (Uint8Array | string | number)[] = ['openmls-wasm vault', header.version, header.id, header.state];
   fields.push(header.unlocks.length);
   for (const unlock of header.unlocks) {
-    // `wrapped` is bound to the rest of it; see `keys.ts`.
-    fields.push(unlock.id, unlock.wrapped, unlock.createdAt);
+    const { id, kind, createdAt, salt, wrapped, argon2, credentialId } = unlock;
+    fields.push(id, kind, createdAt, salt, wrapped, argon2?.memoryKiB ?? 0, argon2?.iterations ?? 0, credentialId ?? new Uint8Array());
   }
   fields.push(header.dataKeys.length);
   for (const { number, wrapped } of header.dataKeys) {

@@ -6,6 +6,7 @@ import {
   damagedHeader,
   framed,
   HEADER_VERSION,
+  MOST_UNLOCKS,
   type StoredDataKey,
   type StoredUnlock,
   type VaultHeader,
@@ -115,6 +116,9 @@ export async function changeHeader(
     if (change.add !== undefined) {
       unlocks.push(await wrapFor(change.add, stretch, header.id, raw));
     }
+    if (unlocks.length > MOST_UNLOCKS) {
+      throw new CoreCryptoError('invalid-argument', `database "${name}": a vault has at most ${MOST_UNLOCKS} ways to unlock it`);
+    }
     if (unlocks.length === 0) {
       throw new CoreCryptoError('invalid-argument', `database "${name}": the last way to unlock its vault cannot be removed`);
     }
@@ -174,8 +178,10 @@ interface VaultKeys {
 async function vaultKeys(raw: Uint8Array<ArrayBuffer>): Promise<VaultKeys> {
   const base = await crypto.subtle.importKey('raw', raw, 'HKDF', false, ['deriveKey', 'deriveBits']);
   const app = await crypto.subtle.deriveBits(derived('app'), base, 256);
+  const appKey = await crypto.subtle.importKey('raw', app, 'HKDF', false, ['deriveKey']);
+  new Uint8Array(app).fill(0);
   return {
-    app: await crypto.subtle.importKey('raw', app, 'HKDF', false, ['deriveKey']),
+    app: appKey,
     wrap: await crypto.subtle.deriveKey(derived('wrap'), base, { name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']),
     mac: await crypto.subtle.deriveKey(derived('header'), base, { name: 'HMAC', hash: 'SHA-256', length: 256 }, false, ['sign', 'verify']),
   };

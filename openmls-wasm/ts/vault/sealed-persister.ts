@@ -5,6 +5,7 @@
  */
 
 import { CoreCryptoError, messageOf } from '../errors.js';
+import { hexOf } from '../hex.js';
 import type { Category, StorageEvent, StorageRecord } from '../mls-types.js';
 import {
   PersisterError,
@@ -44,6 +45,8 @@ export class SealedPersister implements ClientDatabase {
   #header: VaultHeader | undefined;
   #vault: Vault | undefined;
   #changing: Promise<void> = Promise.resolve();
+  /** The places of groups of which no record opens: nobody knows their ids, so these stand for them. */
+  readonly #unreadable = new Set<string>();
   /** Only until the vault is unlocked: what the user has typed need not stay in memory. */
   #secret: VaultUnlock | undefined;
 
@@ -89,8 +92,7 @@ export class SealedPersister implements ClientDatabase {
   }
 
   async loadGroup(groupKey: string, categories?: readonly string[]): Promise<StorageRecord[]> {
-    const place = await this.#unlocked().sealer.blind(undefined, groupKey);
-    return this.#openAll(await this.#inner.loadGroup(place, categories));
+    return this.#openAll(await this.#inner.loadGroup(await this.#placeOfGroup(groupKey), categories));
   }
 
   async loadCategory(category: string): Promise<StorageRecord[]> {
@@ -98,23 +100,16 @@ export class SealedPersister implements ClientDatabase {
   }
 
   async loadPart(category: string, after: string | undefined, limit: number): Promise<StorageRecord[]> {
-    const records: StorageRecord[] = [];
-    let place = after === undefined ? undefined : (await this.placesOf(category, [after]))[0];
-    for (;;) {
-      const wanted = limit - records.length;
-      const sealed = wanted === 0 ? [] : await this.#inner.loadPart(category, place, wanted);
-      const opened = await Promise.all(sealed.map((record) => this.#openOfGroup(record)));
-      records.push(...opened.filter((record) => record !== undefined));
-      if (sealed.length < wanted || wanted === 0) {
-        return records;
-      }
-      place = sealed.at(-1)?.key;
-    }
+    const place = after === undefined ? undefined : (await this.placesOf(category, [after]))[0];
+    const sealed = await this.#inner.loadPart(category, place, limit);
+    return Promise.all(sealed.map((record) => this.#openOfGroup(record)));
   }
 
   placesOf(category: string, keys: readonly string[]): Promise<readonly string[]> {
     const { sealer } = this.#unlocked();
-    return Promise.all(keys.map((key) => sealer.blind(this.#categories.get(category), key)));
+    return Promise.all(
+      keys.map((key) => (this.#unreadable.has(key) ? key : sealer.blind(this.#categories.get(category), key))),
+    );
   }
 
   async read(keys: readonly { readonly category: string; readonly key: string }[]): Promise<(Uint8Array | undefined)[]> {
@@ -140,11 +135,26 @@ export class SealedPersister implements ClientDatabase {
   }
 
   async addIncoming(entry: IncomingEntry): Promise<number> {
-    const header = this.#header;
-    if (header === undefined) {
-      throw new PersisterError('not-connected', 'not-committed', `database "${this.#options.name}" is not connected`);
+    for (;;) {
+      const header = this.#header;
+      if (header === undefined) {
+        throw new PersisterError('not-connected', 'not-committed', `database "${this.#options.name}" is not connected`);
+      }
+      const sealed = await writable(() => sealIncoming(header, entry));
+      try {
+        return await this.#inner.addIncoming(sealed, header.id);
+      } catch (error) {
+        const stored = error instanceof CoreCryptoError && error.code === 'vault-locked' ? await this.#loadHeader() : header;
+        if (stored === undefined) {
+          throw notSealed(this.#options.name);
+        }
+        if (hexOf(stored.id) === hexOf(header.id)) {
+          throw error;
+        }
+        // Another vault has taken the place of this one, before anybody unlocked it here.
+        this.#header = stored;
+      }
     }
-    return this.#inner.addIncoming(await writable(() => sealIncoming(header, entry)));
   }
 
   /** An entry that does not open is left where it is, and is not in the list. */
@@ -172,7 +182,7 @@ export class SealedPersister implements ClientDatabase {
   }
 
   async quarantineGroup(groupKey: string): Promise<number> {
-    return this.#inner.quarantineGroup(await this.#unlocked().sealer.blind(undefined, groupKey));
+    return this.#inner.quarantineGroup(await this.#placeOfGroup(groupKey));
   }
 
   /** @param key of the record, or of its place: an error may name either */
@@ -186,9 +196,15 @@ export class SealedPersister implements ClientDatabase {
     this.#inner.onReconnect(listener);
   }
 
+  /** Settles when no change of the header is under way. */
+  async settled(): Promise<void> {
+    await this.#changing;
+  }
+
   close(): void {
     // The keys go with it.
     this.#vault = undefined;
+    this.#secret = undefined;
     this.#inner.close();
   }
 
@@ -215,15 +231,23 @@ export class SealedPersister implements ClientDatabase {
   changeHeader(current: VaultUnlock, change: HeaderChange): Promise<VaultHeader> {
     const { name, stretch } = this.#options;
     const changed = this.#changing.then(async () => {
-      const vault = this.#unlocked();
-      const header = await changeHeader(name, vault.header, current, stretch, change);
+      this.#unlocked();
+      // What is stored, not what is known here: of an earlier change it may not be known whether it was.
+      const stored = await this.#loadHeader().catch((error: unknown) => {
+        throw storageFailed(name, error);
+      });
+      if (stored === undefined) {
+        throw notSealed(name);
+      }
+      const header = await changeHeader(name, stored, current, stretch, change);
       try {
         await this.#inner.updateVault(header);
       } catch (error) {
-        throw change.add?.kind === 'device' && isCloneError(error) ? cannotKeepKey(name, error) : storageFailed(name, error);
+        throw storageFailed(name, error);
       }
       this.#header = header;
-      this.#vault = { ...vault, header };
+      // It may have been locked meanwhile.
+      this.#vault = this.#vault === undefined ? undefined : { ...this.#vault, header };
       return header;
     });
     this.#changing = changed.then(
@@ -251,15 +275,12 @@ export class SealedPersister implements ClientDatabase {
         return header;
       }
     } catch (error) {
-      throw unlock.kind === 'device' && isCloneError(error) ? cannotKeepKey(name, error) : error;
+      throw isCloneError(error) ? cannotKeepKey(name, error) : error;
     }
     // Somebody else has made one meanwhile; or it is in the clear.
     const stored = await this.#loadHeader();
     if (stored === undefined) {
-      throw new CoreCryptoError(
-        'not-sealed',
-        `database "${name}" is not sealed; open it without vault, or seal it first by sealDatabase`,
-      );
+      throw notSealed(name);
     }
     return stored;
   }
@@ -272,9 +293,12 @@ export class SealedPersister implements ClientDatabase {
     const { name, stretch, onProgress } = this.#options;
     const unlock = this.#secret;
     this.#secret = undefined;
-    // With the writer's lock: it does not change any more.
-    const header = (await this.#loadHeader()) ?? this.#header;
-    if (unlock === undefined || header === undefined) {
+    // With the writer's lock: it does not change any more. What was read before may be of another time.
+    const header = await this.#loadHeader();
+    if (header === undefined) {
+      throw notSealed(name);
+    }
+    if (unlock === undefined) {
       throw lockedError(name);
     }
     this.#vault = await openVault(name, header, unlock, stretch);
@@ -289,7 +313,7 @@ export class SealedPersister implements ClientDatabase {
         onProgress,
       });
       if (finished === null) {
-        throw new CoreCryptoError('not-sealed', `database "${name}" is not sealed any more; open it without vault`);
+        throw notSealed(name);
       }
       this.#vault = await openVault(name, finished, unlock, stretch);
     }
@@ -310,9 +334,9 @@ export class SealedPersister implements ClientDatabase {
 
   /**
    * A record of a part of a list. One that does not open must not hide the others: it is given out without a value, under its
-   * key, which another record of the same group tells. If none of them opens either, nothing is known of the group.
+   * key, which another record of the same group tells. If none of them opens either, the place stands for the group id.
    */
-  async #openOfGroup({ category, key: place, value }: StorageRecord): Promise<StorageRecord | undefined> {
+  async #openOfGroup({ category, key: place, value }: StorageRecord): Promise<StorageRecord> {
     const { sealer } = this.#unlocked();
     try {
       return await sealer.open(category, place, value);
@@ -325,8 +349,14 @@ export class SealedPersister implements ClientDatabase {
           return { category, key: group, value: new Uint8Array() };
         }
       }
-      return undefined;
+      this.#unreadable.add(place);
+      return { category, key: place, value: new Uint8Array() };
     }
+  }
+
+  async #placeOfGroup(groupKey: string): Promise<string> {
+    const { sealer } = this.#unlocked();
+    return this.#unreadable.has(groupKey) ? groupKey : sealer.blind(undefined, groupKey);
   }
 
   #openAll(records: readonly StorageRecord[]): Promise<StorageRecord[]> {
@@ -338,6 +368,13 @@ export class SealedPersister implements ClientDatabase {
 /** In the place of an object store, for what the app keeps. */
 const APP_DATA = 'app data';
 
+function notSealed(name: string): CoreCryptoError {
+  return new CoreCryptoError(
+    'not-sealed',
+    `database "${name}" is not sealed; open it without vault, or seal it first by sealDatabase`,
+  );
+}
+
 /** The error of a vault that is locked. */
 export function lockedError(name: string): CoreCryptoError {
   return new CoreCryptoError('vault-locked', `database "${name}" is sealed; nothing has changed, open it with vault.unlock`);
@@ -345,13 +382,16 @@ export function lockedError(name: string): CoreCryptoError {
 
 // What a failed write of something else than records comes to.
 export function storageFailed(name: string, error: unknown): unknown {
+  if (isCloneError(error)) {
+    return cannotKeepKey(name, error);
+  }
   if (!(error instanceof PersisterError)) {
     return error;
   }
   const unknown = error.outcome === 'unknown';
   return new CoreCryptoError(
     unknown ? 'outcome-unknown' : 'storage-failed',
-    `database "${name}": ${error.message}; ${unknown ? 'it is not known whether it was written' : 'what was begun goes on when it is opened next'}`,
+    `database "${name}": ${error.message}; ${unknown ? 'it is not known whether it was written' : 'it was not written'}`,
     { cause: error },
   );
 }

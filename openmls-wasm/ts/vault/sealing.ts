@@ -101,7 +101,10 @@ export class RecordSealer {
   async seal(category: string, storedKey: string, key: string, value: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#sealing === undefined || this.#sealed >= RECORDS_PER_SALT) {
       const salt = crypto.getRandomValues(new Uint8Array(SALT_LENGTH));
-      this.#sealing = { salt, key: this.#recordKey(salt) };
+      const key = this.#recordKey(salt, () => {
+        this.#sealing = undefined;
+      });
+      this.#sealing = { salt, key };
       this.#sealed = 0;
     }
     const { salt, key: recordKey } = this.#sealing;
@@ -135,11 +138,12 @@ export class RecordSealer {
     }
     const salt = sealed.slice(SALT_AT, COUNTER_AT);
     const id = String.fromCharCode(...salt);
-    const recordKey = this.#opening.get(id) ?? this.#opening.add(id, this.#recordKey(salt));
+    // A derivation that fails says nothing about the record.
+    const recordKey = await (this.#opening.get(id) ?? this.#opening.add(id, this.#recordKey(salt, () => this.#opening.remove(id))));
     const body = sealed.slice(HEADER_LENGTH);
     let clear: Uint8Array<ArrayBuffer>;
     try {
-      clear = new Uint8Array(await crypto.subtle.decrypt(algorithm(sealed, category, storedKey), await recordKey, body));
+      clear = new Uint8Array(await crypto.subtle.decrypt(algorithm(sealed, category, storedKey), recordKey, body));
     } catch {
       throw damaged(category, storedKey, 'does not open: it was changed, moved here, or is of another database');
     }
@@ -151,7 +155,8 @@ export class RecordSealer {
     return { category, key: decoder.decode(clear.subarray(KEY_LENGTH_LENGTH, valueAt)), value: clear.subarray(valueAt) };
   }
 
-  #recordKey(salt: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
+  /** @param onFailure forgets it: the next record tries again */
+  #recordKey(salt: Uint8Array<ArrayBuffer>, onFailure: () => void): Promise<CryptoKey> {
     const key = crypto.subtle.deriveKey(
       { name: 'HKDF', hash: 'SHA-256', salt, info: encoder.encode('openmls-wasm records') },
       this.#dataKey,
@@ -159,7 +164,7 @@ export class RecordSealer {
       false,
       ['encrypt', 'decrypt'],
     );
-    key.catch(() => undefined);
+    key.catch(onFailure);
     return key;
   }
 
@@ -203,6 +208,10 @@ class Cache<Value> {
 
   get(key: string): Value | undefined {
     return this.#values.get(key);
+  }
+
+  remove(key: string): void {
+    this.#values.delete(key);
   }
 
   add(key: string, value: Value): Value {

@@ -203,8 +203,13 @@ export function random(length: number): Uint8Array<ArrayBuffer> {
   return crypto.getRandomValues(new Uint8Array(length));
 }
 
-function secretKey(secret: Uint8Array): Promise<CryptoKey> {
-  return crypto.subtle.importKey('raw', secret.slice(), 'HKDF', false, ['deriveKey']);
+async function secretKey(secret: Uint8Array): Promise<CryptoKey> {
+  const copy = secret.slice();
+  try {
+    return await crypto.subtle.importKey('raw', copy, 'HKDF', false, ['deriveKey']);
+  } finally {
+    copy.fill(0);
+  }
 }
 
 async function derive(secret: CryptoKey, { kind, salt }: Omit<StoredUnlock, 'wrapped'>): Promise<CryptoKey> {

@@ -78,10 +78,12 @@ export class IndexedDbPersister implements Persister {
     return this.#loadRange(scope, undefined);
   }
 
-  loadGroup(groupKey: string, categories?: readonly string[]): Promise<StorageRecord[]> {
-    // '0' is the character after '/', so this is the group's own key and all keys below it.
-    const range = IDBKeyRange.bound(groupKey, `${groupKey}0`, false, true);
-    return categories === undefined ? this.#loadRange('group', range) : this.#load([...categories], range);
+  loadGroup(groupKey: string): Promise<StorageRecord[]> {
+    return this.#loadRange('group', rangeOfGroups(groupKey, groupKey));
+  }
+
+  loadGroups(first: string, last: string, categories: readonly string[]): Promise<StorageRecord[]> {
+    return this.#load([...categories], rangeOfGroups(first, last));
   }
 
   loadCategory(category: string): Promise<StorageRecord[]> {
@@ -359,6 +361,11 @@ export class IndexedDbPersister implements Persister {
       { cause },
     );
   }
+}
+
+/** '0' is the character after '/', so this is a group's own key and all keys below it, and those between. */
+function rangeOfGroups(first: string, last: string): IDBKeyRange {
+  return IDBKeyRange.bound(first, `${last}0`, false, true);
 }
 
 /** The requests for what one object store holds. */

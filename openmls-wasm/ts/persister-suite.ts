@@ -127,6 +127,18 @@ export const persisterSuite: readonly PersisterTest[] = [
     );
   }),
 
+  test('load of groups that lie side by side, in some categories', async (factory, database) => {
+    const persister = await writer(factory, database);
+    await write(persister, { 'tree/0a': [1], 'secrets/0a/00': [2], 'tree/0a0b': [3], 'tree/0b': [4], 'secrets/0c/01': [5], 'tree/0d': [6] });
+    const ids = ['0a', '0a0b', '0b', '0c', '0d'];
+    const places = await persister.placesOf('tree', ids);
+    const inOrder = ids.map((id, index) => ({ id, place: places[index] ?? '' })).sort((one, other) => (one.place < other.place ? -1 : 1));
+    const [first = '', second = '', third = ''] = inOrder.map(({ id }) => id);
+    const groupsOf = (records: readonly StorageRecord[]): string[] => [...new Set(records.map(({ key }) => key.split('/')[0] ?? ''))].sort();
+    equal(groupsOf(await persister.loadGroups(first, third, ['tree', 'secrets'])), [first, second, third].sort(), 'the groups');
+    equal(shown(await persister.loadGroups('0a', '0a', ['secrets'])), { 'secrets/0a/00': [2] }, 'one group, one category');
+  }),
+
   test('load of a category and of a part of it', async (factory, database) => {
     const persister = await writer(factory, database);
     await write(persister, { 'tree/0c': [3], 'tree/0a': [1], 'tree/0b': [2], 'secrets/0b': [4] });
@@ -164,6 +176,7 @@ export const persisterSuite: readonly PersisterTest[] = [
     await rejects(early.updateIncoming(1, entry('m')), 'writer-lost');
     await rejects(early.load(), 'writer-lost');
     await rejects(early.loadGroup('0a'), 'writer-lost');
+    await rejects(early.loadGroups('0a', '0b', ['tree']), 'writer-lost');
     await rejects(early.loadCategory('tree'), 'writer-lost');
     await rejects(early.loadPart('tree', undefined, 1), 'writer-lost');
     await rejects(early.read([{ category: 'tree', key: '0a' }]), 'writer-lost');

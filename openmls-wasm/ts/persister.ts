@@ -137,11 +137,11 @@ export interface ClientDatabase {
    */
   load(scope?: Category['scope']): Promise<StorageRecord[]>;
 
-  /**
-   * All records of one group: in every category of the group scope, or in those of `categories`, the ones whose key begins with
-   * `groupKey`. One consistent view.
-   */
-  loadGroup(groupKey: string, categories?: readonly string[]): Promise<StorageRecord[]>;
+  /** All records of one group: in every category of the group scope, those whose key begins with `groupKey`. */
+  loadGroup(groupKey: string): Promise<StorageRecord[]>;
+
+  /** The records that the groups from `first` to `last`, in the order of `placesOf`, have in these categories. One view. */
+  loadGroups(first: string, last: string, categories: readonly string[]): Promise<StorageRecord[]>;
 
   /** All records of one category. */
   loadCategory(category: string): Promise<StorageRecord[]>;

@@ -10,6 +10,8 @@ class ReopeningClient {
   #client
   /** What was given to `on`, and what ends it in the client of now. */
   #listeners = new Map()
+  /** What was given to `beforeRemovals`. */
+  #hooks = new Map()
   #last = Promise.resolve()
   #locked = false
 
@@ -42,6 +44,15 @@ class ReopeningClient {
     }
   }
 
+  /** As `on`. */
+  beforeRemovals(hook) {
+    this.#hooks.set(hook, this.#client.beforeRemovals(hook))
+    return () => {
+      this.#hooks.get(hook)()
+      this.#hooks.delete(hook)
+    }
+  }
+
   async close() {
     await this.#last
     return this.#client.close()
@@ -54,8 +65,9 @@ class ReopeningClient {
     return this.#last.then(() => result)
   }
 
-  /** What unlocks the vault from now on; and a client that is locked stays so. */
-  #done(name, [current, next], value) {
+  /** What unlocks the vault from now on; and a client that is locked stays so. A stream is read to its end first. */
+  async #done(name, [current, next], value) {
+    if (name === 'exportSnapshot') return (await new Response(value).blob()).stream()
     if (name === 'lock') this.#locked = true
     if (name === 'unlock') this.#locked = false
     if (name === 'unlock' || name === 'changeVaultUnlock') this.#options = { ...this.#options, vault: { unlock: next ?? current } }
@@ -67,6 +79,7 @@ class ReopeningClient {
     await this.#client.close()
     this.#client = new Client({ ...this.#options, mustExist: true })
     for (const listener of this.#listeners.keys()) this.#listeners.set(listener, this.#client.on(...listener))
+    for (const hook of this.#hooks.keys()) this.#hooks.set(hook, this.#client.beforeRemovals(hook))
     await this.#client.open()
   }
 }

@@ -37,8 +37,8 @@ export interface SnapshotOrder {
 
 /** Records that are read at once. */
 const PAGE = 128;
-/** Groups that are read at once. */
-const GROUPS = 8;
+/** Groups that are read at once: one by one, the requests would cost more than what they bring. */
+const GROUPS = 32;
 /** What is in one frame, unless it belongs together. */
 const FRAME = 1024 * 1024;
 /** They are of no use without each other: in the first frame. */
@@ -168,41 +168,63 @@ async function* backupRecords(source: SnapshotSource, groups: ReadonlySet<string
   const seen = new Set<string>();
   // Of a group that is not listed any more, its last epoch is.
   for (const list of ['group_summary', 'former_group']) {
-    for await (const page of pages(stored, list)) {
+    for await (const page of pages(stored, list, GROUPS)) {
       const ids = page.map(({ key }) => key).filter((id) => !seen.has(id) && (groups === undefined || groups.has(id)));
-      for (let at = 0; at < ids.length; at += GROUPS) {
-        const some = ids.slice(at, at + GROUPS);
-        some.forEach((id) => seen.add(id));
-        yield* await Promise.all(some.map((id) => exportGroup(source, id, ofGroups, exported)));
+      ids.forEach((id) => seen.add(id));
+      // Between those of a whole page there are no others.
+      const ranges = ids.length === page.length && ids.length > 0 ? [ids] : ids.map((id) => [id]);
+      for (const range of ranges) {
+        yield* exportGroups({ load: (from, to) => stored((database) => database.loadGroups(from, to, ofGroups)), exported }, range);
       }
     }
   }
 }
 
-async function exportGroup(
-  { stored }: SnapshotSource,
-  id: string,
-  categories: readonly string[],
-  exported: (records: readonly StorageRecord[]) => Promise<StorageRecord[]>,
-): Promise<Content> {
+interface GroupExport {
+  readonly load: (first: string, last: string) => Promise<StorageRecord[]>;
+  readonly exported: (records: readonly StorageRecord[]) => Promise<StorageRecord[]>;
+}
+
+/** What a backup has of groups that lie side by side, each by itself. */
+async function* exportGroups(how: GroupExport, ids: readonly string[]): AsyncGenerator<Content, void> {
   try {
-    return { records: await exported(await stored((database) => database.loadGroup(id, categories))) };
-  } catch (error) {
-    // One group that is damaged must not keep all others from being saved.
-    if (error instanceof CoreCryptoError && UNREADABLE.has(error.code)) {
-      return { unreadable: id };
+    const [first, last] = [ids[0] ?? '', ids.at(-1) ?? ''];
+    const known = new Set(ids);
+    // One that has come in between is not listed in this page.
+    const found = (await how.load(first, last)).filter(({ key }) => known.has(groupOf(key)));
+    const groups = new Map<string, StorageRecord[]>(ids.map((id) => [id, []]));
+    for (const record of await how.exported(found)) {
+      groups.get(groupOf(record.key))?.push(record);
     }
-    throw error;
+    for (const records of groups.values()) {
+      yield { records };
+    }
+  } catch (error) {
+    if (!(error instanceof CoreCryptoError) || !UNREADABLE.has(error.code)) {
+      throw error;
+    }
+    // One group that is damaged must not keep all others from being saved.
+    if (ids.length === 1) {
+      yield { unreadable: ids[0] ?? '' };
+      return;
+    }
+    for (const id of ids) {
+      yield* exportGroups(how, [id]);
+    }
   }
 }
 
-async function* pages(stored: SnapshotSource['stored'], category: string): AsyncGenerator<StorageRecord[], void> {
+function groupOf(key: string): string {
+  return key.split('/', 1)[0] ?? '';
+}
+
+async function* pages(stored: SnapshotSource['stored'], category: string, size = PAGE): AsyncGenerator<StorageRecord[], void> {
   for (let after: string | undefined; ; ) {
     const from = after;
-    const page = await stored((database) => database.loadPart(category, from, PAGE));
+    const page = await stored((database) => database.loadPart(category, from, size));
     yield page;
     after = page.at(-1)?.key;
-    if (page.length < PAGE) {
+    if (page.length < size) {
       return;
     }
   }

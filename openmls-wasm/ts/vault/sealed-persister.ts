@@ -91,8 +91,13 @@ export class SealedPersister implements ClientDatabase {
     return this.#openAll(await this.#inner.load(scope));
   }
 
-  async loadGroup(groupKey: string, categories?: readonly string[]): Promise<StorageRecord[]> {
-    return this.#openAll(await this.#inner.loadGroup(await this.#placeOfGroup(groupKey), categories));
+  async loadGroup(groupKey: string): Promise<StorageRecord[]> {
+    return this.#openAll(await this.#inner.loadGroup(await this.#placeOfGroup(groupKey)));
+  }
+
+  async loadGroups(first: string, last: string, categories: readonly string[]): Promise<StorageRecord[]> {
+    const [from, to] = await Promise.all([this.#placeOfGroup(first), this.#placeOfGroup(last)]);
+    return this.#openAll(await this.#inner.loadGroups(from, to, categories));
   }
 
   async loadCategory(category: string): Promise<StorageRecord[]> {

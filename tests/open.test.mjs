@@ -55,7 +55,7 @@ async function refused(expected) {
 }
 
 /** What is only read when it is used: opening succeeds, using it fails, and all else works. Nothing of what was there changes. */
-async function refusedInUse(expected) {
+async function refusedInUse(expected, listed = 2) {
   const before = await dump()
   const seen = await ben.page.evaluate(async (group) => {
     const found = { code: 'used' }
@@ -74,9 +74,11 @@ async function refusedInUse(expected) {
     await raw.close()
     return found
   }, here.conversation)
-  assert.deepEqual(seen, { typed: true, listed: 2, ...expected })
+  assert.deepEqual(seen, { typed: true, listed, ...expected })
   const after = await dump()
-  const changed = Object.keys(before).filter((place) => !place.includes('meta/writer') && before[place] !== after[place])
+  // The root names the other group too, which was made and deleted here.
+  const isOfOther = (place) => place.includes('meta/writer') || place.includes('group_root')
+  const changed = Object.keys(before).filter((place) => !isOfOther(place) && before[place] !== after[place])
   assert.deepEqual(changed, [])
 }
 
@@ -159,6 +161,24 @@ test('a record of a group that is missing, or older than the others', { timeout 
   await refusedInUse({ code: 'damaged-group', category: undefined, key: undefined })
   await put(secrets)
   await goesOn('after all records are as they were')
+})
+
+test('a group that is put back, or taken away, as a whole', { timeout }, async () => {
+  const records = () => ben.run(() => databases.records('ben'))
+  const ofGroup = (all) => all.filter(({ key, category }) => key.split('/')[0] === here.conversation && !category.startsWith('early_'))
+  const putAll = (of) => ben.run(async (all) => {
+    for (const [name, id, bytes] of all) await databases.put('ben', name, id, bytes && new Uint8Array(bytes))
+  }, of.map(({ category, key, value }) => [category, key, value]))
+  const older = ofGroup(await records())
+  await goesOn('one message more, in the group as a whole')
+  const newer = ofGroup(await records())
+  const none = (all) => all.map((record) => ({ ...record, value: undefined }))
+  await putAll([...none(newer), ...older])
+  await refusedInUse({ code: 'damaged-group', category: undefined, key: undefined })
+  await putAll(none(older))
+  await refusedInUse({ code: 'damaged-group', category: undefined, key: undefined }, 1)
+  await putAll(newer)
+  await goesOn('after all of the group is as it was')
 })
 
 test('a second tab', { timeout }, async () => {

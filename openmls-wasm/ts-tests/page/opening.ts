@@ -165,7 +165,7 @@ export const opening: Record<string, Scenario> = {
         database.createObjectStore('meta').put(1, 'format');
         database.createObjectStore('incoming', { autoIncrement: true });
         database.createObjectStore('identity');
-        database.createObjectStore('counter').put(Uint8Array.of(41), '0a0b');
+        database.createObjectStore('counter').put(Uint8Array.of(0, 41), '01020304');
       };
       request.onsuccess = () => {
         request.result.close();
@@ -174,10 +174,10 @@ export const opening: Record<string, Scenario> = {
     });
     const { client } = make({ name });
     await client.open();
-    equal(await encrypt(client), 1, 'a message');
+    equal(await encrypt(client), 42, 'a message');
     await client.close();
     equal((await indexedDB.databases()).find((info) => info.name === name)?.version, 3, 'the version');
-    equal((await dump(name))['counter/0a0b'], '41', 'the record');
+    equal((await dump(name))['counter/01020304'], '0,42', 'the record');
   },
 
   'a database of a newer record format is refused': async () => {

@@ -302,8 +302,8 @@ fn what_is_here_wins() {
     let before = live(&alice);
     let imported = alice.client.import_storage_state(old.clone()).unwrap();
     alice.save();
-    assert_eq!(imported.untouched, [group.clone()]);
-    assert_eq!(imported.added, [other.clone()]);
+    assert_eq!(imported.untouched, std::slice::from_ref(&group));
+    assert_eq!(imported.added, std::slice::from_ref(&other));
     let same = |records: Vec<Record>| -> Vec<_> {
         records
             .into_iter()
@@ -465,7 +465,7 @@ fn the_leaf_is_replaced_as_what_it_said_of_itself() {
     // A snapshot of a snapshot: what is inert stays inert.
     let (copy, _) = restored(&backup(&alice));
     let (mut copy, imported) = restored(&backup(&copy));
-    assert_eq!(imported.added, [group.clone()]);
+    assert_eq!(imported.added, std::slice::from_ref(&group));
     assert_eq!(
         code(copy.client.encrypt_message(&group, b"x")),
         "group-inert"

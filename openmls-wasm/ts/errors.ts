@@ -27,8 +27,8 @@ export const CLIENT_ERROR_CODES = [
   'newer-format',
   /**
    * A record cannot be read; `category` and `key` name it. The database has been left as it was.
-   * Next: tell the user; after a backup of the database, start a new client under another name and have it added to the
-   * groups anew.
+   * Next: tell the user. Of a group: `quarantineGroup`, then join it anew. Of the client itself: open with `quarantineDamaged`,
+   * or restore a snapshot.
    */
   'damaged-record',
   /**
@@ -401,7 +401,7 @@ export const MLS_ERROR_CODES = [
    * The records of a group are not as this client left them: one is missing, or is older or newer than the others, or all of
    * them were put back or taken away. The message names the group (its id in hex). It has been left as it was; all other
    * groups work.
-   * Next: tell the user; `deleteGroup` is refused too, so have this client added anew under another name.
+   * Next: tell the user; `quarantineGroup`, then join it anew, by external commit or by a Welcome.
    */
   'damaged-group',
   /**

@@ -280,6 +280,19 @@ export const persisterSuite: readonly PersisterTest[] = [
     equal(stored?.entry.kind === 'sealed' && [...stored.entry.sealed], [1, 2, 3], 'what is sealed');
   }),
 
+  test('the queue takes an entry for the vault that there is, and for no other', async (factory, database) => {
+    const persister = factory(database);
+    await persister.connect(SCHEMA);
+    const sealed = { kind: 'sealed', attempts: 0, sealed: Uint8Array.of(1) } as const;
+    await rejects(persister.addIncoming(sealed, Uint8Array.of(1)), 'vault-locked');
+    await persister.addIncoming(entry('a'));
+    await persister.createVault({ ...header(1), id: Uint8Array.of(1) });
+    await rejects(persister.addIncoming(entry('b')), 'vault-locked');
+    await rejects(persister.addIncoming(sealed, Uint8Array.of(2)), 'vault-locked');
+    await persister.addIncoming(sealed, Uint8Array.of(1));
+    equal((await persister.listIncoming()).map((stored) => stored.entry.kind), ['message', 'sealed'], 'the queue');
+  }),
+
   test('a database becomes one of a vault once, and only while it is new', async (factory, database) => {
     const persister = factory(database);
     await persister.connect(SCHEMA);

@@ -20,8 +20,8 @@ SubtleCrypto.prototype.generateKey = async function (algorithm, extractable, usa
   return importKey.call(this, 'raw', raw, algorithm, extractable, usages)
 }
 
-/** Public keys and their like: what is stored in the clear and may be. */
-const isSecret = (key) => key.length === 64
+/** 32 bytes, or a private key in PKCS #8. Public keys have other lengths: they are stored in the clear and may be. */
+const isSecret = (key) => key.length === 64 || key.length > 130 + 64
 
 window.openmls = openmls
 

@@ -86,6 +86,52 @@ const scenarios: Record<string, (options: Partial<CoreCryptoOptions>) => Promise
     }
   },
 
+  'a damaged key package is put aside if the app says so, and the others go on': async (options) => {
+    const here = await pair(options);
+    await here.alice.generateKeyPackages(3);
+    await Promise.all([here.alice.close(), here.bob.close()]);
+    await damage(here.name, 'key_package', 0);
+    const plain = await CoreCryptoClient.open({ ...options, name: here.name });
+    equal(await codeOf(plain.keyPackages()), 'damaged-record', 'as it is');
+    await plain.close();
+    const alice = await CoreCryptoClient.open({ ...options, name: here.name, quarantineDamaged: true });
+    const aside: string[] = [];
+    alice.on('quarantined', ({ category }) => aside.push(category));
+    const left = (await alice.keyPackages()).length;
+    equal([aside, left >= 2, (await stored(here.name, 'quarantine')).length], [['key_package'], true, 1], 'what is left');
+    await alice.generateKeyPackages(1);
+    await alice.close();
+  },
+
+  'a group of which no record can be read is listed all the same, and put aside': async (options) => {
+    const here = await pair(options);
+    await Promise.all([here.alice.close(), here.bob.close()]);
+    const database = await connect(here.name);
+    const [first] = await result(database.transaction('group_state').objectStore('group_state').getAllKeys());
+    const range = IDBKeyRange.bound(first, `${String(first)}0`, false, true);
+    const stores = [...database.objectStoreNames].filter((store) => !['meta', 'incoming', 'quarantine'].includes(store));
+    database.close();
+    for (const store of stores) {
+      await tamper(here.name, store, (objects) => {
+        const cursor = objects.openCursor(range);
+        cursor.onsuccess = () => {
+          const value = cursor.result?.value as Uint8Array | undefined;
+          if (value !== undefined) {
+            cursor.result?.update(value.map((byte, index) => (index === 0 ? byte : byte ^ 1)));
+            cursor.result?.continue();
+          }
+        };
+      });
+    }
+    const alice = await CoreCryptoClient.open({ ...options, name: here.name });
+    equal((await alice.listGroups()).length, 2, 'groups listed');
+    const [group, ...more] = await alice.findDamagedGroups();
+    equal([group?.code, more], ['damaged-record', []], 'damaged groups');
+    await alice.quarantineGroup(group?.groupId ?? new Uint8Array());
+    equal((await alice.listGroups()).length, 1, 'groups afterwards');
+    await alice.close();
+  },
+
   'a damaged record of the client itself is put aside if the app says so': async (options) => {
     const here = await pair(options);
     const first = await here.alice.sendMessage(GROUP, utf8('one'));

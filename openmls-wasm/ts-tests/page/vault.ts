@@ -336,18 +336,26 @@ export const vault: Record<string, Scenario> = {
     await alice.close();
   },
 
-  'no nonce is used twice, not by a database that was put back either': async () => {
-    const nonces = new Set<string>();
+  'no nonce is used twice with a key, not by a database that was put back either': async () => {
+    const used = new Set<string>();
+    const keys = new Map<CryptoKey, string>();
     let sealed = 0;
-    let isOurs = true;
-    const put = IDBObjectStore.prototype.put;
-    IDBObjectStore.prototype.put = function (value: unknown, key?: IDBValidKey) {
-      if (isOurs && value instanceof Uint8Array && value[0] === 0xe5) {
-        // The number of the data key, the salt and the counter.
-        nonces.add(hexOf(value.subarray(1, 29)));
+    const { encrypt, deriveKey } = SubtleCrypto.prototype;
+    const bytesOf = (source: BufferSource): Uint8Array => (source instanceof ArrayBuffer ? new Uint8Array(source) : new Uint8Array(source.buffer, source.byteOffset, source.byteLength));
+    SubtleCrypto.prototype.deriveKey = async function (algorithm, base, ...rest) {
+      const key = await deriveKey.call(this, algorithm, base, ...rest);
+      // What the key follows from, beside the data key.
+      const { salt, info } = algorithm as HkdfParams;
+      keys.set(key, `${hexOf(bytesOf(salt))}/${hexOf(bytesOf(info))}`);
+      return key;
+    };
+    SubtleCrypto.prototype.encrypt = async function (algorithm, key, data) {
+      const { iv, additionalData } = algorithm as AesGcmParams;
+      if (additionalData !== undefined && text(bytesOf(additionalData)).startsWith('openmls-wasm record')) {
+        used.add(`${keys.get(key) ?? 'not derived'} ${hexOf(bytesOf(iv))}`);
         sealed += 1;
       }
-      return put.call(this, value, key);
+      return encrypt.call(this, algorithm, key, data);
     };
     try {
       const here = await talk();
@@ -359,15 +367,97 @@ export const vault: Record<string, Scenario> = {
           await alice.encryptMessage(GROUP, utf8('again and again'));
         }
         await alice.close();
-        isOurs = false;
         await putBack(here.name, old);
-        isOurs = true;
       }
       await here.bob.close();
     } finally {
-      IDBObjectStore.prototype.put = put;
+      Object.assign(SubtleCrypto.prototype, { encrypt, deriveKey });
     }
-    equal([nonces.size, sealed > 200], [sealed, true], 'nonces, and records that were sealed');
+    equal([used.size, sealed > 200], [sealed, true], 'nonces, and records that were sealed');
+    equal([...used].filter((one) => one.startsWith('not derived') || one.startsWith('/')), [], 'keys without a salt');
+    equal(new Set([...used].map((one) => one.split('/')[0])).size, 6, 'salts, one a session');
+  },
+
+  'records in the clear do not become genuine by a rotation, and what does not open keeps its key': async () => {
+    const here = await talk();
+    await hear(here, WORDS);
+    await Promise.all([here.alice.close(), here.bob.close()]);
+    const before = await headerOf(here.name);
+    const [victim] = (await allRecords(here.name)).filter(({ category }) => category === 'group_state');
+    const value = Uint8Array.from(victim?.value ?? []);
+    value[value.length - 1] = (value.at(-1) ?? 0) ^ 1;
+    await tamper(here.name, 'group_state', (store) => store.put(value, victim?.key));
+    // As somebody without a key would plant it.
+    await tamper(here.name, 'psk', (store) => store.put(Uint8Array.of(2, 1, 2, 3), '0000000000000001/aa'));
+    let damaged = 0;
+    await rotateDataKey({ name: here.name, unlock: KEY, onProgress: (progress) => (damaged = progress.damaged) });
+    equal(damaged, 2, 'records that were left as they are');
+    const after = await headerOf(here.name);
+    equal([after.dataKeys.length, after.dataKeys[0]?.number, after.state], [2, before.dataKeys[0]?.number, 'sealed'], 'the keys');
+    equal(await codeOf(open(here.name)), 'damaged-record', 'what was planted');
+    const alice = await CoreCryptoClient.open({ name: here.name, vault: { unlock: KEY }, quarantineDamaged: true });
+    equal(await codeOf(alice.groupInfo(GROUP)), 'damaged-record', 'the group');
+    await alice.close();
+    await unsealDatabase({ name: here.name, unlock: KEY });
+    const content = await dump(here.name);
+    equal(['meta/vault' in content, 'meta/former-vault' in content], [false, true], 'headers when it is unsealed');
+    const clear = await CoreCryptoClient.open({ name: here.name });
+    equal(text((await clear.identity())?.identity ?? new Uint8Array()), text(IDENTITY), 'the identity');
+    await clear.close();
+  },
+
+  'a client that connected before the database was sealed writes nothing in the clear': async () => {
+    const here = await talk({});
+    await here.alice.close();
+    const early = new CoreCryptoClient({ name: here.name });
+    const [one, two] = [await here.bob.encryptMessage(GROUP, utf8('one')), await here.bob.encryptMessage(GROUP, utf8('two'))];
+    await early.receiveMessage({ bytes: one });
+    await sealDatabase({ name: here.name, unlock: KEY });
+    equal(await codeOf(early.receiveMessage({ bytes: two })), 'vault-locked', 'a message for the queue');
+    equal(await found(here.name, { ...KNOWN, one, two }), [], 'what is found');
+    equal(await codeOf(early.open()), 'vault-locked', 'opening');
+    const alice = await open(here.name);
+    equal((await alice.inbox()).map((item) => item.kind === 'message' && text(item.plaintext)), ['one'], 'what waited');
+    await Promise.all([early.close(), alice.close(), here.bob.close()]);
+  },
+
+  'a client that connected before the database was unsealed loses no message, and takes nothing for damaged': async () => {
+    const here = await talk();
+    await here.alice.lock();
+    const [one, two] = [await here.bob.encryptMessage(GROUP, utf8('one')), await here.bob.encryptMessage(GROUP, utf8('two'))];
+    await here.alice.receiveMessage({ bytes: one });
+    await unsealDatabase({ name: here.name, unlock: KEY });
+    equal(await codeOf(here.alice.receiveMessage({ bytes: two })), 'not-sealed', 'a message for the queue');
+    equal(await codeOf(here.alice.unlock(KEY)), 'not-sealed', 'unlocking');
+    await here.alice.close();
+    const clear = await CoreCryptoClient.open({ name: here.name });
+    equal((await clear.inbox()).map((item) => item.kind === 'message' && text(item.plaintext)), ['one'], 'what waited');
+    await Promise.all([clear.close(), here.bob.close()]);
+  },
+
+  'unlocking after the database is gone makes no other': async () => {
+    const here = await talk();
+    await here.alice.lock();
+    await new Promise<void>((resolve) => {
+      indexedDB.deleteDatabase(here.name).onsuccess = () => resolve();
+    });
+    equal(await codeOf(here.alice.unlock(KEY)), 'database-missing', 'the right key');
+    equal(await codeOf(here.alice.unlock(OTHER_KEY)), 'database-missing', 'a wrong key');
+    equal((await indexedDB.databases()).some(({ name }) => name === here.name), false, 'a database');
+    await Promise.all([here.alice.close(), here.bob.close()]);
+  },
+
+  'a vault has no more ways to unlock it than can be tried': async () => {
+    const name = freshName();
+    const client = await person(name, { vault: { unlock: KEY } });
+    for (let way = 1; way < 16; way += 1) {
+      await client.addVaultUnlock(KEY, { kind: 'key', key: new Uint8Array(32).fill(100 + way) });
+    }
+    equal(await codeOf(client.addVaultUnlock(KEY, OTHER_KEY)), 'invalid-argument', 'the seventeenth');
+    await client.close();
+    const header = await headerOf(name);
+    await tamper(name, 'meta', (meta) => meta.put({ ...header, unlocks: [...header.unlocks, ...header.unlocks] }, 'vault'));
+    equal(await codeOf(open(name)), 'damaged-record', 'a header with more');
   },
 };
 

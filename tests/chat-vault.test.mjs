@@ -47,6 +47,20 @@ async function assertShowsNothing(page, group) {
   for (const secret of [...Object.values(words), group]) assert.equal(all.includes(secret), false, secret)
 }
 
+/** What the page still has in memory of these words, after its garbage was collected. */
+async function remembered(page, needles) {
+  // What this test has looked for is the last match of a regular expression until there is another one.
+  await page.getByTestId('unlock-page').or(page.getByTestId('chat-app')).filter({ hasText: /./ }).waitFor()
+  const session = await page.context().newCDPSession(page)
+  const chunks = []
+  session.on('HeapProfiler.addHeapSnapshotChunk', ({ chunk }) => chunks.push(chunk))
+  for (let round = 0; round < 3; round += 1) await session.send('HeapProfiler.collectGarbage')
+  await session.send('HeapProfiler.takeHeapSnapshot', { reportProgress: false })
+  await session.detach()
+  const heap = chunks.join('')
+  return needles.filter((needle) => heap.includes(needle))
+}
+
 /** The group id of the conversation that is open, in hex. */
 const groupOf = (page) => page.getByTestId('conversation-item').first().getAttribute('data-conversation-id')
 
@@ -90,11 +104,13 @@ describe('a passphrase', () => {
     await shows(anna.page, false, words.reply)
     group = await groupOf(anna.page)
     assert.equal((await shown(anna.page)).includes(words.text), true, 'there was something to hide')
+    assert.deepEqual(await remembered(anna.page, [words.text, group]), [words.text, group])
     assert.equal(anna.page.url().includes(group), false, 'the browser keeps addresses')
     await anna.page.getByTestId('composer-input').fill(`${words.text}, noch nicht gesendet`)
     await anna.page.getByTestId('lock-button').click()
     await locked(anna.page)
     await assertShowsNothing(anna.page, group)
+    assert.deepEqual(await remembered(anna.page, [...Object.values(words), group]), [])
   })
 
   test('of another one it says so, and changes nothing', { timeout }, async () => {
@@ -168,6 +184,25 @@ describe('a passphrase', () => {
     await shows(ben.page, false, 'Mit neuem Schlüssel')
   })
 
+  test('is asked for when nobody has touched the page for the time that was set', { timeout }, async () => {
+    const { page } = anna
+    await page.getByTestId('settings-button').click()
+    await page.getByTestId('protection-tab').click()
+    await page.getByTestId('lock-after').selectOption('1')
+    // It shows what is on the disk.
+    await page.waitForFunction(() => document.querySelector('[data-testid=lock-after]').value === '1')
+    await page.keyboard.press('Escape')
+    await page.evaluate(() => {
+      const now = Date.now
+      Date.now = () => now() + 61_000
+    })
+    await locked(page)
+    await assertShowsNothing(page, group)
+    await page.reload()
+    await unlock(page)
+    await shows(page, false, words.later)
+  })
+
   test('the storage page tells usage, persistence and health', { timeout }, async () => {
     const { page } = anna
     await page.getByTestId('settings-button').click()
@@ -179,15 +214,14 @@ describe('a passphrase', () => {
     await page.keyboard.press('Escape')
   })
 
-  test('a group that cannot be read is found and set aside, and what was said stays', { timeout }, async () => {
+  test('a group that cannot be read is found and set aside, and a member adds it anew', { timeout }, async () => {
     const { page } = anna
-    await newGroup(page, 'Kaputt', [])
+    const before = await page.evaluate(groupsInStore)
+    await newGroup(page, 'Kaputt', [words.other])
     await say(page, 'wird gleich beschädigt')
     await page.getByTestId('lock-button').click()
     await locked(page)
-    await page.goto(`${service.url}/v1/health`)
-    await page.evaluate(damageNewestGroup)
-    await page.goto(service.url)
+    await page.evaluate(damage, (await page.evaluate(groupsInStore)).find((key) => !before.includes(key)))
     await unlock(page)
     await openConversation(page, words.group)
     await page.getByTestId('settings-button').click()
@@ -201,9 +235,17 @@ describe('a passphrase', () => {
     await openConversation(page, 'Kaputt')
     await page.locator('[data-testid=read-only][data-standing=damaged]').waitFor()
     await shows(page, true, 'wird gleich beschädigt', 'sent')
+    await openConversation(ben.page, 'Kaputt')
+    await ben.page.getByTestId('members-button').click()
+    const member = ben.page.locator(`[data-testid=member][data-user=${words.user}]`)
+    await member.locator('summary').click()
+    await member.getByTestId('add-anew-button').click()
+    await page.getByTestId('composer-input').waitFor()
+    await ben.page.keyboard.press('Escape')
+    await say(ben.page, 'wieder heil')
+    await shows(page, false, 'wieder heil')
+    await shows(page, true, 'wird gleich beschädigt', 'sent')
     await openConversation(page, words.group)
-    await say(page, 'Die anderen gehen weiter')
-    await shows(ben.page, false, 'Die anderen gehen weiter')
   })
 
   test('nothing of it is in the folder of the profile', { timeout }, async () => {
@@ -234,33 +276,32 @@ function forms(text) {
   return [Buffer.from(text), wide, Buffer.from(wide).swap16(), ...hex]
 }
 
-/** Damages one record of the group that was written to last. Keys are blinded: it is the one of the fewest epochs. */
-async function damageNewestGroup() {
+/** The blinded keys of the groups in the crypto client's database. */
+async function groupsInStore() {
   const settle = (request) => new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result)
     request.onerror = () => reject(request.error)
   })
   const name = (await indexedDB.databases()).map((database) => database.name).find((text) => text.startsWith('openmls-wasm '))
   const database = await settle(indexedDB.open(name))
-  const tx = database.transaction(['tree', 'group_state'], 'readwrite')
-  const done = new Promise((resolve) => { tx.oncomplete = resolve })
-  const sizes = new Map()
-  for (const store of ['tree']) {
-    const [keys, values] = [await settle(tx.objectStore(store).getAllKeys()), await settle(tx.objectStore(store).getAll())]
-    keys.forEach((key, at) => {
-      const group = key.split('/')[0]
-      sizes.set(group, (sizes.get(group) ?? 0) + values[at].length)
-    })
-  }
-  // A group of one has the smallest tree.
-  const [[smallest]] = [...sizes].sort(([, a], [, b]) => a - b)
-  for (const key of await settle(tx.objectStore('group_state').getAllKeys())) {
-    if (key.split('/')[0] !== smallest) continue
-    const value = await settle(tx.objectStore('group_state').get(key))
-    value[value.length - 1] ^= 1
-    tx.objectStore('group_state').put(value, key)
-  }
-  await done
+  const keys = await settle(database.transaction('group_state').objectStore('group_state').getAllKeys())
+  database.close()
+  return [...new Set(keys.map((key) => key.split('/')[0]))]
+}
+
+/** Changes one bit of a record of this group. */
+async function damage(group) {
+  const settle = (request) => new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error)
+  })
+  const name = (await indexedDB.databases()).map((database) => database.name).find((text) => text.startsWith('openmls-wasm '))
+  const database = await settle(indexedDB.open(name))
+  const store = database.transaction('group_state', 'readwrite').objectStore('group_state')
+  const key = (await settle(store.getAllKeys())).find((one) => one.split('/')[0] === group)
+  const value = await settle(store.get(key))
+  value[value.length - 1] ^= 1
+  await settle(store.put(value, key))
   database.close()
 }
 

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
+import { passphrase, protect, unlock } from './support/chat.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const folder = join(root, 'screenshots')
@@ -39,14 +40,18 @@ async function takeAll() {
   await anna.getByTestId('name-input').waitFor()
   await shoot(anna, '01-start')
   await anna.getByTestId('name-input').fill('Anna/Berta')
+  await anna.getByTestId('new-passphrase-input').fill('too short')
   await anna.getByTestId('register-button').click()
   await shoot(anna, '02-start-problem')
+  await protect(anna, 'device')
+  await shoot(anna, '02a-start-no-secret')
   await register(anna, 'Anna')
   await shoot(anna, '03-no-conversations')
 
   const other = await profile()
   await other.goto(service.url)
   await other.getByTestId('name-input').fill('Anna')
+  await protect(other, 'device')
   await other.getByTestId('register-button').click()
   await other.getByTestId('link-code').waitFor()
   await shoot(other, '04-name-taken')
@@ -140,6 +145,102 @@ async function takeAll() {
   await dark(second, '22-already-open-dark')
   await second.close()
   await errorPages(ben)
+  await vaults()
+}
+
+/** What a vault adds: a locked chat, the settings of it, and the page about storage. */
+async function vaults() {
+  const page = await profile()
+  // Passkeys are of a host name, not of an address.
+  await page.goto(service.url.replace('127.0.0.1', 'localhost'))
+  await authenticator(page)
+  await page.getByTestId('protection-passkey').check()
+  await shoot(page, '30-start-passkey')
+  await register(page, 'Greta', 'passphrase')
+  await newGroup(page, 'Mushrooms', [])
+  await say(page, 'Chanterelles behind the old mill')
+  await page.getByTestId('settings-button').click()
+  await page.getByTestId('protection-tab').click()
+  await page.getByTestId('add-passkey-button').click()
+  await page.getByTestId('proof-passphrase-input').fill(passphrase)
+  await page.getByTestId('change-confirm').click()
+  await page.locator('[data-testid=unlock-way][data-kind=passkey]').waitFor()
+  await shoot(page, '31-protection')
+  await page.getByTestId('change-passphrase-button').click()
+  await page.getByTestId('proof-passphrase-input').fill('not the right one')
+  await page.getByTestId('new-passphrase-input').fill(passphrase)
+  await page.getByTestId('passphrase-again-input').fill(passphrase)
+  await page.getByTestId('change-confirm').click()
+  await page.getByTestId('change-problem').waitFor()
+  await shoot(page, '32-change-passphrase')
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await page.getByTestId('storage-tab').click()
+  await page.getByTestId('health-button').click()
+  await page.getByTestId('health-good').waitFor()
+  await page.getByTestId('persist-button').click()
+  await shoot(page, '33-storage')
+  await page.keyboard.press('Escape')
+  await page.setViewportSize(sizes[1])
+  await page.getByTestId('lock-button').click()
+  await page.getByTestId('unlock-page').waitFor()
+  await shoot(page, '34-locked')
+  await dark(page, '35-locked-dark')
+  await unlock(page, 'not the right one at all')
+  await page.getByTestId('unlock-problem').waitFor()
+  await shoot(page, '36-locked-problem')
+  await unlock(page)
+  await page.getByTestId('settings-button').click()
+
+  const plain = await profile()
+  await plain.goto(`${service.url}?plain`)
+  await shoot(plain, '37-start-plain')
+  await plain.getByTestId('name-input').fill('Hans')
+  await plain.getByTestId('register-button').click()
+  await plain.locator('[data-testid=connection-status][data-status=online]').waitFor()
+  await newGroup(plain, 'Broken', [])
+  await say(plain, 'It will not be readable soon')
+  await plain.getByTestId('settings-button').click()
+  await plain.getByTestId('protection-tab').click()
+  await shoot(plain, '38-seal')
+  await plain.goto('about:blank')
+  await tamper(plain.context(), 'damaged-group')
+  await plain.goto(service.url)
+  await littleRoom(plain)
+  await plain.getByTestId('settings-button').click()
+  await plain.getByTestId('storage-tab').click()
+  await plain.getByTestId('health-button').click()
+  await plain.getByTestId('damaged-group').waitFor()
+  await shoot(plain, '39-damaged-group')
+  await plain.getByTestId('repair-button').click()
+  await plain.locator('[data-testid=damaged-group][data-state=repaired]').waitFor()
+  await shoot(plain, '40-group-set-aside')
+  await plain.keyboard.press('Escape')
+  await select(plain, 'Broken')
+  await plain.locator('[data-standing=damaged]').waitFor()
+  await shoot(plain, '41-conversation-set-aside')
+}
+
+/** A disk with little on it, as the next write finds it. */
+async function littleRoom(page) {
+  await page.evaluate(() => {
+    navigator.storage.estimate = async () => ({ usage: 980e6, quota: 1e9 })
+  })
+  await newGroup(page, 'Another one', [])
+  await page.getByTestId('room-banner').waitFor()
+  await shoot(page, '42-little-room')
+  await page.setViewportSize(sizes[1])
+  await page.getByTestId('room-banner').getByRole('button', { name: 'Close' }).click()
+}
+
+async function authenticator(page) {
+  const session = await page.context().newCDPSession(page)
+  await session.send('WebAuthn.enable')
+  await session.send('WebAuthn.addVirtualAuthenticator', {
+    options: {
+      protocol: 'ctap2', ctap2Version: 'ctap2_1', transport: 'internal', hasResidentKey: true, hasUserVerification: true,
+      automaticPresenceSimulation: true, isUserVerified: true, hasPrf: true,
+    },
+  })
 }
 
 /** Each on a profile whose database was tampered with while the app was closed. */
@@ -147,7 +248,7 @@ async function errorPages(page) {
   const views = [
     ['23-newer-format', 'newer-format', (context) => tamper(context, 'newer-format')],
     ['24-damaged-record', 'damaged-record', (context) => tamper(context, 'damaged-record')],
-    ['25-database-missing', 'database-missing', (context) => tamper(context, 'database-missing')],
+    ['25-evicted', 'evicted-suspected', (context) => tamper(context, 'database-missing')],
   ]
   await page.close()
   for (const [name, code, prepare] of views) {
@@ -194,7 +295,8 @@ async function tamper(context, how) {
       tx.objectStore(store).put(value, key ?? first)
       await done
     }
-    await write('meta', 'format', what === 'newer-format' ? 99 : 1)
+    await write('meta', 'format', what === 'newer-format' ? 99 : 2)
+    if (what === 'damaged-group') await write('group_state', undefined, new Uint8Array([255, 255]))
     if (what === 'damaged-record') await write('signature_key_pair', undefined, new Uint8Array([255, 255]))
     database.close()
     return undefined
@@ -259,8 +361,9 @@ async function person(name) {
   return page
 }
 
-async function register(page, name) {
+async function register(page, name, protection = 'device') {
   await page.getByTestId('name-input').fill(name)
+  await protect(page, protection)
   await page.getByTestId('register-button').click()
   await page.locator('[data-testid=connection-status][data-status=online]').waitFor()
 }

@@ -140,6 +140,16 @@ test('the state of a message, from saving to sent and through a refusal', () => 
   assert.equal(states.isTaken('m'), false)
 })
 
+test('an own message stands last until its place in the log is in the history', () => {
+  const states = new MessageStates(() => {})
+  states.inOutbox('m', 'c')
+  assert.equal(states.standsLast('m'), true)
+  states.sent('m')
+  assert.deepEqual([states.of('m'), states.standsLast('m')], ['sent', true])
+  states.settled('m')
+  assert.equal(states.standsLast('m'), false)
+})
+
 test('members by user, and the title of a conversation without a name', () => {
   const members = ['bob/2', 'ann/1', 'bob/1']
   assert.deepEqual(usersOf(members), [{ user: 'ann', clients: ['1'] }, { user: 'bob', clients: ['2', '1'] }])

@@ -9,6 +9,7 @@ const { sizeText } = await load('app/storage/room.ts')
 const { Emitter } = await load('sync/emitter.ts')
 const { MessageStates } = await load('sync/states.ts')
 const { SyncEngine } = await load('sync/engine.ts')
+const { Intentions } = await load('sync/intentions.ts')
 const { setAside } = await load('sync/repair.ts')
 
 test('a passphrase is refused that is short, always the same, or not typed twice', () => {
@@ -112,4 +113,27 @@ test('a damaged group is set aside; what waited for it ends, and its conversatio
   assert.deepEqual(client.entries.map(({ id }) => id), ['c', 'other'])
   assert.equal((await history.conversation(conversation)).standing, 'damaged')
   assert.equal(states.of('m'), 'sent')
+})
+
+test('whoever is added anew is removed first, and then invited like anybody else', async () => {
+  const client = fakeClient()
+  client.removeMembers = async (group, leaves, id) => {
+    client.entries.push(entry('commit', id))
+    client.members = client.members.filter(({ leafIndex }) => !leaves.includes(leafIndex))
+  }
+  const history = fakeHistory()
+  const delivery = { clientsOf: async () => [{ client: '1' }], takeKeyPackages: async () => [{ client: '1', keyPackage: new TextEncoder().encode('ann/1') }] }
+  const context = { client, history, delivery, events: new Emitter(), own: { user: 'bob', client: '1' } }
+  const intentions = new Intentions(context, groupId)
+  await history.putIntention({ id: 'a', conversation, attempts: 0, kind: 'add', user: 'ann', after: -1, anew: true })
+  const step = async () => intentions.step(await client.groupInfo(groupId))
+  await step()
+  assert.equal(client.members.length, 1)
+  assert.equal(history.records.get('a').commit, client.entries[0].id, 'a refusal is told where it was wished')
+  client.entries = []
+  await step()
+  assert.equal(history.records.get('a').anew, undefined)
+  await step()
+  assert.equal(client.entries.length, 1)
+  assert.equal(await intentions.addsOnlyInvited(client.entries[0]), true)
 })

@@ -97,7 +97,7 @@ export function App(): React.JSX.Element {
     case 'loading':
       return <LoadingPage progress={stage.progress} />;
     case 'start':
-      return <StartPage profile={stage.profile} opened={stage.opened} onCreated={go} />;
+      return <StartPage profile={stage.profile} opened={stage.opened} onCreated={go} report={report} />;
     case 'locked':
       return <UnlockPage locked={stage.locked} progress={stage.progress} onUnlock={unlock} />;
     case 'name-refused':

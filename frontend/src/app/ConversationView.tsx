@@ -15,7 +15,7 @@ const readOnlyTexts = {
   leaving: 'You are leaving. The conversation is read-only; the others see you go as soon as one of them is online.',
   left: 'You left this conversation. What was said stays on this device.',
   removed: 'You were removed from this conversation. What was said stays on this device.',
-  damaged: 'The keys of this conversation were damaged and have been set aside. To write here again, ask a member to remove this device and to add it anew.',
+  damaged: 'The keys of this conversation were damaged and have been set aside. To write here again, ask somebody in it to add you anew: under Members, below your name.',
 } as const;
 
 export function ConversationView({ conversation, onBack }: { conversation: Conversation; onBack: () => void }): React.JSX.Element {

@@ -17,7 +17,7 @@ interface Props {
 }
 
 export function MembersDrawer({ opened, onClose, conversation, intentions }: Props): React.JSX.Element {
-  const { own } = useSession();
+  const { own, engine } = useSession();
   const [leaving, setLeaving] = useState(false);
   const member = conversation.standing === 'member';
   const users = usersOf(conversation.members);
@@ -28,7 +28,13 @@ export function MembersDrawer({ opened, onClose, conversation, intentions }: Pro
         {intentions.map((intention) => (intention.kind === 'add' ? <Invitation key={intention.id} intention={intention} /> : null))}
         <ul className={styles.members} aria-label="Members">
           {users.map((user) => (
-            <Member key={user.user} member={user} own={user.user === own.user} ownClient={own.client} />
+            <Member
+              key={user.user}
+              member={user}
+              own={user.user === own.user}
+              ownClient={own.client}
+              onAnew={member ? () => void engine.addAnew(conversation.id, user.user).catch(() => undefined) : undefined}
+            />
           ))}
         </ul>
         {users.length === 0 && (
@@ -65,7 +71,16 @@ export function MembersDrawer({ opened, onClose, conversation, intentions }: Pro
   );
 }
 
-function Member({ member, own, ownClient }: { member: UserInGroup; own: boolean; ownClient: string }): React.JSX.Element {
+interface MemberProps {
+  member: UserInGroup;
+  own: boolean;
+  ownClient: string;
+  /** Removes the member's other devices and adds them again; undefined: only members may. */
+  onAnew: (() => void) | undefined;
+}
+
+function Member({ member, own, ownClient, onAnew }: MemberProps): React.JSX.Element {
+  const others = member.clients.filter((client) => !own || client !== ownClient);
   const devices = member.clients.length === 1 ? '1 device' : `${member.clients.length} devices`;
   return (
     <li className={styles.member} data-testid="member" data-user={member.user}>
@@ -91,6 +106,17 @@ function Member({ member, own, ownClient }: { member: UserInGroup; own: boolean;
               </li>
             ))}
           </ul>
+          {onAnew !== undefined && others.length > 0 && (
+            <>
+              <Text size="xs" c="dimmed" mt="xs">
+                Has a device lost the keys of this conversation? It can be removed and added again, and reads what is said
+                from then on.
+              </Text>
+              <Button size="compact-xs" variant="light" mt={4} onClick={onAnew} data-testid="add-anew-button">
+                {own ? 'Add my other devices anew' : 'Add anew'}
+              </Button>
+            </>
+          )}
         </details>
       </div>
     </li>

@@ -3,7 +3,7 @@ import { useState, type FormEvent } from 'react';
 import { codeOf } from '../sync/context.ts';
 import { Page } from './Page.tsx';
 import { cryptoDatabase, isPlainWanted, type Profile } from './profile.ts';
-import { createIdentity, openDatabase, reachDeliveryService, type Candidate, type Opened } from './session.ts';
+import { createIdentity, openDatabase, reachDeliveryService, type Candidate, type Opened, type Report } from './session.ts';
 import { startProblem, nameProblem } from './texts.ts';
 import { useProtection } from './vault/protection.ts';
 import { ProtectionFields } from './vault/ProtectionFields.tsx';
@@ -13,9 +13,11 @@ interface Props {
   /** The database is there already, without an identity. */
   opened: Opened | undefined;
   onCreated: (candidate: Candidate) => Promise<void>;
+  /** Kept by the client for as long as it lives, with all that it knows: not one of this page, which knows the name. */
+  report: Report;
 }
 
-export function StartPage({ profile, opened: before, onCreated }: Props): React.JSX.Element {
+export function StartPage({ profile, opened: before, onCreated, report }: Props): React.JSX.Element {
   const [name, setName] = useState('');
   const [problem, setProblem] = useState<string>();
   const [busy, setBusy] = useState(false);
@@ -29,7 +31,7 @@ export function StartPage({ profile, opened: before, onCreated }: Props): React.
     if (opened !== undefined) return opened;
     const unlock = plain ? undefined : await protection.make(cryptoDatabase(profile), name.trim());
     if (unlock === undefined && !plain) return undefined;
-    const made = await openDatabase(profile, unlock, false, () => undefined);
+    const made = await openDatabase(profile, unlock, false, report);
     setOpened(made);
     return made;
   };

@@ -68,7 +68,7 @@ export function useLines(conversation: string, limit: number): Lines | undefined
   const { history, engine } = useSession();
   const load = useCallback(async () => {
     const { lines, more } = await history.lines(conversation, limit);
-    const ordered = orderLines(lines, (id) => engine.states.of(id) !== 'sent');
+    const ordered = orderLines(lines, (id) => engine.states.standsLast(id));
     const known = new Set(lines.map(({ id }) => id));
     const unsaved = engine.states.unsavedIn(conversation).filter(({ id }) => !known.has(id));
     return { lines: ordered, unsaved, more };

@@ -14,6 +14,8 @@ const signInLabel = 'openmls-wasm sign-in';
 export interface WorkProgress {
   what: VaultProgress['state'] | 'history';
   records: number;
+  /** Records that cannot be read, and stay as they are. */
+  damaged?: number;
   /** Of all; undefined where that is not known. */
   part?: number;
 }
@@ -68,8 +70,8 @@ export async function openDatabase(profile: Profile, unlock: VaultUnlock | undef
   return { profile, client, sealed: unlock !== undefined, room };
 }
 
-export function ofVault({ state, records, stores, storesDone }: VaultProgress): WorkProgress {
-  return { what: state, records, part: storesDone / stores };
+export function ofVault({ state, records, damaged, storesDone, stores }: VaultProgress): WorkProgress {
+  return { what: state, records, damaged, part: storesDone / stores };
 }
 
 /** Whose client it is; undefined if it has no identity yet. */

@@ -67,6 +67,8 @@ export type Intention = { id: string; conversation: string; attempts: number; fa
       after: number;
       /** Id in the outbox of the last commit made for it. */
       commit?: string;
+      /** The user's devices that are members are removed first: one of them has lost the keys of the group. */
+      anew?: true;
     }
   | { kind: 'leave' }
   /** Tells the group its name, for whoever joined. */

@@ -207,8 +207,17 @@ export class SyncEngine {
 
   /** Invites all devices of a user. What becomes of it shows in `intentions`. */
   async invite(conversation: string, user: string): Promise<string> {
+    return this.intend(await this.invitation(conversation, user));
+  }
+
+  /** Removes all devices of a member and adds them again: one of them has lost its keys of the group. */
+  async addAnew(conversation: string, user: string): Promise<string> {
+    return this.intend({ ...(await this.invitation(conversation, user)), anew: true });
+  }
+
+  private async invitation(conversation: string, user: string): Promise<Intention & { kind: 'add' }> {
     const sequences = (await this.context.client.outbox()).map(({ sequence }) => sequence);
-    return this.intend({ id: newId(), conversation, attempts: 0, kind: 'add', user, after: Math.max(-1, ...sequences) });
+    return { id: newId(), conversation, attempts: 0, kind: 'add', user, after: Math.max(-1, ...sequences) };
   }
 
   async leave(conversation: string): Promise<void> {

@@ -104,6 +104,7 @@ export class Intentions {
     const { client, delivery, history } = this.context;
     const { user } = intention;
     try {
+      if (intention.anew === true) return await this.removeFirst(intention, info);
       const missing = await this.missingClients(user, info);
       if (missing.size === 0) {
         if (intention.attempts === 0) await this.fail(intention, 'already-member');
@@ -136,6 +137,30 @@ export class Intentions {
       }
       throw error;
     }
+  }
+
+  /**
+   * Of an invitation anew, which a device needs that has set its damaged group aside: a member cannot be added, and a
+   * device that was removed can. Two commits, for the delivery service takes no change of members that is none.
+   */
+  private async removeFirst(invitation: Invitation, info: GroupInfo): Promise<boolean> {
+    const { client, history } = this.context;
+    const members = info.members.filter(
+      ({ leafIndex, identity }) => leafIndex !== info.ownLeafIndex && parseIdentity(identity).user === invitation.user,
+    );
+    if (members.length === 0) {
+      const { anew: _, commit: __, ...rest } = invitation;
+      await history.putIntention(rest);
+      return true;
+    }
+    if (invitation.attempts >= maxAttempts) {
+      await this.fail(invitation, 'too-many-conflicts');
+      return true;
+    }
+    const commit = newId();
+    await history.putIntention({ ...invitation, attempts: invitation.attempts + 1, commit });
+    await client.removeMembers(this.groupId, members.map(({ leafIndex }) => leafIndex), commit);
+    return true;
   }
 
   /** The user's clients that are not members yet. */

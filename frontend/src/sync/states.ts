@@ -91,6 +91,11 @@ export class MessageStates {
     this.forget(id);
   }
 
+  /** Whether it stands behind all others: it has no place in the log yet, or one that the history does not know yet. */
+  standsLast(id: string): boolean {
+    return this.of(id) !== 'sent' || this.taken.has(id);
+  }
+
   isTaken(id: string): boolean {
     return this.taken.has(id);
   }

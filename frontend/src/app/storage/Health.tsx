@@ -99,7 +99,7 @@ function Damaged({ damage: { group, title } }: { damage: Damage }): React.JSX.El
       data-state={state}
     >
       {state === 'repaired' ? (
-        'Its keys have been set aside; nothing was deleted. To write in it again, ask a member to remove this device and to add it anew. What was said so far stays here to read.'
+        'Its keys have been set aside; nothing was deleted. To write in it again, ask somebody in it to add you anew: under Members, below your name. What was said so far stays here to read.'
       ) : (
         <>
           <Text size="sm" mb="xs">

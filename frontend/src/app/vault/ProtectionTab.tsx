@@ -5,7 +5,7 @@ import { useState } from 'react';
 import { useActions } from '../actions.ts';
 import { useSession } from '../hooks.ts';
 import styles from '../panels.module.css';
-import { protectionTexts, unlockNames } from '../texts.ts';
+import { protectionTexts, refusalText, unlockNames } from '../texts.ts';
 import { dayText } from '../time.ts';
 import { ChangeModal, type VaultChange } from './ChangeModal.tsx';
 import { passkeysPossible } from './passkeys.ts';
@@ -30,7 +30,7 @@ function Vault(): React.JSX.Element {
         <Title order={2} size="h5">
           Ways to unlock
         </Title>
-        <Text size="sm" c="dimmed">
+        <Text size="sm" c="dimmed" mb="sm">
           Everything that the chat stores in this browser is encrypted. Each of these opens it.
         </Text>
         <ul className={styles.members} aria-label="Ways to unlock">
@@ -116,9 +116,11 @@ function AutomaticLock(): React.JSX.Element {
   const { setProfile } = useActions();
   const lockable = useLockable();
   const { lockAfterMinutes, ...others } = profile;
+  const [problem, setProblem] = useState<string>();
 
   const choose = (value: string): void => {
-    void setProfile(value === '' ? others : { ...others, lockAfterMinutes: Number(value) });
+    setProblem(undefined);
+    setProfile(value === '' ? others : { ...others, lockAfterMinutes: Number(value) }).catch(() => setProblem(refusalText('storage-failed')));
   };
 
   return (
@@ -131,6 +133,7 @@ function AutomaticLock(): React.JSX.Element {
         label="When nobody has touched the page for"
         description={lockable ? undefined : 'There is no secret to lock with: add one, and remove “No secret”.'}
         disabled={!lockable}
+        error={problem}
         value={lockAfterMinutes ?? ''}
         onChange={(event) => choose(event.currentTarget.value)}
         data={[{ value: '', label: 'Never' }, ...lockTimes.map((minutes) => ({ value: String(minutes), label: minutes === 1 ? '1 minute' : `${minutes} minutes` }))]}

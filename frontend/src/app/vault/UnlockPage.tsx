@@ -67,7 +67,7 @@ export function UnlockPage({ locked, progress, onUnlock }: Props): React.JSX.Ele
                 setAsking(undefined);
               }}
               autoFocus
-              disabled={busy}
+              readOnly={busy}
               autoComplete="current-password"
               visibilityToggleButtonProps={{ 'aria-label': 'Show the passphrase' }}
               data-testid="passphrase-input"

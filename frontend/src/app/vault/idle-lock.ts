@@ -10,7 +10,7 @@ export class IdleLock {
   constructor(
     private readonly minutes: number,
     private readonly lock: () => void,
-    private readonly now: () => number = Date.now,
+    private readonly now: () => number = () => Date.now(),
     private readonly target: Pick<EventTarget, 'addEventListener' | 'removeEventListener'> = document,
   ) {
     this.last = now();

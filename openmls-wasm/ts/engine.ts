@@ -21,7 +21,10 @@ export type WasmSource = URL | string | BufferSource | WebAssembly.Module | Resp
 
 /** A running instance with one empty client in it. */
 export interface Engine {
-  /** The synchronous client. */
+  /**
+   * The synchronous client: what the rest of the package calls, and no interface for others.
+   * @internal
+   */
   readonly client: MlsClientApi;
   /** The kinds of records that this version stores. */
   readonly categories: readonly Category[];

@@ -19,7 +19,7 @@ import type { StorageApi, StorageRecord } from './storage.js';
  *
  * Every method either returns, or throws an `Error` named `MlsError` with a `code` and has then changed nothing.
  * Anything else that is thrown is a panic: the instance is poisoned and must be discarded.
- * @hidden
+ * @internal
  */
 export interface MlsClientApi
   extends StorageApi,

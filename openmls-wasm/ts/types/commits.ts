@@ -4,7 +4,7 @@ import type { OutboxEntry } from './outbox.js';
 
 /**
  * What `MlsClient` offers for commits.
- * @hidden
+ * @internal
  */
 export interface CommitApi {
   addMembers(groupId: Uint8Array, keyPackages: readonly Uint8Array[], id?: string): OutboxEntry;

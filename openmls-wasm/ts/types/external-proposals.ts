@@ -13,7 +13,7 @@ export interface ProposalTarget {
 
 /**
  * What `MlsClient` offers for proposals from outside a group.
- * @hidden
+ * @internal
  */
 export interface ExternalProposalApi {
   /** Proposes an addition as an external sender. */

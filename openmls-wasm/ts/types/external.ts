@@ -58,7 +58,7 @@ export interface ExternalJoinInfo {
 
 /**
  * What `MlsClient` offers for group infos, exported secrets and external commits.
- * @hidden
+ * @internal
  */
 export interface ExternalApi {
   exportGroupInfo(groupId: Uint8Array, withRatchetTree: boolean): Uint8Array;

@@ -69,7 +69,7 @@ export interface GroupPage {
 
 /**
  * What `MlsClient` offers for groups.
- * @hidden
+ * @internal
  */
 export interface GroupApi {
   createGroup(groupId?: Uint8Array, options?: GroupOptions): Uint8Array;

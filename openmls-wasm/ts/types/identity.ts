@@ -53,7 +53,7 @@ export interface Member extends MemberIdentity {
 
 /**
  * What `MlsClient` offers for the identity.
- * @hidden
+ * @internal
  */
 export interface IdentityApi {
   createIdentity(identity: Uint8Array, ciphersuite?: number): Identity;

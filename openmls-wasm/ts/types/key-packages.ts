@@ -104,7 +104,7 @@ export interface KeyPackageDetails {
 
 /**
  * What `MlsClient` offers for key packages.
- * @hidden
+ * @internal
  */
 export interface KeyPackageApi {
   generateKeyPackages(count: number): Uint8Array[];

@@ -23,7 +23,7 @@ export type Processed = (
 
 /**
  * What `MlsClient` offers for messages and the outbox.
- * @hidden
+ * @internal
  */
 export interface MessageApi {
   encryptMessage(groupId: Uint8Array, plaintext: Uint8Array, authenticatedData?: Uint8Array): Uint8Array;

@@ -42,7 +42,7 @@ export interface EarlyMessage {
 
 /**
  * What `MlsClient` offers for receiving.
- * @hidden
+ * @internal
  */
 export interface ReceivingApi {
   inspectMessage(bytes: Uint8Array): Processed;

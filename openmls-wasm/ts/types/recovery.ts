@@ -19,7 +19,7 @@ export interface Reboot {
 
 /**
  * What `MlsClient` offers for recovery from a fork.
- * @hidden
+ * @internal
  */
 export interface RecoveryApi {
   recoverForkByReadding(

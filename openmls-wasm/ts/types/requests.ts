@@ -104,7 +104,7 @@ export interface PendingProposal {
 
 /**
  * What `MlsClient` offers for proposals and external pre-shared keys.
- * @hidden
+ * @internal
  */
 export interface ProposalApi {
   /** Proposes a change of the group. */

@@ -69,7 +69,7 @@ export interface PastEpochSecrets {
 
 /**
  * What `MlsClient` offers for settings.
- * @hidden
+ * @internal
  */
 export interface SettingsApi {
   /** The settings that groups are created and joined with from now on. */

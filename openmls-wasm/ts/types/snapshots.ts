@@ -42,7 +42,7 @@ export interface ImportReport {
 
 /**
  * What `MlsClient` offers for snapshots, and for moving to another database.
- * @hidden
+ * @internal
  */
 export interface SnapshotApi {
   exportStorageState(records: readonly StorageRecord[]): StorageRecord[];

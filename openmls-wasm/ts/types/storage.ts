@@ -66,7 +66,7 @@ export interface Category {
 
 /**
  * The storage seam of `MlsClient`.
- * @hidden
+ * @internal
  */
 export interface StorageApi {
   drainStorageEvents(): StorageBatch | undefined;

@@ -43,7 +43,7 @@ const RECORDS_AT_ONCE = 256;
  * @returns the header at the end; null if there is none any more
  */
 export async function convertRecords(conversion: Conversion): Promise<VaultHeader | null> {
-  const { name, persister, categories, vault, unlock, stretch, onProgress } = conversion;
+  const { persister, categories, vault, onProgress } = conversion;
   const { state } = vault.header;
   if (state === 'sealed') {
     return vault.header;

@@ -23,6 +23,8 @@ import { PersisterError, type PersisterSchema } from './persister.js';
  * version, with a step in `migrations/` from the version before it.
  */
 export const DATABASE_VERSION = 3;
+/** How long a tab may take to let go of a database that is to be brought to a newer layout. */
+const BLOCKED_FOR_MS = 5000;
 export const META_STORE = 'meta';
 export const INCOMING_STORE = 'incoming';
 export const QUARANTINE_STORE = 'quarantine';
@@ -110,16 +112,20 @@ function openConnection(name: string, schema: PersisterSchema, ifMissing: IfMiss
         reject(unavailable(name, error));
       }
     };
-    // Not for a deletion that is under way: opening waits for that, and goes on after it. But a page of an older version that does
-    // not let go of the database would be waited for for ever.
+    // Not for a deletion that is under way: opening waits for that, and goes on after it. A tab that closes its connection is
+    // waited for too; but one of an older version, which does not, would be waited for for ever.
     request.onblocked = () => {
-      blocked = true;
-      reject(
-        new CoreCryptoError(
-          'already-open',
-          `database "${name}" is to be brought to a newer layout, and another tab still has it open: close or reload that one`,
-        ),
-      );
+      setTimeout(() => {
+        blocked = request.readyState === 'pending';
+        if (blocked) {
+          reject(
+            new CoreCryptoError(
+              'already-open',
+              `database "${name}" is to be brought to a newer layout, and another tab still has it open: close or reload that one`,
+            ),
+          );
+        }
+      }, BLOCKED_FOR_MS);
     };
   });
 }

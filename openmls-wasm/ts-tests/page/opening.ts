@@ -3,7 +3,7 @@
 import type { Persister, RequestWriter } from 'openmls-wasm';
 import { DAMAGED } from './fake-engine.js';
 import {
-  codeOf,
+  codeOf, connect,
   dump,
   encrypt,
   equal,
@@ -164,7 +164,9 @@ export const opening: Record<string, Scenario> = {
         const database = request.result;
         database.createObjectStore('meta').put(1, 'format');
         database.createObjectStore('incoming', { autoIncrement: true });
-        database.createObjectStore('identity');
+        for (const store of ['identity', 'cursor', 'inbox', 'group_summary']) {
+          database.createObjectStore(store);
+        }
         database.createObjectStore('counter').put(Uint8Array.of(0, 41), '01020304');
       };
       request.onsuccess = () => {
@@ -178,6 +180,22 @@ export const opening: Record<string, Scenario> = {
     await client.close();
     equal((await indexedDB.databases()).find((info) => info.name === name)?.version, 3, 'the version');
     equal((await dump(name))['counter/01020304'], '0,42', 'the record');
+    const database = await connect(name);
+    const gained = ['group_root', 'group_root_node', 'inert_group', 'moved_away', 'quarantine', 'upload_chain'];
+    equal(gained.filter((store) => !database.objectStoreNames.contains(store)), [], 'stores that are missing');
+    database.close();
+  },
+
+  'a page of an older version that keeps the database open is told, and not waited for for ever': async () => {
+    const name = freshName();
+    const old = await new Promise<IDBDatabase>((resolve) => {
+      const request = indexedDB.open(name, 2);
+      request.onupgradeneeded = () => request.result.createObjectStore('meta').put(1, 'format');
+      request.onsuccess = () => resolve(request.result);
+    });
+    equal(await codeOf(make({ name }).client.open()), 'already-open', 'the code');
+    equal(old.version, 2, 'the version');
+    old.close();
   },
 
   'a database of a newer record format is refused': async () => {

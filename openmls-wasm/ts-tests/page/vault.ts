@@ -396,7 +396,7 @@ export const vault: Record<string, Scenario> = {
     equal([after.dataKeys.length, after.dataKeys[0]?.number, after.state], [2, before.dataKeys[0]?.number, 'sealed'], 'the keys');
     equal(await codeOf(open(here.name)), 'damaged-record', 'what was planted');
     const alice = await CoreCryptoClient.open({ name: here.name, vault: { unlock: KEY }, quarantineDamaged: true });
-    equal(await codeOf(alice.groupInfo(GROUP)), 'damaged-record', 'the group');
+    equal(await codeOf(alice.groupInfo(GROUP)), 'damaged-group', 'the group');
     await alice.close();
     await unsealDatabase({ name: here.name, unlock: KEY });
     const content = await dump(here.name);

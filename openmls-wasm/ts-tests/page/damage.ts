@@ -1,6 +1,6 @@
 /** Records that cannot be read: what they cost, what is said of them, and how a user gets out of it. In the clear and sealed. */
 
-import { CoreCryptoClient, databaseState, type CoreCryptoOptions, type VaultUnlock } from 'openmls-wasm';
+import { CoreCryptoClient, databaseState, WasmEngineHost, type CoreCryptoOptions, type VaultUnlock } from 'openmls-wasm';
 import { codeOf, connect, equal, freshName, result, tamper, type Scenario } from './support.js';
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -164,6 +164,15 @@ damageScenarios['what there is of a client is told before it is opened, and noth
   equal((await indexedDB.databases()).some((database) => database.name === name), false, 'still none');
   await (await CoreCryptoClient.open({ name })).close();
   equal([await state(), await state(true)], ['restored', 'restored'], 'with one');
+  await tamper(name, 'meta', (meta) => meta.put(true, 'restoring'));
+  const { state: unfinished, damage: what } = await databaseState(name);
+  equal([unfinished, what?.code], ['damaged', 'restore-unfinished'], 'half restored');
+  await tamper(name, 'meta', (meta) => meta.delete('restoring'));
+  const { formatVersion } = await new WasmEngineHost().start();
+  await tamper(name, 'meta', (meta) => meta.put(formatVersion + 1, 'format'));
+  equal(await state(), 'newer-format', 'of the next format');
+  await tamper(name, 'meta', (meta) => meta.put(formatVersion, 'format'));
+  equal(await state(), 'restored', 'of the format that the wasm writes');
   await tamper(name, 'meta', (meta) => meta.put(99, 'format'));
   equal(await state(), 'newer-format', 'of a newer format');
   await tamper(name, 'meta', (meta) => meta.delete('format'));

@@ -509,25 +509,25 @@ fn a_welcome_brings_an_inert_group_back() {
 #[test]
 fn a_database_that_was_moved_is_read_and_never_sends_again() {
     let (mut alice, mut bob, mut service, group) = pair();
-    assert_eq!(code(alice.client.complete_move()), "invalid-argument");
-    alice.client.begin_move().unwrap();
+    assert_eq!(code(alice.client.complete_move(1)), "invalid-argument");
+    alice.client.begin_move(1).unwrap();
     assert_eq!(
         refused(&mut alice, |client| client.encrypt_message(&group, b"x")),
         "moved-away"
     );
-    alice.client.cancel_move().unwrap();
+    alice.client.cancel_move(1).unwrap();
     alice.client.encrypt_message(&group, b"x").unwrap();
     alice.save();
-    alice.client.begin_move().unwrap();
+    alice.client.begin_move(1).unwrap();
     let file = alice.database.records();
-    alice.client.complete_move().unwrap();
+    alice.client.complete_move(1).unwrap();
     alice.save();
     let message = bob.client.encrypt_message(&group, b"x").unwrap();
     for restart in [false, true] {
         if restart {
             alice.crash();
         }
-        alice.client.cancel_move().unwrap();
+        alice.client.cancel_move(1).unwrap();
         let codes = [
             refused(&mut alice, |client| client.encrypt_message(&group, b"x")),
             refused(&mut alice, |client| client.send_message(&group, b"x", None)),

@@ -10,6 +10,7 @@
  * | `meta`       | `'vault'`        | `VaultHeader`, if records are sealed                           |
  * | `meta`       | `'former-vault'` | the last one, if not every record opened when it was unsealed  |
  * | `meta`       | `'restoring'`    | true: it is being restored from a snapshot, and not whole      |
+ * | `meta`       | `'restored-from'`| the salt of the full export it came from, in hex, if from one  |
  * | `incoming`   | auto-incremented | `QueueEntry`                                                   |
  * | `quarantine` | auto-incremented | `QuarantinedRecord`: what could not be read, moved out of the way |
  */
@@ -33,6 +34,7 @@ export const WRITER_KEY = 'writer';
 export const VAULT_KEY = 'vault';
 export const FORMER_VAULT_KEY = 'former-vault';
 export const RESTORING_KEY = 'restoring';
+export const RESTORED_FROM_KEY = 'restored-from';
 
 /** Whether opening may create the database. Never when opening again: an empty one would then hide a loss. */
 export type IfMissing = 'create' | 'fail';

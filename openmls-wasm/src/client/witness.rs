@@ -162,21 +162,22 @@ pub(super) fn begin(storage: &GranularStorage, entry: &OutboxEntry) -> Result<()
 
 impl MlsClient {
     /// What an entry of the outbox is uploaded with. `None` for a group that is not watched
-    /// ([`check_witness`](Self::check_witness)), and for an entry without bytes.
+    /// ([`check_witness`](Self::check_witness)), but for the external commit that joins it; and for an
+    /// entry without bytes.
     ///
     /// # Errors
     /// `unknown-outbox-entry`; `rolled-back-state`.
     pub fn upload_link(&self, id: &str) -> Result<Option<UploadLink>> {
         let entry = self.outbox_entry(id)?;
         let storage = self.storage();
-        let Some(chain) = Chain::of(storage, &entry.group_id)? else {
-            return Ok(None);
-        };
         let previous = match pending_join::of_entry(storage, &entry)? {
-            // It begins a new chain, whatever was before.
+            // It begins a new chain, whatever was before, and whether or not that is known here.
             Some(_) => None,
-            None if chain.rolled_back => return Err(ClientError::RolledBackState),
-            None => chain.accepted,
+            None => match Chain::of(storage, &entry.group_id)? {
+                None => return Ok(None),
+                Some(chain) if chain.rolled_back => return Err(ClientError::RolledBackState),
+                Some(chain) => chain.accepted,
+            },
         };
         Ok(entry.bytes.is_some().then(|| UploadLink {
             link: link_of(previous.as_deref(), &entry),

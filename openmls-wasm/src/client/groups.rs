@@ -10,7 +10,7 @@ use super::{
     outbox::{self, OutboxKind},
     own_leaf, proposals,
     provider::Provider,
-    summaries, ClientError, Extension, GroupOptions, GroupSettings, MlsClient, Result,
+    summaries, witness, ClientError, Extension, GroupOptions, GroupSettings, MlsClient, Result,
 };
 use crate::storage::{key, Category, GranularStorage, Record, Scope};
 
@@ -269,6 +269,7 @@ impl MlsClient {
                 outbox::remove(storage, id)?;
             }
             early::forget_all(provider, group_id)?;
+            witness::watch(storage, group_id)?;
             Ok(storage.put(Category::FormerGroup, &group, &last_epoch)?)
         })
     }

@@ -150,6 +150,11 @@ pub(super) fn is_watched(storage: &GranularStorage, group_id: &[u8]) -> Result<b
     Ok(Chain::of(storage, group_id)?.is_some())
 }
 
+/// Watches a group of which it is not known any more whether it was; to be called inside a savepoint.
+pub(super) fn watch(storage: &GranularStorage, group_id: &[u8]) -> Result<()> {
+    Chain::default().put(storage, group_id)
+}
+
 /// An external commit was accepted: its link is the first of a new chain. To be called inside a savepoint,
 /// for a group that was watched.
 pub(super) fn begin(storage: &GranularStorage, entry: &OutboxEntry) -> Result<()> {

@@ -35,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    inert,
     outbox::{self, OutboxEntry, OutboxKind},
     pending_join, ClientError, MlsClient, Result,
 };
@@ -189,13 +190,18 @@ impl MlsClient {
     /// from the first time on the group is watched. Returns whether this state is the newest one that the
     /// service knows. If it is not, everything that encrypts, proposes or commits is refused with
     /// `rolled-back-state` until the group has been joined anew by
-    /// [external commit](Self::join_by_external_commit).
+    /// [external commit](Self::join_by_external_commit). A group that is [inert](super::inert) is never the
+    /// newest state, whatever the service says.
     ///
     /// # Errors
     /// `group-not-found`; `invalid-argument` for a link that is none.
     pub fn check_witness(&mut self, group_id: &[u8], link: Option<&[u8]>) -> Result<bool> {
         if link.is_some_and(|link| link.len() != LINK_LENGTH) {
             return Err(ClientError::InvalidArgument("a link has 32 bytes"));
+        }
+        if inert::is_inert(self.storage(), group_id)? {
+            self.watch_inert(group_id)?;
+            return Ok(false);
         }
         let outbox = self.outbox()?;
         self.with_group(group_id, |provider, _, _| {
@@ -219,6 +225,19 @@ impl MlsClient {
             }
             Ok(!chain.rolled_back)
         })
+    }
+
+    /// Watches a group that is known from a snapshot only, so that the commit by which it is joined anew has
+    /// the first link of a chain: a service that is a witness takes none without.
+    fn watch_inert(&mut self, group_id: &[u8]) -> Result<()> {
+        if is_watched(self.storage(), group_id)? {
+            return Ok(());
+        }
+        let chain = Chain {
+            accepted: None,
+            rolled_back: true,
+        };
+        self.atomically(|provider| chain.put(provider.storage(), group_id))
     }
 
     /// The delivery service refused a message or a proposal for good: its entry goes, and leaves no link

@@ -17,6 +17,11 @@ export class GroupLog {
   private rolledBack = false;
   /** The epoch of the group info that is published, as far as known. */
   infoEpoch: number | undefined;
+  /**
+   * Nothing is read but the commit by which this client joins: what is before it was for a former state, which has no keys
+   * any more, so that a gap in it does not matter.
+   */
+  passesOver = false;
   private readonly conversation: string;
 
   constructor(
@@ -87,7 +92,7 @@ export class GroupLog {
         for (const entry of page.entries) {
           if (entry.position <= cursor) continue;
           // The first position of a log is 1. What lies between was withheld, or not meant for this client.
-          if (entry.position > cursor + 1) this.broken = 'position-gap';
+          if (entry.position > cursor + 1 && !this.passesOver) this.broken = 'position-gap';
           else await this.process(entry);
           if (this.halted) break;
           cursor = entry.position;
@@ -131,7 +136,10 @@ export class GroupLog {
       return;
     }
     // Joined anew: the service begins a new chain.
-    if (item.kind === 'joined') this.behind = true;
+    if (item.kind === 'joined') {
+      this.behind = true;
+      this.passesOver = false;
+    }
     // Whoever has committed publishes the group info.
     if (item.kind === 'commit' && !own) this.infoEpoch = undefined;
     if (item.kind === 'commit' && item.selfRemoved) this.ended = true;
@@ -148,6 +156,11 @@ export class GroupLog {
     this.context.events.emit('problem', { where: 'receive', error });
     return 'out-of-order';
   }
+}
+
+/** Whether the crypto client knows the group out of a backup only, without keys. */
+export function isInert(error: unknown): boolean {
+  return codeOf(error) === 'group-inert';
 }
 
 /** Whether the crypto client has no such group (any more). */

@@ -58,6 +58,10 @@ export abstract class DamageMethods extends GroupMethods {
       if (error instanceof CoreCryptoError && (error.code === 'damaged-record' || error.code === 'damaged-group')) {
         return { groupId, code: error.code, category: error.category, key: error.key };
       }
+      // Of a group that is known from a snapshot only nothing is missing: it has no keys.
+      if (error instanceof CoreCryptoError && error.code === 'group-inert') {
+        return undefined;
+      }
       throw error;
     }
     return undefined;

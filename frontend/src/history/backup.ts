@@ -1,0 +1,178 @@
+/**
+ * The history as it goes along in a backup of the crypto client: text, one JSON value a line. The first line says what it is
+ * and whose, each other one is a record.
+ *
+ * Conversations and lines. Not what was still to be done (intentions): it belongs to commits that are in no backup.
+ */
+import { HistoryError } from './sealing.ts';
+import type { ChatEvent, ChatLine, Conversation } from './types.ts';
+
+/** A record of a backup, and where it goes. */
+export type BackedUp = { store: 'conversations'; record: Conversation } | { store: 'lines'; record: ChatLine };
+
+/** Whose history it is. */
+export interface BackupOwner {
+  user: string;
+  client: string;
+}
+
+/** What the history gives to a backup. */
+interface Source {
+  parts<Store extends BackedUp['store']>(store: Store): AsyncIterable<{ records: Extract<BackedUp, { store: Store }>['record'][]; damaged: number }>;
+}
+
+export interface HistoryBackup {
+  content: Blob;
+  records: number;
+  /** How many could not be read, and are not in it. */
+  damaged: number;
+}
+
+const format = 1;
+const app = 'openmls-wasm chat';
+/** Records that are brought back at once. */
+const recordsAtOnce = 200;
+
+/**
+ * Writes the history down, some records at a time.
+ * @param waiting ids of messages that are in the outbox, which no backup has
+ * @param onProgress told how many records are in it so far
+ */
+export async function writeBackup(
+  history: Source,
+  owner: BackupOwner,
+  waiting: ReadonlySet<string>,
+  onProgress: (records: number) => void = () => undefined,
+): Promise<HistoryBackup> {
+  let content = new Blob([`${JSON.stringify({ app, format, ...owner })}\n`]);
+  let [records, damaged] = [0, 0];
+  const add = (part: readonly BackedUp[]): void => {
+    // A Blob of Blobs: the browser may keep it on the disk.
+    content = new Blob([content, ...part.map((one) => `${JSON.stringify(one)}\n`)]);
+    records += part.length;
+    onProgress(records);
+  };
+  for await (const part of history.parts('conversations')) {
+    damaged += part.damaged;
+    // One whose group has yet to be made is no conversation with anybody.
+    add(part.records.filter(({ unmade }) => unmade !== true).map((record) => ({ store: 'conversations', record })));
+  }
+  for await (const part of history.parts('lines')) {
+    damaged += part.damaged;
+    add(part.records.map((record) => ({ store: 'lines', record: whileWaiting(record, waiting) })));
+  }
+  return { content, records, damaged };
+}
+
+/** Of what waits to be sent nobody will know whether it was. */
+function whileWaiting(line: ChatLine, waiting: ReadonlySet<string>): ChatLine {
+  return line.kind === 'text' && waiting.has(line.id) ? { ...line, unsent: 'unknown' } : line;
+}
+
+/**
+ * Reads what `writeBackup` has written, some records at a time. Nothing of it is believed: the file may be anybody's.
+ * @throws HistoryError `foreign-backup` if it is of another app, or of another account
+ */
+export async function* readBackup(content: Blob | undefined, owner: BackupOwner): AsyncGenerator<BackedUp[], void> {
+  let some: BackedUp[] = [];
+  let first = true;
+  for await (const line of linesOf(content ?? new Blob())) {
+    if (first) {
+      checkHead(line, owner);
+      first = false;
+      continue;
+    }
+    some.push(recordOf(line));
+    if (some.length < recordsAtOnce) continue;
+    yield some;
+    some = [];
+  }
+  if (first) throw new HistoryError('foreign-backup');
+  yield some;
+}
+
+async function* linesOf(content: Blob): AsyncGenerator<unknown, void> {
+  const reader = content.stream().pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  for (;;) {
+    const { done, value } = await reader.read();
+    const lines = (rest + (value ?? '')).split('\n');
+    rest = lines.pop() ?? '';
+    if (done && rest !== '') lines.push(rest);
+    for (const line of lines) yield parse(line);
+    if (done) return;
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new HistoryError('foreign-backup', error);
+  }
+}
+
+function checkHead(value: unknown, owner: BackupOwner): void {
+  const head = fields(value);
+  if (head['app'] !== app) throw new HistoryError('foreign-backup');
+  if (head['format'] !== format) throw new HistoryError('newer-format');
+  if (head['user'] !== owner.user || head['client'] !== owner.client) throw new HistoryError('identity-conflict');
+}
+
+function recordOf(value: unknown): BackedUp {
+  const { store, record } = fields(value);
+  if (store === 'conversations' && isConversation(fields(record))) return { store, record: record as Conversation };
+  if (store === 'lines' && isLine(fields(record))) return { store, record: record as ChatLine };
+  throw new HistoryError('foreign-backup');
+}
+
+type Fields = Record<string, unknown>;
+
+function fields(value: unknown): Fields {
+  return typeof value === 'object' && value !== null ? (value as Fields) : {};
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const isNumber = (value: unknown): value is number => Number.isFinite(value);
+const areTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText);
+const isGroup = (value: unknown): boolean => isText(value) && /^([0-9a-f]{2})+$/.test(value);
+
+const standings: ReadonlySet<unknown> = new Set<Conversation['standing']>(['member', 'leaving', 'left', 'removed', 'damaged', 'inert', 'lost']);
+
+function isConversation({ id, name, members, proposers, standing, preview, ...numbers }: Fields): boolean {
+  const { changedAt, lastOrder, lastPosition, unread } = numbers;
+  const { sender, text } = fields(preview);
+  return (
+    isGroup(id) &&
+    isText(name) &&
+    areTexts(members) &&
+    areTexts(proposers) &&
+    standings.has(standing) &&
+    (preview === undefined || (isText(sender) && isText(text))) &&
+    [changedAt, lastOrder, lastPosition, unread].every(isNumber)
+  );
+}
+
+const events: ReadonlySet<unknown> = new Set<ChatEvent['type']>([
+  'created', 'joined', 'named', 'added', 'device-added', 'removed', 'left', 'you-removed', 'you-left', 'unreadable',
+]);
+
+function isLine({ id, conversation, order, after, at, kind, sender, text, event }: Fields): boolean {
+  const { type, users } = fields(event);
+  return (
+    isText(id) &&
+    isGroup(conversation) &&
+    [order, after, at].every(isNumber) &&
+    (kind === 'text' ? isText(sender) && isText(text) : kind === 'event' && events.has(type) && (users === undefined || areTexts(users)))
+  );
+}
+
+/**
+ * What a conversation is where it is brought back: the keys of its group are in no backup.
+ * @param isInert the group is known, and can be joined anew
+ */
+export function broughtBack(conversation: Conversation, isInert: boolean): Conversation {
+  const { standing } = conversation;
+  const isOver = standing === 'left' || standing === 'removed';
+  return { ...conversation, proposers: [], standing: isOver ? standing : isInert ? 'inert' : 'lost' };
+}

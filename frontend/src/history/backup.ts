@@ -4,6 +4,7 @@
  *
  * Conversations and lines. Not what was still to be done (intentions): it belongs to commits that are in no backup.
  */
+import type { History } from './history.ts';
 import { HistoryError } from './sealing.ts';
 import type { ChatEvent, ChatLine, Conversation } from './types.ts';
 
@@ -14,11 +15,6 @@ export type BackedUp = { store: 'conversations'; record: Conversation } | { stor
 export interface BackupOwner {
   user: string;
   client: string;
-}
-
-/** What the history gives to a backup. */
-interface Source {
-  parts<Store extends BackedUp['store']>(store: Store): AsyncIterable<{ records: Extract<BackedUp, { store: Store }>['record'][]; damaged: number }>;
 }
 
 export interface HistoryBackup {
@@ -39,7 +35,7 @@ const recordsAtOnce = 200;
  * @param onProgress told how many records are in it so far
  */
 export async function writeBackup(
-  history: Source,
+  history: Pick<History, 'parts'>,
   owner: BackupOwner,
   waiting: ReadonlySet<string>,
   onProgress: (records: number) => void = () => undefined,
@@ -154,7 +150,7 @@ function isConversation({ id, name, members, proposers, standing, preview, ...nu
 }
 
 const events: ReadonlySet<unknown> = new Set<ChatEvent['type']>([
-  'created', 'joined', 'named', 'added', 'device-added', 'removed', 'left', 'you-removed', 'you-left', 'unreadable',
+  'created', 'joined', 'came-back', 'named', 'added', 'device-added', 'removed', 'left', 'you-removed', 'you-left', 'unreadable',
 ]);
 
 function isLine({ id, conversation, order, after, at, kind, sender, text, event }: Fields): boolean {

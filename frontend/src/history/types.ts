@@ -54,6 +54,8 @@ export type ChatLine = LineBase &
 export type ChatEvent =
   | { type: 'created' }
   | { type: 'joined' }
+  /** What was said before is here, out of a backup; what was said in between is not. */
+  | { type: 'came-back' }
   | { type: 'named'; by: string; own: boolean; name: string }
   | { type: 'added'; by: string; own: boolean; users: string[] }
   | { type: 'device-added'; user: string; own: boolean }

@@ -60,13 +60,12 @@ pub async fn upload(
                 .last_resort
                 .map(|message| check(message, true))
                 .transpose()?;
-            app.store
-                .write(|db| {
-                    if replace {
-                        key_packages::withdraw(db, &caller)?;
-                    }
-                    key_packages::add(db, &caller, &one_time, last_resort.as_ref())
-                })
+            app.store.write(|db| {
+                if replace {
+                    key_packages::withdraw(db, &caller)?;
+                }
+                key_packages::add(db, &caller, &one_time, last_resort.as_ref())
+            })
         })
         .await?;
     Ok(Json(Available { available }))

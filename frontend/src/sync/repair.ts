@@ -4,8 +4,8 @@ import { codeOf, type SyncContext } from './context.ts';
 /**
  * Gets a damaged group out of the way: its records are moved into the crypto client's quarantine, nothing is deleted.
  *
- * The delivery service keeps no group infos and takes no commits from outside, so this client cannot join again by itself: a
- * member has to remove it and add it anew. A Welcome then brings the conversation back to life, as after having left.
+ * With the records the link is gone that the delivery service asks of a commit from outside, so this client does not join again
+ * by itself: a member has to remove it and add it anew. A Welcome then brings the conversation back to life, as after having left.
  */
 export async function setAside(context: SyncContext, groupId: Uint8Array): Promise<void> {
   const { client, history, states, events } = context;

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { coded, conversation, entry, fakeClient, fakeHistory, groupId } from './fakes.mjs'
 import { load } from './load.mjs'
 
-const { broughtBack, readBackup, writeBackup } = await load('history/backup.ts')
+const { BringingBack, readBackup, writeBackup } = await load('history/backup.ts')
 const { newConversation, takeOver } = await load('history/take-over.ts')
 const { DeliveryError } = await load('delivery/errors.ts')
 const { sharedContext } = await load('sync/context.ts')
@@ -45,7 +45,7 @@ test('the history comes back as it was, in as many pieces as there are', async (
     found.push(...some)
   }
   assert.ok(Math.max(...sizes) <= 200)
-  assert.deepEqual(found, [{ store: 'conversations', record: known }, ...lines.map((record) => ({ store: 'lines', record }))])
+  assert.deepEqual(found, [...lines.map((record) => ({ store: 'lines', record })), { store: 'conversations', record: known }])
 })
 
 test('of what waits to be sent nobody will know; what has no group yet is left out', async () => {
@@ -72,9 +72,22 @@ test('what is not the history of this account is refused', async () => {
 })
 
 test('a conversation comes back without keys, unless it was over', () => {
-  const of = (standing, isInert) => broughtBack({ ...newConversation(conversation, 1, true), standing }, isInert).standing
+  const of = (standing, isInert) => {
+    const bringing = new BringingBack(new Set(isInert ? [conversation] : []))
+    return bringing.take({ store: 'conversations', record: { ...newConversation(conversation, 1, true), standing } }).record.standing
+  }
   assert.deepEqual(['member', 'leaving', 'left', 'removed'].map((standing) => of(standing, true)), ['inert', 'inert', 'left', 'removed'])
   assert.deepEqual(['member', 'damaged', 'left'].map((standing) => of(standing, false)), ['lost', 'lost', 'left'])
+})
+
+test('what comes next comes behind all lines, also where the conversation itself could not be read', () => {
+  const bringing = new BringingBack(new Set(['ef']))
+  bringing.take({ store: 'lines', record: line('a', { order: 7, after: 3 }) })
+  bringing.take({ store: 'lines', record: line('b', { order: 2, position: 9, conversation: 'cd' }) })
+  const { record } = bringing.take({ store: 'conversations', record: { ...newConversation(conversation, 1, true), lastOrder: 5 } })
+  assert.deepEqual([record.lastOrder, record.lastPosition], [7, 3])
+  const rest = bringing.rest(5).map(({ record: { id, lastOrder, lastPosition, standing } }) => [id, lastOrder, lastPosition, standing])
+  assert.deepEqual(rest, [['ef', 0, 0, 'inert'], ['cd', 2, 9, 'lost']])
 })
 
 test('the line that tells of coming back does not say that nothing was shown', async () => {

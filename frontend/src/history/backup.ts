@@ -6,6 +6,7 @@
  */
 import type { History } from './history.ts';
 import { HistoryError } from './sealing.ts';
+import { newConversation } from './take-over.ts';
 import type { ChatEvent, ChatLine, Conversation } from './types.ts';
 
 /** A record of a backup, and where it goes. */
@@ -48,14 +49,15 @@ export async function writeBackup(
     records += part.length;
     onProgress(records);
   };
+  // Lines first: a conversation that is read after them knows of all of them.
+  for await (const part of history.parts('lines')) {
+    damaged += part.damaged;
+    add(part.records.map((record) => ({ store: 'lines', record: whileWaiting(record, waiting) })));
+  }
   for await (const part of history.parts('conversations')) {
     damaged += part.damaged;
     // One whose group has yet to be made is no conversation with anybody.
     add(part.records.filter(({ unmade }) => unmade !== true).map((record) => ({ store: 'conversations', record })));
-  }
-  for await (const part of history.parts('lines')) {
-    damaged += part.damaged;
-    add(part.records.map((record) => ({ store: 'lines', record: whileWaiting(record, waiting) })));
   }
   return { content, records, damaged };
 }
@@ -163,12 +165,41 @@ function isLine({ id, conversation, order, after, at, kind, sender, text, event 
   );
 }
 
-/**
- * What a conversation is where it is brought back: the keys of its group are in no backup.
- * @param isInert the group is known, and can be joined anew
- */
-export function broughtBack(conversation: Conversation, isInert: boolean): Conversation {
-  const { standing } = conversation;
-  const isOver = standing === 'left' || standing === 'removed';
-  return { ...conversation, proposers: [], standing: isOver ? standing : isInert ? 'inert' : 'lost' };
+/** Makes of the records of a backup what they are where they are brought back: the keys of groups are in no backup. */
+export class BringingBack {
+  /** Of each conversation the last line that came. */
+  private readonly ends = new Map<string, { order: number; position: number }>();
+  private readonly conversations = new Set<string>();
+
+  /** @param inert the groups that can be joined anew, in hex */
+  constructor(private readonly inert: ReadonlySet<string>) {}
+
+  take(one: BackedUp): BackedUp {
+    if (one.store === 'conversations') return { store: one.store, record: this.conversation(one.record) };
+    const { conversation, order, after, position = after } = one.record;
+    const end = this.ends.get(conversation) ?? { order: 0, position: 0 };
+    this.ends.set(conversation, { order: Math.max(end.order, order), position: Math.max(end.position, position) });
+    return one;
+  }
+
+  /** The conversations of which there is nothing but a group, or lines: their own records could not be read. */
+  rest(now: number): BackedUp[] {
+    const missing = [...this.inert, ...this.ends.keys()].filter((id) => !this.conversations.has(id));
+    return [...new Set(missing)].map((id) => ({ store: 'conversations', record: this.conversation(newConversation(id, now, true)) }));
+  }
+
+  private conversation(record: Conversation): Conversation {
+    const { id, standing } = record;
+    this.conversations.add(id);
+    const end = this.ends.get(id) ?? { order: 0, position: 0 };
+    const isOver = standing === 'left' || standing === 'removed';
+    return {
+      ...record,
+      // What comes next comes behind all there is.
+      lastOrder: Math.max(record.lastOrder, end.order),
+      lastPosition: Math.max(record.lastPosition, end.position),
+      proposers: [],
+      standing: isOver ? standing : this.inert.has(id) ? 'inert' : 'lost',
+    };
+  }
 }

@@ -96,12 +96,13 @@ export class GroupSync {
   private async pass(): Promise<void> {
     const readers = this.readers.splice(0);
     try {
-      if (await this.isInert()) {
+      let info = await this.infoUnlessInert();
+      if (info === undefined) {
         // Who waits for the log waits for nothing: it cannot be read. A Welcome that is held up may lead into the group.
         for (const reader of readers.splice(0)) reader.resolve();
-        if (!(await this.comeBack())) return;
+        info = await this.comeBack();
+        if (info === undefined) return;
       }
-      let info = await this.context.client.groupInfo(this.groupId);
       // Removed before a restart: what follows in the log is not for this membership.
       if (info.isActive) await this.register();
       for (let round = 0; round < maxRounds; round += 1) {
@@ -124,21 +125,20 @@ export class GroupSync {
     throw new DeliveryError('unreachable', 'no-rest', 'the group does not come to rest');
   }
 
-  private async isInert(): Promise<boolean> {
+  private async infoUnlessInert(): Promise<GroupInfo | undefined> {
     try {
-      await this.context.client.groupInfo(this.groupId);
-      return false;
+      return await this.context.client.groupInfo(this.groupId);
     } catch (error) {
       if (!isInert(error)) throw error;
-      return true;
+      return undefined;
     }
   }
 
-  /** Joins a group anew that came out of a backup. `false`: this client cannot, and has to be added by a member. */
-  private async comeBack(): Promise<boolean> {
+  /** Joins a group anew that came out of a backup. Undefined: this client cannot, and has to be added by a member. */
+  private async comeBack(): Promise<GroupInfo | undefined> {
     const { client, history } = this.context;
     const standing = (await history.conversation(this.conversation))?.standing;
-    if (standing === 'left' || standing === 'removed') return false;
+    if (standing === 'left' || standing === 'removed') return undefined;
     if (standing === 'member') await this.stand('inert'); // The history was lost, and the group is all that is known.
     try {
       // So that the commit goes up with the first link of a chain: the delivery service takes none without.
@@ -148,14 +148,15 @@ export class GroupSync {
         this.log.markBehind();
         // Not before the commit is made: until then nothing can be passed over either.
         if (await this.isJoining()) await this.log.catchUp();
-        if (!(await this.isInert())) return true;
+        const info = await this.infoUnlessInert();
+        if (info !== undefined) return info;
         await this.healing.comeBack(await this.outbox(), (entry) => this.uploads.upload(entry));
       }
     } catch (error) {
       if (!lost.has(codeOf(error) ?? '')) throw error;
       await this.stand('lost');
       // Another member publishes what is missing when it is online: the lane asks again. A refusal stays one.
-      if (isRefused(error)) return false;
+      if (isRefused(error)) return undefined;
       throw error;
     } finally {
       this.log.passesOver = false;

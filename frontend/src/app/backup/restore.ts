@@ -1,9 +1,8 @@
 import { deleteDB } from 'idb';
 import type { CoreCryptoClient, VaultUnlock } from 'openmls-wasm';
 import { parseIdentity, toHex } from '../../delivery/bytes.ts';
-import { broughtBack, readBackup, type BackedUp } from '../../history/backup.ts';
+import { BringingBack, readBackup } from '../../history/backup.ts';
 import { History } from '../../history/history.ts';
-import { newConversation } from '../../history/take-over.ts';
 import { cryptoDatabase, historyDatabase, madeProfile, saveProfile, type Profile } from '../profile.ts';
 import { identify, openDatabase, SessionError, type Candidate, type Opened, type Report } from '../session.ts';
 
@@ -75,27 +74,19 @@ async function fillHistory(
   content: Blob | undefined,
   onProgress: (progress: RestoreProgress) => void,
 ): Promise<void> {
-  const inert = await inertGroups(client);
+  const bringing = new BringingBack(await inertGroups(client));
   const history = await History.open(historyDatabase(profile), own, { vault: sealed ? client : undefined });
   try {
-    const missing = new Set(inert);
     let count = 0;
     for await (const some of readBackup(content, own)) {
-      await history.bringBack(some.map((one) => asBroughtBack(one, inert)));
-      for (const { record } of some) missing.delete(record.id);
+      await history.bringBack(some.map((one) => bringing.take(one)));
       count += some.length;
       onProgress({ what: 'back', count });
     }
-    // Made between the reading of the history and that of the keys.
-    const others = [...missing].map((id): BackedUp => ({ store: 'conversations', record: broughtBack(newConversation(id, Date.now(), true), true) }));
-    await history.bringBack(others);
+    await history.bringBack(bringing.rest(Date.now()));
   } finally {
     history.close();
   }
-}
-
-function asBroughtBack(one: BackedUp, inert: ReadonlySet<string>): BackedUp {
-  return one.store === 'conversations' ? { store: one.store, record: broughtBack(one.record, inert.has(one.record.id)) } : one;
 }
 
 /** The groups that can be joined anew, in hex. */

@@ -6,7 +6,7 @@
  */
 
 import { CoreCryptoError } from './errors.js';
-import { DATABASE_VERSION, peek, tooOld } from './indexeddb-layout.js';
+import { DATABASE_VERSION, peek, restoreUnfinished, tooOld } from './indexeddb-layout.js';
 import { FIRST_VERSION } from './migrations/index.js';
 import { checkHeader } from './vault/header.js';
 
@@ -44,6 +44,9 @@ export async function databaseState(name: string, knownElsewhere?: boolean, form
     }
     if (version < FIRST_VERSION) {
       return { state: 'damaged', damage: tooOld(name) };
+    }
+    if (meta.restoring !== undefined) {
+      return { state: 'damaged', damage: restoreUnfinished(name) };
     }
     if (meta.vault === undefined) {
       return { state: 'restored' };

@@ -10,6 +10,7 @@
  * | `meta`       | `'vault'`        | `VaultHeader`, if records are sealed                           |
  * | `meta`       | `'former-vault'` | the last one, if not every record opened when it was unsealed  |
  * | `meta`       | `'restoring'`    | true: it is being restored from a snapshot, and not whole      |
+ * | `meta`       | `'restored-from'`| the salt of the full export it came from, in hex, if from one  |
  * | `incoming`   | auto-incremented | `QueueEntry`                                                   |
  * | `quarantine` | auto-incremented | `QuarantinedRecord`: what could not be read, moved out of the way |
  */
@@ -33,6 +34,7 @@ export const WRITER_KEY = 'writer';
 export const VAULT_KEY = 'vault';
 export const FORMER_VAULT_KEY = 'former-vault';
 export const RESTORING_KEY = 'restoring';
+export const RESTORED_FROM_KEY = 'restored-from';
 
 /** Whether opening may create the database. Never when opening again: an empty one would then hide a loss. */
 export type IfMissing = 'create' | 'fail';
@@ -47,10 +49,7 @@ export async function openDatabase(name: string, schema: PersisterSchema, ifMiss
     checkStores(database, schema);
     checkFormat(name, await readMeta(database, FORMAT_KEY), schema.format);
     if (schema.evenIfRestoring !== true && (await readMeta(database, RESTORING_KEY)) !== undefined) {
-      throw new CoreCryptoError(
-        'restore-unfinished',
-        `restoring database "${name}" was interrupted; call restoreDatabase again with the same file`,
-      );
+      throw restoreUnfinished(name);
     }
     return database;
   } catch (error) {
@@ -198,7 +197,7 @@ export interface Peeked {
   /** The version of its layout. */
   readonly version: number;
   /** What it has in `meta`. */
-  readonly meta: { readonly format: unknown; readonly vault: unknown };
+  readonly meta: { readonly format: unknown; readonly vault: unknown; readonly restoring: unknown };
 }
 
 /**
@@ -206,6 +205,18 @@ export interface Peeked {
  * @throws CoreCryptoError `database-missing`, `damaged-record` or `indexeddb-unavailable`
  */
 export async function peek(name: string): Promise<Peeked> {
+  if (typeof indexedDB.databases === 'function') {
+    // Without making one even for a moment: a page that is left meanwhile would keep others waiting.
+    let databases: IDBDatabaseInfo[];
+    try {
+      databases = await indexedDB.databases();
+    } catch (error) {
+      throw unavailable(name, error);
+    }
+    if (!databases.some((database) => database.name === name)) {
+      throw missingError(name);
+    }
+  }
   const database = await new Promise<IDBDatabase>((resolve, reject) => {
     let missing = false;
     let request: IDBOpenDBRequest;
@@ -227,11 +238,13 @@ export async function peek(name: string): Promise<Peeked> {
     if (!database.objectStoreNames.contains(META_STORE)) {
       throw notOurs(name, META_STORE);
     }
-    const [format, vault] = await Promise.all([readMeta(database, FORMAT_KEY), readMeta(database, VAULT_KEY)]);
+    const [format, vault, restoring] = await Promise.all(
+      [FORMAT_KEY, VAULT_KEY, RESTORING_KEY].map((key) => readMeta(database, key)),
+    );
     if (typeof format !== 'number') {
       throw withoutFormat(name);
     }
-    return { version: database.version, meta: { format, vault } };
+    return { version: database.version, meta: { format, vault, restoring } };
   } finally {
     database.close();
   }
@@ -242,6 +255,14 @@ export function tooOld(name: string): CoreCryptoError {
   return new CoreCryptoError(
     'unsupported-format',
     `database "${name}" was written by a version of openmls-wasm before the first release; it is left as it is`,
+  );
+}
+
+// The error of a database that takes the place of another, and is not whole.
+export function restoreUnfinished(name: string): CoreCryptoError {
+  return new CoreCryptoError(
+    'restore-unfinished',
+    `restoring database "${name}" was interrupted; call restoreDatabase again with the same file`,
   );
 }
 

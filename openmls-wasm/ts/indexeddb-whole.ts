@@ -1,6 +1,6 @@
 /** Databases as a whole: is there one, is there something in it, put another one in its place. */
 
-import { FORMAT_KEY, INCOMING_STORE, META_STORE, openDatabase, RESTORING_KEY, unavailable, VAULT_KEY, WRITER_KEY } from './indexeddb-layout.js';
+import { FORMAT_KEY, INCOMING_STORE, META_STORE, openDatabase, RESTORED_FROM_KEY, RESTORING_KEY, unavailable, VAULT_KEY, WRITER_KEY } from './indexeddb-layout.js';
 import { PersisterError, type PersisterSchema } from './persister.js';
 
 // Records that are copied in one transaction.
@@ -36,14 +36,24 @@ export async function isRestoring(database: IDBDatabase): Promise<boolean> {
   return found?.result !== undefined;
 }
 
-// Notes that it is being restored, or with `false` that it is whole.
-export function noteRestoring(database: IDBDatabase, restoring: boolean): Promise<void> {
+// Which file it was restored from, if it was from one.
+export async function restoredFrom(database: IDBDatabase): Promise<unknown> {
+  let found: IDBRequest<unknown> | undefined;
+  await transact(database, [META_STORE], 'readonly', (transaction) => {
+    found = transaction.objectStore(META_STORE).get(RESTORED_FROM_KEY);
+  });
+  return found?.result;
+}
+
+// Notes that it is being restored, or with `false` that it is whole, and from which file it came.
+export function noteRestoring(database: IDBDatabase, restoring: boolean, source?: string): Promise<void> {
   return transact(database, [META_STORE], 'readwrite', (transaction) => {
     const meta = transaction.objectStore(META_STORE);
     if (restoring) {
       meta.put(true, RESTORING_KEY);
     } else {
       meta.delete(RESTORING_KEY);
+      meta.put(source, RESTORED_FROM_KEY);
     }
   });
 }
@@ -65,9 +75,11 @@ export async function replaceContent(from: IDBDatabase, to: IDBDatabase): Promis
   }
   let vault: IDBRequest<unknown> | undefined;
   let format: IDBRequest<unknown> | undefined;
+  let source: IDBRequest<unknown> | undefined;
   await transact(from, [META_STORE], 'readonly', (transaction) => {
     vault = transaction.objectStore(META_STORE).get(VAULT_KEY);
     format = transaction.objectStore(META_STORE).get(FORMAT_KEY);
+    source = transaction.objectStore(META_STORE).get(RESTORED_FROM_KEY);
   });
   await transact(to, [META_STORE], 'readwrite', (transaction) => {
     const meta = transaction.objectStore(META_STORE);
@@ -75,6 +87,7 @@ export async function replaceContent(from: IDBDatabase, to: IDBDatabase): Promis
     if (vault?.result !== undefined) {
       meta.put(vault.result, VAULT_KEY);
     }
+    meta.put(source?.result, RESTORED_FROM_KEY);
     meta.delete(RESTORING_KEY);
   });
 }

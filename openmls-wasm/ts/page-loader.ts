@@ -8,7 +8,7 @@
 
 import { missingPage, pageName } from './calls.js';
 import type { Engine } from './engine.js';
-import { CoreCryptoError, isMlsError } from './errors.js';
+import { CoreCryptoError, isMlsError, type MlsError } from './errors.js';
 import type { CoreCryptoEvents, Emitter } from './events.js';
 import type { Page, StorageRecord } from './mls-types.js';
 import { PersisterError, type ClientDatabase } from './persister.js';
@@ -59,6 +59,11 @@ export class PageLoader {
         if (await this.#putAside(page, error)) {
           continue;
         }
+        if ('category' in page && page.key !== undefined && isDamage(error) && isInUse()) {
+          // A node of the root over the digests: without it the groups that it names are damaged, and no others.
+          engine.client.hydratePage(page, []);
+          return;
+        }
         // Whether a group is as it was left, a record says that may not be in memory itself.
         const missing = missingPage(error);
         if (missing === undefined) {
@@ -75,8 +80,7 @@ export class PageLoader {
 
   /** Whether a record that cannot be read was put aside: then the page can be read again, with one record less. */
   async #putAside(page: Page, error: unknown): Promise<boolean> {
-    const isDamage = (error instanceof CoreCryptoError && error.code === 'damaged-record') || isMlsError(error);
-    if (!this.#quarantines || !isDamage || 'group' in page || page.key !== undefined || error.key === undefined) {
+    if (!this.#quarantines || !isDamage(error) || 'group' in page || page.key !== undefined || error.key === undefined) {
       return false;
     }
     const { category } = page;
@@ -137,4 +141,9 @@ export class PageLoader {
     const [value] = await this.#persister.read([{ category, key }]);
     return value === undefined ? [] : [{ category, key, value }];
   }
+}
+
+/** Whether a record cannot be read: what the vault says of it, or what the engine does. */
+function isDamage(error: unknown): error is (CoreCryptoError | MlsError) & { readonly key?: string | undefined } {
+  return error instanceof CoreCryptoError ? error.code === 'damaged-record' : isMlsError(error) && error.key !== undefined;
 }

@@ -201,8 +201,8 @@ export class Session {
           throw error;
         }
         const { category, key } = damage;
-        // Each time there is one record less.
-        if (category === META_STORE || (await this.persister.quarantineRecord(category, key)) === 0) {
+        // Each time there is one record less. Without the mark of a move this database would go on beside the one it became.
+        if (category === META_STORE || category === 'moved_away' || (await this.persister.quarantineRecord(category, key)) === 0) {
           throw error;
         }
         this.events.emit('quarantined', { category, key });

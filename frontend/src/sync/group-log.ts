@@ -19,7 +19,7 @@ export class GroupLog {
   infoEpoch: number | undefined;
   /**
    * Nothing is read but the commit by which this client joins: what is before it was for a former state, which has no keys
-   * any more, so that a gap in it does not matter.
+   * any more, so that a gap in it does not matter, nor what the delivery service has seen of that state.
    */
   passesOver = false;
   private readonly conversation: string;
@@ -87,7 +87,7 @@ export class GroupLog {
       for (;;) {
         const page = await this.context.delivery.log(this.groupId, cursor);
         // Before anything is sent, and in the lane of the group: no upload is on its way meanwhile.
-        this.rolledBack = !(await this.context.client.checkWitness(this.groupId, page.link));
+        this.rolledBack = !this.passesOver && !(await this.context.client.checkWitness(this.groupId, page.link));
         this.infoEpoch = page.infoEpoch;
         for (const entry of page.entries) {
           if (entry.position <= cursor) continue;

@@ -136,13 +136,11 @@ export class GroupSync {
 
   /** Joins a group anew that came out of a backup. Undefined: this client cannot, and has to be added by a member. */
   private async comeBack(): Promise<GroupInfo | undefined> {
-    const { client, history } = this.context;
+    const { history } = this.context;
     const standing = (await history.conversation(this.conversation))?.standing;
     if (standing === 'left' || standing === 'removed') return undefined;
     if (standing === 'member') await this.stand('inert'); // The history was lost, and the group is all that is known.
     try {
-      // So that the commit goes up with the first link of a chain: the delivery service takes none without.
-      await client.checkWitness(this.groupId);
       for (let round = 0; round < maxRoundsBack; round += 1) {
         this.log.passesOver = true;
         this.log.markBehind();

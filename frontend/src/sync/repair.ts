@@ -4,8 +4,8 @@ import { codeOf, type SyncContext } from './context.ts';
 /**
  * Gets a damaged group out of the way: its records are moved into the crypto client's quarantine, nothing is deleted.
  *
- * With the records the link is gone that the delivery service asks of a commit from outside, so this client does not join again
- * by itself: a member has to remove it and add it anew. A Welcome then brings the conversation back to life, as after having left.
+ * It does not join again by itself, by external commit: a member has to remove it and add it anew. A Welcome then brings the
+ * conversation back to life, as after having left.
  */
 export async function setAside(context: SyncContext, groupId: Uint8Array): Promise<void> {
   const { client, history, states, events } = context;
@@ -19,7 +19,7 @@ export async function setAside(context: SyncContext, groupId: Uint8Array): Promi
   for (const intention of await history.intentions()) if (intention.conversation === conversation) await history.dropIntention(intention.id);
   for (const { id, kind } of outbox) {
     // What waits for a group that is gone would wait for ever.
-    const ended = kind === 'commit' ? client.rejectCommit(id) : client.acknowledgeOutbox(id);
+    const ended = kind === 'commit' ? client.rejectCommit(id) : client.rejectOutbox(id);
     await ended.catch((error: unknown) => {
       if (!endedAlready.has(codeOf(error) ?? '')) throw error;
     });

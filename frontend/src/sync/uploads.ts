@@ -93,7 +93,9 @@ export class Uploads {
       return;
     }
     if (error.code === 'id-conflict') {
-      await this.drop(entry); // An earlier encryption of the same message: the group has it.
+      // An earlier encryption of the same message: the group has it. These bytes were not accepted, and leave no link.
+      if (await this.isInOutbox(entry)) await this.context.client.rejectOutbox(entry.id);
+      states.settled(entry.id);
       return;
     }
     if (entry.kind === 'proposal') {
@@ -123,11 +125,6 @@ export class Uploads {
     this.context.states.settled(commit.id);
     // Afterwards: an invitation that has failed can be dismissed, and the commit would outlive what vouches for it.
     await this.intentions.commitRefused(commit.id, code);
-  }
-
-  private async drop(entry: OutboxEntry): Promise<void> {
-    if (await this.isInOutbox(entry)) await this.context.client.acknowledgeOutbox(entry.id);
-    this.context.states.settled(entry.id);
   }
 
   private async isInOutbox(entry: OutboxEntry): Promise<boolean> {

@@ -188,8 +188,10 @@ impl JsMlsClient {
 
     /// A damaged group was put aside.
     #[wasm_bindgen(js_name = noteQuarantined)]
-    pub fn note_quarantined(&mut self, group_id: &[u8]) -> JsResult<()> {
-        self.0.note_quarantined(group_id).map_err(thrown)
+    pub fn note_quarantined(&mut self, group_id: &[u8], readable: Array) -> JsResult<()> {
+        self.0
+            .note_quarantined(group_id, &records(&readable)?)
+            .map_err(thrown)
     }
 
     /// Deletes every record of a group.

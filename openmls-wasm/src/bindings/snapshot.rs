@@ -28,19 +28,19 @@ impl JsMlsClient {
 
     /// From now on nothing changes any more.
     #[wasm_bindgen(js_name = beginMove)]
-    pub fn begin_move(&mut self) -> JsResult<()> {
-        self.0.begin_move().map_err(thrown)
+    pub fn begin_move(&mut self, token: u32) -> JsResult<()> {
+        self.0.begin_move(token).map_err(thrown)
     }
 
     /// The client goes on, unless it was moved before.
     #[wasm_bindgen(js_name = cancelMove)]
-    pub fn cancel_move(&mut self) -> JsResult<()> {
-        self.0.cancel_move().map_err(thrown)
+    pub fn cancel_move(&mut self, token: u32) -> JsResult<()> {
+        self.0.cancel_move(token).map_err(thrown)
     }
 
     /// This database is moved for good.
     #[wasm_bindgen(js_name = completeMove)]
-    pub fn complete_move(&mut self) -> JsResult<()> {
-        self.0.complete_move().map_err(thrown)
+    pub fn complete_move(&mut self, token: u32) -> JsResult<()> {
+        self.0.complete_move(token).map_err(thrown)
     }
 }

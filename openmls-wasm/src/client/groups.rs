@@ -1,15 +1,18 @@
 //! Groups: create, load, list, describe, delete (RFC 9420 §11).
 
-use openmls::prelude::{GroupId, LeafNodeIndex, MlsGroup};
+use openmls::prelude::{GroupContext, GroupId, LeafNodeIndex, MlsGroup};
 use openmls_traits::OpenMlsProvider;
 use serde::{Deserialize, Serialize};
 use tls_codec::VLBytes;
 
 use super::{
-    credential, inert, own_leaf, proposals, provider::Provider, summaries, ClientError, Extension,
-    GroupOptions, GroupSettings, MlsClient, Result,
+    credential, early, inert,
+    outbox::{self, OutboxKind},
+    own_leaf, proposals,
+    provider::Provider,
+    summaries, ClientError, Extension, GroupOptions, GroupSettings, MlsClient, Result,
 };
-use crate::storage::{key, Category, Scope};
+use crate::storage::{key, Category, GranularStorage, Record, Scope};
 
 /// A member of a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +101,23 @@ pub(super) fn prepare_to_join(provider: &Provider, group_id: &[u8], welcome: u64
         None => inert::make_room(provider, group_id),
         _ => Ok(()),
     }
+}
+
+/// The last epoch that any of these records of a group says it was in.
+fn last_epoch(records: &[Record]) -> Option<u64> {
+    let epoch = |record: &Record| match record.category {
+        Category::GroupSummary => {
+            GranularStorage::read::<summaries::GroupSummary>(record.category, record)
+                .ok()
+                .map(|summary| summary.epoch)
+        }
+        Category::GroupContext => GranularStorage::read::<GroupContext>(record.category, record)
+            .ok()
+            .map(|context| context.epoch().as_u64()),
+        Category::FormerGroup => GranularStorage::read(record.category, record).ok(),
+        _ => None,
+    };
+    records.iter().filter_map(epoch).max()
 }
 
 /// Deletes every record of a group but the number of the last epoch that this client has been in, the
@@ -229,11 +249,28 @@ impl MlsClient {
 
     /// Deletes a group of which `last_epoch` is the last epoch to be remembered.
     /// Notes that a group is not here any more: its records could not be read, and were put aside.
-    /// From then on it is one that this client is not in, and can join anew.
-    pub fn note_quarantined(&mut self, group_id: &[u8]) -> Result<()> {
+    /// From then on it is one that this client was in, and can join anew: what it has not sent of
+    /// commits and proposals is gone, and no Welcome of an epoch it has been in opens again. `readable`
+    /// are those of its records that can still be read; if none of them says which epoch that was, no
+    /// Welcome is accepted any more, and the way back is an external commit.
+    pub fn note_quarantined(&mut self, group_id: &[u8], readable: &[Record]) -> Result<()> {
         let group = key::bytes_key(group_id);
+        let last_epoch = last_epoch(readable).unwrap_or(u64::MAX);
+        let entries = self.outbox()?.into_iter();
+        let unsent: Vec<String> = entries
+            .filter(|entry| entry.group_id == group_id && entry.kind != OutboxKind::Message)
+            .map(|entry| entry.id)
+            .collect();
         self.groups.remove(group_id);
-        self.atomically(|provider| Ok(provider.storage().note_absent(&group)?))
+        self.atomically(|provider| {
+            let storage = provider.storage();
+            storage.note_absent(&group)?;
+            for id in &unsent {
+                outbox::remove(storage, id)?;
+            }
+            early::forget_all(provider, group_id)?;
+            Ok(storage.put(Category::FormerGroup, &group, &last_epoch)?)
+        })
     }
 
     pub(super) fn delete_group_of(&mut self, group: &MlsGroup, last_epoch: u64) -> Result<()> {

@@ -128,6 +128,7 @@ pub(super) fn handle(
     let (content, credentials) = match own {
         // It waits in no queue yet: the commit that refers to it could not be processed.
         Some(entry) if is_from_outside(entry) && group.is_active() => {
+            witness::accepted(provider.storage(), entry)?;
             outbox::remove(provider.storage(), &entry.id)?;
             process(provider, group, message)?
         }

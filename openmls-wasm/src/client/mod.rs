@@ -154,6 +154,8 @@ pub struct MlsClient {
     early_settings: EarlyMessageSettings,
     /// What the last operation produced out of messages that had been kept.
     early_items: Vec<InboxItem>,
+    /// The full export that is under way.
+    moving: Option<u32>,
 }
 
 impl MlsClient {

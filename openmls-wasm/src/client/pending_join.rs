@@ -110,7 +110,10 @@ pub(super) fn discard(provider: &Provider, entry: &OutboxEntry) -> Result<bool> 
 pub(super) fn accept(provider: &Provider, group_id: &[u8], join: &PendingJoin) -> Result<()> {
     let storage = provider.storage();
     let summary = summaries::get(storage, group_id)?;
-    let is_watched = witness::is_watched(storage, group_id)?;
+    // Of a group that was restored or put aside nothing says here that it was watched, and it may have been.
+    let was_here = witness::is_watched(storage, group_id)?
+        || inert::is_inert(storage, group_id)?
+        || storage.contains(Category::FormerGroup, &key::bytes_key(group_id))?;
     if let Some(old) = stored(provider, group_id)? {
         let epoch = old.epoch().as_u64();
         groups::forget(provider, &old, epoch, Some(&join.signature_key))?;
@@ -128,7 +131,7 @@ pub(super) fn accept(provider: &Provider, group_id: &[u8], join: &PendingJoin) -
     }
     storage.delete(Category::PendingExternalJoin, &key::bytes_key(group_id))?;
     early::forget_before(provider, group_id, join.epoch.saturating_add(1))?;
-    if let Some(entry) = outbox::get(storage, &join.entry_id)?.filter(|_| is_watched) {
+    if let Some(entry) = outbox::get(storage, &join.entry_id)?.filter(|_| was_here) {
         witness::begin(storage, &entry)?;
     }
     outbox::remove(storage, &join.entry_id)

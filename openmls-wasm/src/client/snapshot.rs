@@ -147,13 +147,26 @@ impl MlsClient {
     }
 
     /// From now on whatever would change a record fails with `moved-away`: what a full export reads
-    /// stays true. Ends with this value, or with [`cancel_move`](Self::cancel_move).
-    pub fn begin_move(&mut self) -> Result<()> {
-        Ok(self.storage().set_read_only(true)?)
+    /// stays true. Ends with this value, or with [`cancel_move`](Self::cancel_move). `token` tells this
+    /// export from others: one that was made of another instance's records must not complete this one.
+    ///
+    /// # Errors
+    /// `invalid-argument` while another export is under way.
+    pub fn begin_move(&mut self, token: u32) -> Result<()> {
+        if self.moving.is_some() {
+            return Err(ClientError::InvalidArgument("one full export at a time"));
+        }
+        self.storage().set_read_only(true)?;
+        self.moving = Some(token);
+        Ok(())
     }
 
     /// The full export has come to nothing: the client goes on, unless it was moved before.
-    pub fn cancel_move(&mut self) -> Result<()> {
+    pub fn cancel_move(&mut self, token: u32) -> Result<()> {
+        if self.moving != Some(token) {
+            return Ok(());
+        }
+        self.moving = None;
         self.storage().set_read_only(false)?;
         self.refuse_changes_if_moved()
     }
@@ -162,10 +175,10 @@ impl MlsClient {
     /// good. The end of the export must not be handed out before.
     ///
     /// # Errors
-    /// `invalid-argument` if [`begin_move`](Self::begin_move) was not called: then records may have
-    /// changed since they were read.
-    pub fn complete_move(&mut self) -> Result<()> {
-        if !self.storage().is_read_only()? {
+    /// `invalid-argument` if this export is not the one that has [begun](Self::begin_move): then records
+    /// may have changed since they were read.
+    pub fn complete_move(&mut self, token: u32) -> Result<()> {
+        if self.moving != Some(token) || !self.storage().is_read_only()? {
             return Err(ClientError::InvalidArgument("no move has begun"));
         }
         self.storage().set_read_only(false)?;
@@ -174,7 +187,10 @@ impl MlsClient {
                 .storage()
                 .put(Category::MovedAway, SINGLETON, &true)?)
         });
-        self.begin_move()?;
+        self.storage().set_read_only(true)?;
+        if marked.is_ok() {
+            self.moving = None;
+        }
         marked
     }
 

@@ -35,7 +35,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    inert,
     outbox::{self, OutboxEntry, OutboxKind},
     pending_join, ClientError, MlsClient, Result,
 };
@@ -163,21 +162,22 @@ pub(super) fn begin(storage: &GranularStorage, entry: &OutboxEntry) -> Result<()
 
 impl MlsClient {
     /// What an entry of the outbox is uploaded with. `None` for a group that is not watched
-    /// ([`check_witness`](Self::check_witness)), and for an entry without bytes.
+    /// ([`check_witness`](Self::check_witness)), but for the external commit that joins it; and for an
+    /// entry without bytes.
     ///
     /// # Errors
     /// `unknown-outbox-entry`; `rolled-back-state`.
     pub fn upload_link(&self, id: &str) -> Result<Option<UploadLink>> {
         let entry = self.outbox_entry(id)?;
         let storage = self.storage();
-        let Some(chain) = Chain::of(storage, &entry.group_id)? else {
-            return Ok(None);
-        };
         let previous = match pending_join::of_entry(storage, &entry)? {
-            // It begins a new chain, whatever was before.
+            // It begins a new chain, whatever was before, and whether or not that is known here.
             Some(_) => None,
-            None if chain.rolled_back => return Err(ClientError::RolledBackState),
-            None => chain.accepted,
+            None => match Chain::of(storage, &entry.group_id)? {
+                None => return Ok(None),
+                Some(chain) if chain.rolled_back => return Err(ClientError::RolledBackState),
+                Some(chain) => chain.accepted,
+            },
         };
         Ok(entry.bytes.is_some().then(|| UploadLink {
             link: link_of(previous.as_deref(), &entry),
@@ -190,18 +190,13 @@ impl MlsClient {
     /// from the first time on the group is watched. Returns whether this state is the newest one that the
     /// service knows. If it is not, everything that encrypts, proposes or commits is refused with
     /// `rolled-back-state` until the group has been joined anew by
-    /// [external commit](Self::join_by_external_commit). A group that is [inert](super::inert) is never the
-    /// newest state, whatever the service says.
+    /// [external commit](Self::join_by_external_commit).
     ///
     /// # Errors
     /// `group-not-found`; `invalid-argument` for a link that is none.
     pub fn check_witness(&mut self, group_id: &[u8], link: Option<&[u8]>) -> Result<bool> {
         if link.is_some_and(|link| link.len() != LINK_LENGTH) {
             return Err(ClientError::InvalidArgument("a link has 32 bytes"));
-        }
-        if inert::is_inert(self.storage(), group_id)? {
-            self.watch_inert(group_id)?;
-            return Ok(false);
         }
         let outbox = self.outbox()?;
         self.with_group(group_id, |provider, _, _| {
@@ -225,19 +220,6 @@ impl MlsClient {
             }
             Ok(!chain.rolled_back)
         })
-    }
-
-    /// Watches a group that is known from a snapshot only, so that the commit by which it is joined anew has
-    /// the first link of a chain: a service that is a witness takes none without.
-    fn watch_inert(&mut self, group_id: &[u8]) -> Result<()> {
-        if is_watched(self.storage(), group_id)? {
-            return Ok(());
-        }
-        let chain = Chain {
-            accepted: None,
-            rolled_back: true,
-        };
-        self.atomically(|provider| chain.put(provider.storage(), group_id))
     }
 
     /// The delivery service refused a message or a proposal for good: its entry goes, and leaves no link

@@ -135,8 +135,9 @@ impl GranularStorage {
 
     /// Notes in the root that there is nothing of a group, which was damaged and has been put aside.
     pub fn note_absent(&self, group: &str) -> Result<(), StorageError> {
-        self.write_state()?
-            .write_digests(std::iter::once(group.into()).collect())
+        let mut state = self.write_state()?;
+        state.add_group(group);
+        state.write_digests(std::iter::once(group.into()).collect())
     }
 
     /// Whether a page is in memory: then what it does not hold does not exist.

@@ -1,6 +1,6 @@
 /** Records that cannot be read: what they cost, what is said of them, and how a user gets out of it. In the clear and sealed. */
 
-import { CoreCryptoClient, databaseState, type CoreCryptoOptions, type VaultUnlock } from 'openmls-wasm';
+import { CoreCryptoClient, databaseState, WasmEngineHost, type CoreCryptoOptions, type VaultUnlock } from 'openmls-wasm';
 import { codeOf, connect, equal, freshName, result, tamper, type Scenario } from './support.js';
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -132,6 +132,63 @@ const scenarios: Record<string, (options: Partial<CoreCryptoOptions>) => Promise
     await alice.close();
   },
 
+  'a group put aside lets go of its own commit, and of no secret that an old Welcome would bring back': async (options) => {
+    const name = freshName();
+    const [alice, bob] = [await CoreCryptoClient.open({ ...options, name }), await CoreCryptoClient.open({ name: freshName() })];
+    await alice.createIdentity(utf8('alice'));
+    await bob.createIdentity(utf8('bob'));
+    const [keyPackage] = await alice.generateKeyPackagesWith({ lastResort: true });
+    await bob.createGroup(GROUP);
+    const added = await bob.addMembers(GROUP, keyPackage === undefined ? [] : [keyPackage]);
+    await bob.mergePendingCommit(GROUP);
+    await alice.joinGroup(added.welcome ?? new Uint8Array());
+    await talk(alice, bob, GROUP, 'with the first keys');
+    await alice.selfUpdate(GROUP);
+    await alice.close();
+    await damage(name, 'group_state', 0);
+    const again = await CoreCryptoClient.open({ ...options, name });
+    await again.quarantineGroup(GROUP);
+    equal(await again.outbox(), [], 'the outbox');
+    equal(await codeOf(again.joinGroup(added.welcome ?? new Uint8Array())), 'stale-welcome', 'the Welcome once more');
+    const join = await again.joinByExternalCommit(await bob.exportGroupInfo(GROUP));
+    const link = await again.uploadLink(join.id);
+    equal([link?.previous, link?.link.length], [undefined, 32], 'the first link of a new chain');
+    await bob.processMessage(join.bytes ?? new Uint8Array());
+    await again.acceptExternalJoin(join.id);
+    equal(await again.checkWitness(GROUP, link?.link), true, 'what the delivery service then says');
+    await talk(again, bob, GROUP, 'with other keys');
+    await Promise.all([again.close(), bob.close()]);
+  },
+
+  'a damaged node of the root costs the groups that it names, and no others': async (options) => {
+    const name = freshName();
+    const client = await CoreCryptoClient.open({ ...options, name, memoryLimit: 0, durability: 'relaxed' });
+    await client.createIdentity(utf8('alice'));
+    const groups = Array.from({ length: 40 }, (_, index) => utf8(`group ${index}`));
+    for (const group of groups) {
+      await client.createGroup(group);
+    }
+    await client.close();
+    const nodes = await stored(name, 'group_root_node');
+    equal(nodes.length > 8, true, `${nodes.length} nodes`);
+    await damage(name, 'group_root_node', nodes.length - 1);
+    const again = await CoreCryptoClient.open({ ...options, name, memoryLimit: 0, durability: 'relaxed' });
+    const damaged = await again.findDamagedGroups();
+    equal([damaged.length > 0, damaged.length < 20], [true, true], `${damaged.length} of 40 groups damaged`);
+    const names = new Set(damaged.map(({ groupId }) => text(groupId)));
+    for (const group of groups.filter((one) => !names.has(text(one)))) {
+      await again.encryptMessage(group, utf8('goes on'));
+    }
+    for (let more = 0; more < 20; more += 1) {
+      await again.createGroup(utf8(`another ${more}`));
+    }
+    for (const { groupId } of damaged) {
+      await again.quarantineGroup(groupId);
+    }
+    equal((await again.findDamagedGroups()).length, 0, 'afterwards');
+    await again.close();
+  },
+
   'a damaged record of the client itself is put aside if the app says so': async (options) => {
     const here = await pair(options);
     const first = await here.alice.sendMessage(GROUP, utf8('one'));
@@ -164,6 +221,15 @@ damageScenarios['what there is of a client is told before it is opened, and noth
   equal((await indexedDB.databases()).some((database) => database.name === name), false, 'still none');
   await (await CoreCryptoClient.open({ name })).close();
   equal([await state(), await state(true)], ['restored', 'restored'], 'with one');
+  await tamper(name, 'meta', (meta) => meta.put(true, 'restoring'));
+  const { state: unfinished, damage: what } = await databaseState(name);
+  equal([unfinished, what?.code], ['damaged', 'restore-unfinished'], 'half restored');
+  await tamper(name, 'meta', (meta) => meta.delete('restoring'));
+  const { formatVersion } = await new WasmEngineHost().start();
+  await tamper(name, 'meta', (meta) => meta.put(formatVersion + 1, 'format'));
+  equal(await state(), 'newer-format', 'of the next format');
+  await tamper(name, 'meta', (meta) => meta.put(formatVersion, 'format'));
+  equal(await state(), 'restored', 'of the format that the wasm writes');
   await tamper(name, 'meta', (meta) => meta.put(99, 'format'));
   equal(await state(), 'newer-format', 'of a newer format');
   await tamper(name, 'meta', (meta) => meta.delete('format'));

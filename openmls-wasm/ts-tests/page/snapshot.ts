@@ -346,6 +346,13 @@ export const snapshot: Record<string, Scenario> = {
     equal(await codeOf(alice.encryptMessage(GROUP, utf8('x'))), 'moved-away', 'while it is read');
     await reader.cancel();
     await talk(alice, bob, 'after it was cancelled');
+    const key = await keyOf(alice);
+    const [one, other] = await Promise.all([1, 2].map(() => alice.exportSnapshot({ passphrase: key, kind: 'full' })));
+    const reading = one?.getReader();
+    await reading?.read();
+    equal(await codeOf(other?.getReader().read() ?? Promise.resolve()), 'invalid-argument', 'a second one meanwhile');
+    equal(await codeOf(alice.encryptMessage(GROUP, utf8('x'))), 'moved-away', 'the first one goes on');
+    await reading?.cancel();
     // A file without its end is of no use.
     const parts: Uint8Array<ArrayBuffer>[] = [];
     const second = (await alice.exportSnapshot({ passphrase: await keyOf(alice), kind: 'full', appData: randomBlob(300_000) })).getReader();
@@ -393,7 +400,12 @@ export const snapshot: Record<string, Scenario> = {
     const moved = await person(name, '');
     await talk(moved, bob, 'from the new one');
     equal((await indexedDB.databases()).some((one) => one.name === `${name} (restoring)`), false, 'nothing is left beside it');
-    await Promise.all([moved.close(), bob.close()]);
+    await moved.close();
+    // It has gone on: what the file holds is older now, and would use keys again.
+    await restoreDatabase({ ...task, replace: true });
+    const again = await person(name, '');
+    await talk(again, bob, 'not put back');
+    await Promise.all([again.close(), bob.close()]);
   },
 
   'snapshots by themselves, and the oldest go': async () => {

@@ -3,6 +3,7 @@
 import * as check from '../arguments.js';
 import { CoreCryptoError } from '../errors.js';
 import { hexOf } from '../hex.js';
+import type { StorageRecord } from '../mls-types.js';
 import { GroupMethods } from './groups.js';
 
 /** A group that cannot be used. */
@@ -38,7 +39,7 @@ export abstract class DamageMethods extends GroupMethods {
   /**
    * Moves all records of a damaged group into the store `quarantine`: nothing is deleted. Afterwards the group is not here any
    * more, and can be joined anew: by external commit (`joinByExternalCommit`), which also takes the place of the old leaf, or
-   * by a Welcome.
+   * by a Welcome. Its own commits and proposals that wait in the outbox are gone.
    * @throws `invalid-argument` for a group that is not damaged
    */
   async quarantineGroup(groupId: Uint8Array): Promise<void> {
@@ -46,9 +47,11 @@ export abstract class DamageMethods extends GroupMethods {
     if ((await this.#damageOf(id)) === undefined) {
       throw new CoreCryptoError('invalid-argument', `group ${hexOf(id)} is not damaged`);
     }
+    const readable = await this.#readable(id);
     await this.readStored((database) => database.quarantineGroup(hexOf(id)));
-    // Killed before this, it is damaged still, by having no records; then this is done again.
-    await this.change((client) => client.noteQuarantined(id));
+    // Killed before this, it is damaged still, by having no records. Done again, it is not known any more which epoch it was in:
+    // then only an external commit leads back.
+    await this.change((client) => client.noteQuarantined(id, readable));
   }
 
   async #damageOf(groupId: Uint8Array): Promise<DamagedGroup | undefined> {
@@ -58,12 +61,30 @@ export abstract class DamageMethods extends GroupMethods {
       if (error instanceof CoreCryptoError && (error.code === 'damaged-record' || error.code === 'damaged-group')) {
         return { groupId, code: error.code, category: error.category, key: error.key };
       }
-      // Of a group that is known from a snapshot only nothing is missing: it has no keys.
-      if (error instanceof CoreCryptoError && error.code === 'group-inert') {
-        return undefined;
+      // Deleted meanwhile, or only known from a snapshot.
+      if (!(error instanceof CoreCryptoError && (error.code === 'group-not-found' || error.code === 'group-inert'))) {
+        throw error;
       }
-      throw error;
     }
     return undefined;
+  }
+
+  /** What still says which epoch the group was in. */
+  async #readable(groupId: Uint8Array): Promise<StorageRecord[]> {
+    const key = hexOf(groupId);
+    const records: StorageRecord[] = [];
+    for (const category of ['group_summary', 'group_context', 'former_group']) {
+      try {
+        const [value] = await this.readStored((database) => database.read([{ category, key }]));
+        if (value !== undefined) {
+          records.push({ category, key, value });
+        }
+      } catch (error) {
+        if (!(error instanceof CoreCryptoError && error.code === 'damaged-record')) {
+          throw error;
+        }
+      }
+    }
+    return records;
   }
 }

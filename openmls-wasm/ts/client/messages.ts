@@ -92,8 +92,7 @@ export abstract class MessageMethods extends RecoveryMethods {
    *
    * `false`: the service has seen a newer state than this one, so the database was put back. From then on everything that
    * encrypts, proposes or commits in the group throws `rolled-back-state`, until this client has joined it anew by
-   * `joinByExternalCommit`. Without such a service nobody can tell. Of a group that is `inert` it is `false` always; it may be
-   * asked before that is joined anew, so that the commit is uploaded with the first link of a chain.
+   * `joinByExternalCommit`. Without such a service nobody can tell.
    * @throws `group-not-found`, `invalid-argument`
    */
   checkWitness(groupId: Uint8Array, link?: Uint8Array): Promise<boolean> {

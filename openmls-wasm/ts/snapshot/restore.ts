@@ -10,7 +10,8 @@
 import * as check from '../arguments.js';
 import type { Engine, EngineHost, WasmSource } from '../engine.js';
 import { CoreCryptoError } from '../errors.js';
-import { deleteDatabase, isEmpty, isRestoring, noteRestoring, replaceContent, withDatabase } from '../indexeddb-whole.js';
+import { hexOf } from '../hex.js';
+import { deleteDatabase, isEmpty, isRestoring, noteRestoring, replaceContent, restoredFrom, withDatabase } from '../indexeddb-whole.js';
 import { IndexedDbPersister } from '../indexeddb-persister.js';
 import type { VaultOptions } from '../options.js';
 import type { PersisterSchema } from '../persister.js';
@@ -102,19 +103,36 @@ class Restoration {
     const there = await withDatabase(name, this.#schema, async (database) => ({
       empty: await isEmpty(database),
       restoring: await isRestoring(database),
+      source: await restoredFrom(database),
     }));
     if (there.empty || there.restoring) {
-      // Nothing of worth is in it: what is there came from this file, or another copy of it is beside it.
+      // Nothing of worth is in it: what is there came from this file, or another copy of it is beside it. That one goes first:
+      // there may not be room for both, and the file is verified.
+      await deleteDatabase(beside);
       await deleteDatabase(name);
       await this.#fill(name);
+    } else if (there.source === this.#source) {
+      // It has taken the place already, and may have gone on since: what the file holds is older.
+      await deleteDatabase(beside);
     } else if (replace === true) {
       await deleteDatabase(beside);
-      await this.#fill(beside);
+      try {
+        await this.#fill(beside);
+      } catch (error) {
+        // Nobody would look for its keys there.
+        await deleteDatabase(beside).catch(() => undefined);
+        throw error;
+      }
       await withDatabase(beside, this.#schema, (from) => withDatabase(name, this.#schema, (to) => replaceContent(from, to)));
     } else {
       throw new CoreCryptoError('database-exists', `there is a database "${name}" already, with something in it`);
     }
     await deleteDatabase(beside);
+  }
+
+  /** What tells this file from all others. */
+  get #source(): string {
+    return hexOf(this.#snapshot.header.fileSalt);
   }
 
   /** Makes a database out of the file. */
@@ -137,7 +155,7 @@ class Restoration {
     } finally {
       persister.close();
     }
-    await withDatabase(name, this.#schema, (database) => noteRestoring(database, false));
+    await withDatabase(name, this.#schema, (database) => noteRestoring(database, false, this.#source));
   }
 }
 

@@ -83,24 +83,26 @@ async function* backup(source: SnapshotSource, order: SnapshotOrder): AsyncGener
 
 /** From its beginning on the client changes nothing; and once it is whole, never again. */
 async function* fullExport(source: SnapshotSource, order: SnapshotOrder): AsyncGenerator<Uint8Array<ArrayBuffer>, void> {
-  await source.change((client) => client.beginMove());
+  // Tells this export from one that another engine began before a panic.
+  const [token = 0] = crypto.getRandomValues(new Uint32Array(1));
+  await source.change((client) => client.beginMove(token));
   let moved = false;
   try {
     yield* sealed(allRecords(source), order, async () => {
-      await completeMove(source);
+      await completeMove(source, token);
       moved = true;
     });
   } finally {
     if (!moved) {
       // A client that has ended meanwhile is not held up any more.
-      await source.change((client) => client.cancelMove()).catch(() => undefined);
+      await source.change((client) => client.cancelMove(token)).catch(() => undefined);
     }
   }
 }
 
-async function completeMove({ change }: SnapshotSource): Promise<void> {
+async function completeMove({ change }: SnapshotSource, token: number): Promise<void> {
   try {
-    await change((client) => client.completeMove());
+    await change((client) => client.completeMove(token));
   } catch (error) {
     // The engine that has held still is not the one that is asked.
     throw error instanceof CoreCryptoError && error.code === 'invalid-argument'

@@ -78,6 +78,6 @@ export interface GroupApi {
   setGroupName(groupId: Uint8Array, name: Uint8Array): void;
   groupInfo(groupId: Uint8Array): GroupInfo;
   deleteGroup(groupId: Uint8Array): void;
-  noteQuarantined(groupId: Uint8Array): void;
+  noteQuarantined(groupId: Uint8Array, readable: readonly StorageRecord[]): void;
   joinGroup(welcome: Uint8Array, options?: JoinOptions): Uint8Array;
 }

@@ -47,7 +47,7 @@ export interface ImportReport {
 export interface SnapshotApi {
   exportStorageState(records: readonly StorageRecord[]): StorageRecord[];
   importStorageState(records: readonly StorageRecord[]): { readonly added: Uint8Array[]; readonly untouched: Uint8Array[] };
-  beginMove(): void;
-  cancelMove(): void;
-  completeMove(): void;
+  beginMove(token: number): void;
+  cancelMove(token: number): void;
+  completeMove(token: number): void;
 }

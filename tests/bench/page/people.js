@@ -62,23 +62,28 @@ export async function storedClient(name, durability, persister) {
   return client
 }
 
+/** What tells older records from newer ones: no value of MLS. */
+const ofOurOwn = new Set(['group_digest', 'group_root', 'group_root_node'])
+
 /** The package's persister, counting what it is given to write. */
 export function countingPersister(name) {
   const persister = new IndexedDbPersister({ name, durability: 'relaxed' })
-  let written = { records: 0, bytes: 0, keys: 0 }
+  const nothing = { records: 0, bytes: 0, keys: 0, mls: 0 }
+  let written = { ...nothing }
   const write = persister.write.bind(persister)
   persister.write = (batch) => {
-    for (const { key, value } of batch.events) {
+    for (const { category, key, value } of batch.events) {
       written.records += 1
       written.bytes += value?.byteLength ?? 0
       written.keys += key.length
+      if (!ofOurOwn.has(category)) written.mls += value?.byteLength ?? 0
     }
     return write(batch)
   }
   /** What was written since the last call. */
   const take = () => {
     const taken = written
-    written = { records: 0, bytes: 0, keys: 0 }
+    written = { ...nothing }
     return taken
   }
   return { persister, take }

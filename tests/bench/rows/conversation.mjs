@@ -41,8 +41,11 @@ export function conversationRows({ awaited = {}, inFlight = {}, bytes = {} }) {
     const values = written.map((one) => one.bytes)
     const most = Math.max(...values)
     const records = spread(written.map((one) => one.records))
-    const limit = call === 'encryptMessage' ? limits.bytesPerEncrypt : undefined
-    list.push(row(`bytes-${call}`, `bytes of values written per ${call} (most; ${count(records.median)} records)`, most, count, `${Math.min(...values)} – ${most}`, limit))
+    list.push(row(`bytes-${call}`, `bytes of values written per ${call} (most; ${count(records.median)} records)`, most, count, `${Math.min(...values)} – ${most}`))
+    if (call === 'encryptMessage') {
+      const ofMls = written.map((one) => one.mls)
+      list.push(row(`bytes-${call}-mls`, '  of those, values of MLS', Math.max(...ofMls), count, `${Math.min(...ofMls)} – ${Math.max(...ofMls)}`, limits.bytesPerEncrypt))
+    }
   }
   return list
 }

@@ -155,6 +155,17 @@ describe('a backup', () => {
     await assertUntouched(page)
   })
 
+  test('that was not brought back to its end leaves nothing behind', { timeout }, async () => {
+    const { page } = anna
+    await fillRestore(page, file, fileSecret)
+    await page.getByTestId('restore-button').click()
+    await page.getByTestId('restore-progress').waitFor()
+    await page.waitForFunction(async () => (await indexedDB.databases()).length > 1)
+    await page.reload()
+    await page.getByTestId('restore-link').click()
+    await assertUntouched(page)
+  })
+
   test('brings the history back, and the conversation goes on', { timeout }, async () => {
     const { page } = anna
     await fillRestore(page, file, fileSecret)

@@ -269,4 +269,13 @@ describe('what happened between the backup and the loss', () => {
     await shows(ben.page, false, 'Doch wieder')
     assert.deepEqual(anna.profile.errors, [])
   })
+
+  test('nothing of it is in the clear in the folder of the profile', { timeout }, async () => {
+    await anna.profile.close()
+    const files = anna.profile.files()
+    for (const secret of [...Object.values(words), fileSecret, passphrase]) {
+      const forms = [Buffer.from(secret), Buffer.from(secret, 'utf16le')]
+      assert.deepEqual(files.filter(({ bytes }) => forms.some((form) => bytes.includes(form))).map(({ path }) => path), [], secret)
+    }
+  })
 })

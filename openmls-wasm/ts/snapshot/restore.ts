@@ -111,7 +111,7 @@ class Restoration {
       await deleteDatabase(beside);
       await deleteDatabase(name);
       await this.#fill(name);
-    } else if (there.source === this.#source) {
+    } else if (replace === true && there.source === this.#source) {
       // It has taken the place already, and may have gone on since: what the file holds is older.
       await deleteDatabase(beside);
     } else if (replace === true) {

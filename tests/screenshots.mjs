@@ -146,6 +146,7 @@ async function takeAll() {
   await second.close()
   await errorPages(ben)
   await vaults()
+  await backups()
 }
 
 /** What a vault adds: a locked chat, the settings of it, and the page about storage. */
@@ -218,6 +219,50 @@ async function vaults() {
   await select(plain, 'Broken')
   await plain.locator('[data-standing=damaged]').waitFor()
   await shoot(plain, '41-conversation-set-aside')
+}
+
+/** Making a backup, and bringing it back in another browser. */
+async function backups() {
+  const page = await profile()
+  await page.goto(service.url)
+  await register(page, 'Ida', 'device')
+  await newGroup(page, 'Lighthouse', [])
+  await say(page, 'The key hangs behind the door')
+  await page.setViewportSize(sizes[1])
+  await page.getByTestId('settings-button').click()
+  await page.getByTestId('storage-tab').click()
+  await page.getByTestId('backup-button').click()
+  await page.getByTestId('new-passphrase-input').fill(passphrase)
+  await page.getByTestId('passphrase-again-input').fill(passphrase)
+  await shoot(page, '50-back-up')
+  const downloading = page.waitForEvent('download')
+  await page.getByTestId('backup-confirm').click()
+  const file = join(scratch, 'backup.mls-snapshot')
+  await (await downloading).saveAs(file)
+  await page.getByTestId('backup-made').waitFor()
+  await shoot(page, '51-backed-up')
+
+  const next = await profile()
+  await next.goto(service.url)
+  await next.getByTestId('restore-link').click()
+  await shoot(next, '52-restore')
+  await next.getByTestId('restore-file-input').setInputFiles(file)
+  await next.getByTestId('restore-passphrase-input').fill('not the right one at all')
+  await protect(next, 'passphrase')
+  await next.getByTestId('restore-button').click()
+  await next.locator('[data-testid=restore-page][data-code=unlock-failed]').waitFor()
+  await shoot(next, '53-restore-problem')
+  // The page itself is loaded; the server is not reached by what comes.
+  await next.route('**/v1/groups/**', (route) => route.abort())
+  await next.getByTestId('restore-passphrase-input').fill(passphrase)
+  await next.getByTestId('restore-button').click()
+  await next.getByTestId('chat-app').waitFor()
+  await select(next, 'Lighthouse')
+  await next.locator('[data-testid=read-only][data-standing=inert]').waitFor()
+  await shoot(next, '54-without-keys')
+  await next.unroute('**/v1/groups/**')
+  await next.getByTestId('composer-input').waitFor()
+  await shoot(next, '55-back')
 }
 
 /** A disk with little on it, as the next write finds it. */

@@ -16,6 +16,8 @@ const readOnlyTexts = {
   left: 'You left this conversation. What was said stays on this device.',
   removed: 'You were removed from this conversation. What was said stays on this device.',
   damaged: 'The keys of this conversation were damaged and have been set aside. To write here again, ask somebody in it to add you anew: under Members, below your name.',
+  inert: 'This conversation came out of a backup, which has no keys. This device joins it anew as soon as the server is reached; until then it can only be read.',
+  lost: 'This conversation came out of a backup, which has no keys, and the server has nothing to join it by. What was said stays here to read. To write here again, ask somebody in it to add you anew: under Members, below your name.',
 } as const;
 
 export function ConversationView({ conversation, onBack }: { conversation: Conversation; onBack: () => void }): React.JSX.Element {

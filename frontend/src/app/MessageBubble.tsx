@@ -1,5 +1,5 @@
 import { Button, Group, Text } from '@mantine/core';
-import { IconAlertCircle, IconCheck, IconClock, IconDeviceFloppy, type Icon } from '@tabler/icons-react';
+import { IconAlertCircle, IconCheck, IconClock, IconDeviceFloppy, IconHelpCircle, type Icon } from '@tabler/icons-react';
 import { memo } from 'react';
 import type { Conversation } from '../history/types.ts';
 import type { MessageState } from '../sync/states.ts';
@@ -14,8 +14,8 @@ export interface ShownMessage {
   sender: string;
   own: boolean;
   text: string;
-  /** `unsent`: the conversation ended before it was sent; there is nothing to try again. */
-  state: MessageState | 'unsent';
+  /** `unsent`: the conversation ended before it was sent. `unknown`: it is out of a backup. There is nothing to try again. */
+  state: MessageState | 'unsent' | 'unknown';
   failure?: string;
 }
 
@@ -25,6 +25,7 @@ const states: Record<ShownMessage['state'], { label: string; icon: Icon }> = {
   sent: { label: 'Sent', icon: IconCheck },
   failed: { label: 'Not sent', icon: IconAlertCircle },
   unsent: { label: 'Never sent', icon: IconAlertCircle },
+  unknown: { label: 'Perhaps not sent', icon: IconHelpCircle },
 };
 
 interface Props {
@@ -79,6 +80,11 @@ export const MessageBubble = memo(function MessageBubble({ message, first, conve
       {state === 'unsent' && (
         <Text size="xs" c="dimmed" mt={2}>
           Not sent: you were no longer a member.
+        </Text>
+      )}
+      {state === 'unknown' && (
+        <Text size="xs" c="dimmed" mt={2}>
+          It waited to be sent when the backup was made. Whether it was is not known here.
         </Text>
       )}
     </article>

@@ -126,7 +126,7 @@ function shownLine(line: ChatLine, state: ShownMessage['state'], failure: string
     sender,
     own,
     text,
-    state: line.unsent === true ? 'unsent' : state,
+    state: line.unsent === true ? 'unsent' : line.unsent === 'unknown' ? 'unknown' : state,
     ...(failure === undefined ? {} : { failure }),
   };
   return { key: id, at, kind: 'message', message };

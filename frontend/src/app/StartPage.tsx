@@ -1,6 +1,8 @@
 import { Alert, Button, Text, TextInput, Title } from '@mantine/core';
+import { IconRestore } from '@tabler/icons-react';
 import { useState, type FormEvent } from 'react';
 import { codeOf } from '../sync/context.ts';
+import { RestorePage } from './backup/RestorePage.tsx';
 import { Page } from './Page.tsx';
 import { cryptoDatabase, isPlainWanted, type Profile } from './profile.ts';
 import { createIdentity, openDatabase, reachDeliveryService, type Candidate, type Opened, type Report } from './session.ts';
@@ -24,6 +26,7 @@ export function StartPage({ profile, opened: before, onCreated, report }: Props)
   const [opened, setOpened] = useState(before);
   const protection = useProtection();
   const plain = opened === undefined ? isPlainWanted() : !opened.sealed;
+  const [restoring, setRestoring] = useState(false);
   const choosing = opened === undefined && !plain;
 
   /** The database, made now unless an attempt before this one has made it. Undefined: the user has to choose anew. */
@@ -54,6 +57,19 @@ export function StartPage({ profile, opened: before, onCreated, report }: Props)
     setBusy(false);
   };
 
+  if (restoring) {
+    return (
+      <RestorePage
+        profile={profile}
+        opened={opened}
+        plain={plain}
+        report={report}
+        onRestored={onCreated}
+        onFailed={() => setOpened(undefined)}
+        onBack={() => setRestoring(false)}
+      />
+    );
+  }
   return (
     <Page data-testid="start-page">
       <Title order={1} size="h2">
@@ -89,6 +105,9 @@ export function StartPage({ profile, opened: before, onCreated, report }: Props)
           Start chatting
         </Button>
       </form>
+      <Button variant="subtle" leftSection={<IconRestore size={18} aria-hidden />} onClick={() => setRestoring(true)} disabled={busy} data-testid="restore-link">
+        Restore from a backup
+      </Button>
     </Page>
   );
 }

@@ -12,6 +12,8 @@ export function eventText(event: ChatEvent): string {
       return 'You started this conversation';
     case 'joined':
       return 'You joined. What was said before is not shown to you';
+    case 'came-back':
+      return 'This device is back in the conversation. What was said since the backup is missing here';
     case 'named':
       return `${who(event.by, event.own)} named the conversation “${event.name}”`;
     case 'added':

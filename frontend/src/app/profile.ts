@@ -16,6 +16,10 @@ export interface Profile {
   user?: string;
   /** The delivery service has accepted this client. */
   registered?: boolean;
+  /** It came out of a backup: others may hold what its former browser did after that was made. */
+  restored?: true;
+  /** A backup is being brought back: what there is of it counts for nothing until it is whole. */
+  restoring?: true;
   /** The chat locks itself after so many minutes in which nobody touched it; not at all if undefined. */
   lockAfterMinutes?: number;
 }

@@ -131,7 +131,7 @@ export async function startSession(candidate: Candidate, report: Report): Promis
     vault: sealed ? client : undefined,
     onSealing: (records) => report({ what: 'history', records }),
   });
-  const engine = new SyncEngine({ client, delivery, history, own });
+  const engine = new SyncEngine({ client, delivery, history, own, restored: profile.restored });
   engine.events.on('problem', ({ where, error }) => {
     console.warn(`sync: ${where}: ${codeOf(error) ?? (error as Error | undefined)?.name ?? 'unknown'}`);
   });

@@ -2,6 +2,7 @@ import { databaseState, rotateDataKey, sealDatabase, vaultInfo, type VaultInfo, 
 import { isRefused } from '../delivery/errors.ts';
 import { codeOf } from '../sync/context.ts';
 import type { UnsavedMessage } from '../sync/states.ts';
+import { dropUnfinished } from './backup/restore.ts';
 import { openUnsent, sealUnsent } from './drafts.ts';
 import { stayOutOfPageCache } from './page-cache.ts';
 import { cryptoDatabase, isMade, isPlainWanted, loadProfile, type Profile } from './profile.ts';
@@ -45,7 +46,7 @@ export interface Locked {
 export async function openProfile(report: Report): Promise<Stage> {
   try {
     await stayOutOfPageCache();
-    const profile = await loadProfile();
+    const profile = await dropUnfinished(await loadProfile());
     // The delivery service could be asked about a client only by that client itself. So it is the profile that knows.
     const { state } = await databaseState(cryptoDatabase(profile), isMade(profile));
     switch (state) {

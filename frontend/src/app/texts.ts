@@ -1,5 +1,7 @@
 /** What is said to the user, by code. */
 
+import { sizeText } from './storage/room.ts';
+
 const refusals: Record<string, string> = {
   'unknown-user': 'Nobody of that name has registered here.',
   'no-key-package': 'This person cannot be added yet: one of their devices has not been online since it was set up.',
@@ -193,6 +195,44 @@ export const workTexts = {
   rotating: 'Encrypting everything with a new key:',
   history: 'Encrypting the history:',
 } as const;
+
+/** Backing up, and bringing a backup back. */
+export const backupTexts = {
+  what: 'A file with your account and all that was said, encrypted with a passphrase of its own. Keep it somewhere else: it is for the day on which this browser or its data is gone.',
+  not: 'Whoever opens the file can read what was said so far, and take your place in your conversations. So it needs a passphrase that nobody guesses.',
+  forget: 'Nobody can reset this passphrase: a backup whose passphrase is forgotten is worth nothing.',
+  done: 'Your browser has it now, where it keeps downloads. It opens with this passphrase only.',
+  restore: 'A backup brings your account and what was said back into this browser. Then this device joins its conversations anew.',
+  lost: 'Do this only if the browser it was made in is gone, or not used any more: it is put out of its conversations.',
+} as const;
+
+/** How far making a backup, or bringing one back, is. */
+export const backupProgress = {
+  groups: (count: number) => `Looking at the keys: ${count.toLocaleString()} conversations`,
+  history: (count: number) => `Writing the history down: ${count.toLocaleString()} records`,
+  file: (count: number) => `Writing the file: ${sizeText(count)}`,
+  opening: () => 'Opening the backup',
+  back: (count: number) => `Bringing the history back: ${count.toLocaleString()} records`,
+} as const;
+
+const backupProblems: Record<string, string> = {
+  'unlock-failed': 'That passphrase does not open this backup. Nothing was changed; try again.',
+  'snapshot-damaged': 'This file is damaged, cut short, or no backup. Nothing was changed.',
+  'newer-format': 'This backup was made by a newer version of the chat. Nothing was changed. Reload to get the newer version.',
+  'foreign-backup': 'This backup was made by another app. Nothing was changed.',
+  'identity-conflict': 'This backup is of another account. Nothing was changed.',
+  'full-export': 'This file is for moving a database, not a backup of this chat.',
+  'no-file': 'Please choose the file.',
+  'no-passphrase': 'Please type the passphrase of the backup.',
+  'storage-failed': 'There is no room for it in this browser. Nothing was changed. Free some space, then try again.',
+  'vault-locked': 'The chat was locked before the backup was made.',
+  'already-open': 'A backup is being brought back in another tab.',
+};
+
+/** Why there is no backup, or it was not brought back. */
+export function backupProblem(code: string): string {
+  return backupProblems[code] ?? startProblem(code);
+}
 
 /** Same rules as the delivery service: it has the last word. */
 export function nameProblem(name: string): string | undefined {

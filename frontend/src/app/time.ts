@@ -30,3 +30,10 @@ export function briefText(at: number, now = Date.now()): string {
   if (days <= 0) return timeText(at);
   return days === 1 ? 'Yesterday' : short.format(at);
 }
+
+const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'long', timeStyle: 'short' });
+
+/** Day and time in full, for what may be old. */
+export function momentText(at: number): string {
+  return moment.format(at);
+}

@@ -90,6 +90,11 @@ export class DeliveryClient {
     return read.number(await this.request('PUT', '/v1/key-packages', { body }), 'available');
   }
 
+  /** None of the one-time key packages that are there is given out any more. Returns how many are left: a service may keep them. */
+  async withdrawKeyPackages(): Promise<number> {
+    return read.number(await this.request('PUT', '/v1/key-packages', { body: { keyPackages: [], replace: true } }), 'available');
+  }
+
   async keyPackageCount(): Promise<{ available: number; lastResort: boolean }> {
     const answer = await this.request('GET', '/v1/key-packages');
     return { available: read.number(answer, 'available'), lastResort: read.flag(answer, 'lastResort') };

@@ -1,12 +1,17 @@
 import type { InboxItem } from 'openmls-wasm';
+import type { BackedUp } from './backup.ts';
 import { HistoryConnection } from './connection.ts';
+import type { StoreName } from './database.ts';
 import { PlainStore } from './plain-store.ts';
 import { SealedStore } from './sealed-store.ts';
 import type { HistoryVault } from './sealer.ts';
 import { HistoryError, openSealer, sealNote } from './sealing.ts';
-import type { HistoryStore } from './store.ts';
+import type { HistoryStore, StorePage } from './store.ts';
 import { newConversation, takeOver } from './take-over.ts';
 import type { ChatLine, Conversation, Intention } from './types.ts';
+
+/** Few enough to keep memory bounded. */
+const recordsAtOnce = 200;
 
 export interface NewConversation {
   name?: string;
@@ -125,12 +130,31 @@ export class History {
     });
   }
 
-  /** Puts an own message at its place in the group's log. */
+  /** Puts an own message at its place in the group's log: so it was sent. */
   async placeLine(id: string, position: number): Promise<void> {
     await this.store.change(async (records) => {
       const line = await records.get('lines', id);
       if (line === undefined || line.position === position) return;
-      await records.put('lines', { ...line, position });
+      const placed: ChatLine = { ...line, position };
+      if (placed.kind === 'text' && placed.unsent === 'unknown') delete placed.unsent;
+      await records.put('lines', placed);
+    });
+  }
+
+  /** All records of a store, some at a time, so that a long history takes no more memory than a short one. */
+  async *parts<Store extends StoreName>(store: Store): AsyncGenerator<StorePage<Store>, void> {
+    for (let after: string | undefined; ; ) {
+      const part = await this.store.page(store, after, recordsAtOnce);
+      yield part;
+      after = part.next;
+      if (after === undefined) return;
+    }
+  }
+
+  /** Writes what was in a backup, in one transaction. For a history that nobody else uses yet. */
+  async bringBack(records: readonly BackedUp[]): Promise<void> {
+    await this.store.change(async (stored) => {
+      for (const { store, record } of records) await stored.put(store, record);
     });
   }
 

@@ -1,6 +1,6 @@
 import { inTransaction, reading, type HistoryConnection } from './connection.ts';
 import type { HistoryRecordTypes, HistoryTransaction, StoreName } from './database.ts';
-import type { HistoryRecords, HistoryStore } from './store.ts';
+import type { HistoryRecords, HistoryStore, StorePage } from './store.ts';
 import type { ChatLine } from './types.ts';
 
 /** The history in the clear: each change is one IndexedDB transaction that reads and writes. For development. */
@@ -18,6 +18,14 @@ export class PlainStore implements HistoryStore {
     return this.connection.use(async (database) => {
       const records = await reading(database.transaction(store)).store.getAll();
       return records as unknown as HistoryRecordTypes[Store][];
+    });
+  }
+
+  page<Store extends StoreName>(store: Store, after: string | undefined, limit: number): Promise<StorePage<Store>> {
+    return this.connection.use(async (database) => {
+      const range = after === undefined ? undefined : IDBKeyRange.lowerBound(after, true);
+      const records = (await reading(database.transaction(store)).store.getAll(range, limit)) as unknown as HistoryRecordTypes[Store][];
+      return { records, damaged: 0, next: records.length < limit ? undefined : records.at(-1)?.id };
     });
   }
 

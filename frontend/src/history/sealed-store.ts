@@ -2,7 +2,7 @@ import { reading, type HistoryConnection } from './connection.ts';
 import type { HistoryRecordTypes, SealedRecord, StoreName } from './database.ts';
 import { Draft, notSealed } from './draft.ts';
 import { isSealedRecord, type HistorySealer } from './sealer.ts';
-import type { HistoryRecords, HistoryStore } from './store.ts';
+import type { HistoryRecords, HistoryStore, StorePage } from './store.ts';
 import type { ChatLine } from './types.ts';
 
 /** The history sealed by the vault of the crypto client. */
@@ -26,6 +26,14 @@ export class SealedStore implements HistoryStore {
     return Promise.all(records.map((record) => this.opened(store, record)));
   }
 
+  async page<Store extends StoreName>(store: Store, after: string | undefined, limit: number): Promise<StorePage<Store>> {
+    const range = after === undefined ? undefined : IDBKeyRange.lowerBound(after, true);
+    const found = await this.connection.use((database) => reading(database.transaction(store)).store.getAll(range, limit));
+    const opened = await Promise.all(found.map((record) => this.unlessDamaged(store, record)));
+    const records = opened.filter((record) => record !== undefined);
+    return { records, damaged: found.length - records.length, next: found.length < limit ? undefined : found.at(-1)?.id };
+  }
+
   async lines(conversation: string, limit: number): Promise<{ lines: ChatLine[]; more: boolean }> {
     const key = await this.sealer.blind('conversations', conversation);
     const { found, more } = await this.connection.use(async (database) => {
@@ -39,7 +47,7 @@ export class SealedStore implements HistoryStore {
       }
       return { found: found.reverse(), more: cursor !== null };
     });
-    const lines = await Promise.all(found.map((record) => this.line(record)));
+    const lines = await Promise.all(found.map((record) => this.unlessDamaged('lines', record)));
     return { lines: lines.map((line, index) => line ?? damagedLine(conversation, found, lines, index)), more };
   }
 
@@ -67,9 +75,9 @@ export class SealedStore implements HistoryStore {
   }
 
   /** One line that does not open must not take the others from the screen. Undefined, unless the vault is locked. */
-  private async line(record: SealedRecord): Promise<ChatLine | undefined> {
+  private async unlessDamaged<Store extends StoreName>(store: Store, record: object): Promise<HistoryRecordTypes[Store] | undefined> {
     try {
-      return await this.sealer.open('lines', record);
+      return await this.opened(store, record);
     } catch (error) {
       if ((error as { code?: unknown }).code !== 'damaged-record') throw error;
       return undefined;

@@ -2,9 +2,11 @@ import { inTransaction, reading, type HistoryConnection } from './connection.ts'
 import { allStores, type HistoryDatabase, type HistoryRecordTypes, type SealNote, type StoreName } from './database.ts';
 import { HistorySealer, isSealedRecord, makeBlinding, type HistoryVault } from './sealer.ts';
 
+export type HistoryErrorCode = 'sealed-history' | 'damaged-history' | 'foreign-backup' | 'identity-conflict' | 'newer-format';
+
 /** The history is not what the state of the crypto client's database lets expect; it is left as it is. */
 export class HistoryError extends Error {
-  constructor(readonly code: 'sealed-history' | 'damaged-history', cause?: unknown) {
+  constructor(readonly code: HistoryErrorCode, cause?: unknown) {
     super(`the history cannot be opened: ${code}`, { cause });
   }
 }

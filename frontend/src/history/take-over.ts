@@ -75,12 +75,14 @@ async function lineOf(
       // What was written on another device of this user is theirs as well.
       return messageLine(item.plaintext, user, user === context.own.user, conversation, context);
     }
-    case 'joined':
+    case 'joined': {
+      const { standing } = conversation;
       // Joining again after having left: the conversation comes back to life.
       conversation.standing = 'member';
       conversation.registered = true;
       conversation.unread += conversation.id === context.visible ? 0 : 1;
-      return event({ type: 'joined' });
+      return event({ type: standing === 'inert' || standing === 'lost' ? 'came-back' : 'joined' });
+    }
     case 'commit': {
       const change = await commitEvent(records, item, conversation, context);
       return change === undefined ? undefined : event(change);

@@ -22,9 +22,10 @@ export interface Conversation {
   registered: boolean;
   /**
    * `leaving`: asked to leave, not yet committed by another member. `left`, `removed`: read-only. `damaged`: too, until a
-   * member adds this client anew.
+   * member adds this client anew. `inert`: out of a backup, without keys, until this client has joined the group anew. `lost`:
+   * the same, but there is nothing to join it by; a member can add this client anew.
    */
-  standing: 'member' | 'leaving' | 'left' | 'removed' | 'damaged';
+  standing: 'member' | 'leaving' | 'left' | 'removed' | 'damaged' | 'inert' | 'lost';
 }
 
 interface LineBase {
@@ -40,15 +41,21 @@ interface LineBase {
   at: number;
 }
 
+/**
+ * `unsent`: the conversation ended before it was sent; `unknown`: it waited when a backup was made, and nobody here knows what
+ * became of it.
+ */
 export type ChatLine = LineBase &
   (
-    | { kind: 'text'; sender: string; own: boolean; text: string; /** The conversation ended before it was sent. */ unsent?: true }
+    | { kind: 'text'; sender: string; own: boolean; text: string; unsent?: true | 'unknown' }
     | { kind: 'event'; event: ChatEvent }
   );
 
 export type ChatEvent =
   | { type: 'created' }
   | { type: 'joined' }
+  /** What was said before is here, out of a backup; what was said in between is not. */
+  | { type: 'came-back' }
   | { type: 'named'; by: string; own: boolean; name: string }
   | { type: 'added'; by: string; own: boolean; users: string[] }
   | { type: 'device-added'; user: string; own: boolean }

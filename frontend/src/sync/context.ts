@@ -34,6 +34,8 @@ export interface SyncContext {
   readonly history: History;
   readonly own: Address;
   readonly ownAddress: string;
+  /** This client came out of a backup: what it did after that is known to the delivery service only. */
+  readonly restored?: boolean | undefined;
   readonly events: Emitter<SyncEvents>;
   readonly states: MessageStates;
   /**

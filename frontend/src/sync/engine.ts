@@ -21,6 +21,8 @@ export interface SyncEngineOptions {
   delivery: DeliveryClient;
   history: History;
   own: Address;
+  /** It came out of a backup. */
+  restored?: boolean | undefined;
 }
 
 /**
@@ -42,7 +44,7 @@ export class SyncEngine {
   private historyFails = false;
   private stopped = false;
 
-  constructor({ client, delivery, history, own }: SyncEngineOptions) {
+  constructor({ client, delivery, history, own, restored }: SyncEngineOptions) {
     const forViews = <T>(write: Promise<T>): Promise<T | undefined> =>
       write.catch((error: unknown) => {
         this.reportHistory(error);
@@ -51,7 +53,7 @@ export class SyncEngine {
       });
     // The disk, not the network: somebody who has made room looks at the screen and waits.
     const handOver = new Lane(() => this.takeOverInbox(), worthRetrying, new Backoff(250, 4000));
-    this.context = sharedContext({ client, delivery, history, own, events: this.events, states: this.states, handOver, forViews });
+    this.context = sharedContext({ client, delivery, history, own, restored, events: this.events, states: this.states, handOver, forViews });
     const keyPackages = new KeyPackages(this.context);
     this.keyPackages = new Lane(() => keyPackages.replenish(), worthRetrying);
     this.welcomes = new Lane(() => this.takeWelcomes(), worthRetrying);

@@ -17,6 +17,11 @@ export class GroupLog {
   private rolledBack = false;
   /** The epoch of the group info that is published, as far as known. */
   infoEpoch: number | undefined;
+  /**
+   * Nothing is read but the commit by which this client joins: what is before it was for a former state, which has no keys
+   * any more, so that a gap in it does not matter, nor what the delivery service has seen of that state.
+   */
+  passesOver = false;
   private readonly conversation: string;
 
   constructor(
@@ -82,12 +87,12 @@ export class GroupLog {
       for (;;) {
         const page = await this.context.delivery.log(this.groupId, cursor);
         // Before anything is sent, and in the lane of the group: no upload is on its way meanwhile.
-        this.rolledBack = !(await this.context.client.checkWitness(this.groupId, page.link));
+        this.rolledBack = !this.passesOver && !(await this.context.client.checkWitness(this.groupId, page.link));
         this.infoEpoch = page.infoEpoch;
         for (const entry of page.entries) {
           if (entry.position <= cursor) continue;
           // The first position of a log is 1. What lies between was withheld, or not meant for this client.
-          if (entry.position > cursor + 1) this.broken = 'position-gap';
+          if (entry.position > cursor + 1 && !this.passesOver) this.broken = 'position-gap';
           else await this.process(entry);
           if (this.halted) break;
           cursor = entry.position;
@@ -131,7 +136,10 @@ export class GroupLog {
       return;
     }
     // Joined anew: the service begins a new chain.
-    if (item.kind === 'joined') this.behind = true;
+    if (item.kind === 'joined') {
+      this.behind = true;
+      this.passesOver = false;
+    }
     // Whoever has committed publishes the group info.
     if (item.kind === 'commit' && !own) this.infoEpoch = undefined;
     if (item.kind === 'commit' && item.selfRemoved) this.ended = true;
@@ -148,6 +156,11 @@ export class GroupLog {
     this.context.events.emit('problem', { where: 'receive', error });
     return 'out-of-order';
   }
+}
+
+/** Whether the crypto client knows the group out of a backup only, without keys. */
+export function isInert(error: unknown): boolean {
+  return codeOf(error) === 'group-inert';
 }
 
 /** Whether the crypto client has no such group (any more). */

@@ -1,9 +1,9 @@
 import type { GroupInfo, OutboxEntry } from 'openmls-wasm';
 import { addressText, parseIdentity, toHex } from '../delivery/bytes.ts';
-import { DeliveryError } from '../delivery/errors.ts';
+import { DeliveryError, isRefused } from '../delivery/errors.ts';
 import type { LogEntry } from '../delivery/types.ts';
-import { worthRetrying, type SyncContext } from './context.ts';
-import { GroupLog, isUnknownGroup } from './group-log.ts';
+import { codeOf, worthRetrying, type SyncContext } from './context.ts';
+import { GroupLog, isInert, isUnknownGroup } from './group-log.ts';
 import { Healing } from './healing.ts';
 import { Intentions } from './intentions.ts';
 import { Lane } from './lane.ts';
@@ -11,6 +11,10 @@ import { isStale, Uploads } from './uploads.ts';
 
 /** More rounds than this without coming to rest: something disagrees, so wait before the next try. */
 const maxRounds = 500;
+/** More commits than this that lose their epoch to another one: wait before the next try. */
+const maxRoundsBack = 10;
+/** Why a group out of a backup cannot be joined by this client, for now or for good. */
+const lost = new Set(['no-group-info', 'not-a-member', 'unknown-group', 'ratchet-tree-missing', 'invalid-group-info', 'commit-rejected', 'unsupported-ciphersuite']);
 /** Why messages and invitations fail in a group whose epoch this client cannot reach. */
 const outOfStepCode = 'out-of-step';
 
@@ -92,7 +96,13 @@ export class GroupSync {
   private async pass(): Promise<void> {
     const readers = this.readers.splice(0);
     try {
-      let info = await this.context.client.groupInfo(this.groupId);
+      let info = await this.infoUnlessInert();
+      if (info === undefined) {
+        // Who waits for the log waits for nothing: it cannot be read. A Welcome that is held up may lead into the group.
+        for (const reader of readers.splice(0)) reader.resolve();
+        info = await this.comeBack();
+        if (info === undefined) return;
+      }
       // Removed before a restart: what follows in the log is not for this membership.
       if (info.isActive) await this.register();
       for (let round = 0; round < maxRounds; round += 1) {
@@ -113,6 +123,56 @@ export class GroupSync {
       throw error;
     }
     throw new DeliveryError('unreachable', 'no-rest', 'the group does not come to rest');
+  }
+
+  private async infoUnlessInert(): Promise<GroupInfo | undefined> {
+    try {
+      return await this.context.client.groupInfo(this.groupId);
+    } catch (error) {
+      if (!isInert(error)) throw error;
+      return undefined;
+    }
+  }
+
+  /** Joins a group anew that came out of a backup. Undefined: this client cannot, and has to be added by a member. */
+  private async comeBack(): Promise<GroupInfo | undefined> {
+    const { history } = this.context;
+    const standing = (await history.conversation(this.conversation))?.standing;
+    if (standing === 'left' || standing === 'removed') return undefined;
+    if (standing === 'member') await this.stand('inert'); // The history was lost, and the group is all that is known.
+    try {
+      for (let round = 0; round < maxRoundsBack; round += 1) {
+        this.log.passesOver = true;
+        this.log.markBehind();
+        // Not before the commit is made: until then nothing can be passed over either.
+        if (await this.isJoining()) await this.log.catchUp();
+        const info = await this.infoUnlessInert();
+        if (info !== undefined) return info;
+        await this.healing.comeBack(await this.outbox(), (entry) => this.uploads.upload(entry));
+      }
+    } catch (error) {
+      if (!lost.has(codeOf(error) ?? '')) throw error;
+      await this.stand('lost');
+      // Another member publishes what is missing when it is online: the lane asks again. A refusal stays one.
+      if (isRefused(error)) return undefined;
+      throw error;
+    } finally {
+      this.log.passesOver = false;
+    }
+    throw new DeliveryError('unreachable', 'no-rest', 'the group does not come to rest');
+  }
+
+  /** Whether the commit to join by is made, answered or not. */
+  private async isJoining(): Promise<boolean> {
+    return (await this.context.client.outbox()).some(({ kind, groupId }) => kind === 'commit' && toHex(groupId) === this.conversation);
+  }
+
+  private async stand(standing: 'inert' | 'lost'): Promise<void> {
+    const { history, forViews, events } = this.context;
+    const update = history.updateConversation(this.conversation, (record) => {
+      record.standing = standing;
+    });
+    if ((await forViews(update)) === true) events.emit('conversations', undefined);
   }
 
   /** A group made here is made known to the delivery service before anything of it is uploaded. */

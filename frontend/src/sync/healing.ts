@@ -4,9 +4,10 @@ import { DeliveryError, isRefused } from '../delivery/errors.ts';
 import { codeOf, newId, type SyncContext } from './context.ts';
 
 /**
- * What becomes of a group whose state on this device was put back, by a backup of the browser's profile for instance:
- * the delivery service has seen a newer one, so everything sent by this one would use keys that are used up. The device
- * comes into the group anew, by an external commit (RFC 9420 §12.4.3.2); until then nothing of the group is sent.
+ * What becomes of a group whose state on this device was put back, by a copy of the browser's profile for instance: the
+ * delivery service has seen a newer one, so everything sent by this one would use keys that are used up. Or of one that
+ * came out of a backup, without keys. The device comes into the group anew, by an external commit (RFC 9420 §12.4.3.2);
+ * until then nothing of the group is sent.
  */
 export class Healing {
   private told = false;
@@ -16,13 +17,18 @@ export class Healing {
     private readonly groupId: Uint8Array,
   ) {}
 
-  /** Does the next thing that leads back into the group. */
+  /** Does the next thing that leads back into a group whose state was put back. */
   async step(outbox: readonly OutboxEntry[], upload: (entry: OutboxEntry) => Promise<void>): Promise<void> {
-    const { client, events } = this.context;
     if (!this.told) {
       this.told = true;
-      events.emit('joining-anew', toHex(this.groupId));
+      this.context.events.emit('joining-anew', toHex(this.groupId));
     }
+    await this.comeBack(outbox, upload);
+  }
+
+  /** Does the next thing that leads back into the group. */
+  async comeBack(outbox: readonly OutboxEntry[], upload: (entry: OutboxEntry) => Promise<void>): Promise<void> {
+    const { client } = this.context;
     const commit = outbox.find(({ kind }) => kind === 'commit');
     if (commit === undefined) {
       await client.joinByExternalCommit(await this.groupInfo(), {}, newId());

@@ -16,7 +16,12 @@ export class KeyPackages {
 
   async replenish(): Promise<void> {
     const { client, delivery } = this.context;
-    const { available, lastResort } = await delivery.keyPackageCount();
+    let { available, lastResort } = await delivery.keyPackageCount();
+    if (available > (await this.usable())) {
+      // Of a browser that was lost: this client came out of a backup, and cannot open what is made for those. Before any new
+      // one is made: if this fails, the next round finds the same.
+      available = await delivery.withdrawKeyPackages();
+    }
     if (available < fewest) {
       if (this.unpublished.length === 0) this.unpublished = await client.generateKeyPackages(full - available);
       await this.publish(this.unpublished, undefined);
@@ -27,6 +32,11 @@ export class KeyPackages {
       await this.publish([], this.unpublishedLastResort);
       this.unpublishedLastResort = undefined;
     }
+  }
+
+  /** How many one-time key packages this client has the private keys of. */
+  private async usable(): Promise<number> {
+    return (await this.context.client.keyPackages()).filter(({ lastResort, hasPrivateKeys }) => !lastResort && hasPrivateKeys).length;
   }
 
   private async publish(keyPackages: Uint8Array[], lastResort: Uint8Array | undefined): Promise<void> {

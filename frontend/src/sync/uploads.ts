@@ -2,7 +2,7 @@ import type { OutboxEntry } from 'openmls-wasm';
 import { addressText, parseIdentity, toHex } from '../delivery/bytes.ts';
 import { DeliveryError, isUnreachable } from '../delivery/errors.ts';
 import type { SyncContext } from './context.ts';
-import type { GroupLog } from './group-log.ts';
+import { isInert, type GroupLog } from './group-log.ts';
 import type { Intentions } from './intentions.ts';
 
 /** Entries that may be uploaded, but for which the epoch has to be made current first. */
@@ -110,8 +110,13 @@ export class Uploads {
   /** Reads the log to its end, and tells whether that has led out of the epoch. */
   private async isEpochOver(epoch: bigint): Promise<boolean> {
     await this.log.catchUp();
-    const now = await this.context.client.groupInfo(this.groupId);
-    return !now.isActive || now.epoch > epoch;
+    try {
+      const now = await this.context.client.groupInfo(this.groupId);
+      return !now.isActive || now.epoch > epoch;
+    } catch (error) {
+      if (!isInert(error)) throw error;
+      return true; // The commit to join by is of an epoch that is over: made anew by the next group info.
+    }
   }
 
   /** The one place where a pending commit is given up: the delivery service has said no to it, or never saw it. */

@@ -2,6 +2,7 @@ import { toHex } from '../delivery/bytes.ts';
 import { DeliveryError } from '../delivery/errors.ts';
 import type { WelcomeEntry } from '../delivery/types.ts';
 import { codeOf, type SyncContext } from './context.ts';
+import { isInert } from './group-log.ts';
 
 export interface WelcomeGroups {
   /** Reads the log of a group this client already has, as far as it goes; closes the group if it was removed from it. */
@@ -47,6 +48,7 @@ class WelcomeTaker {
     const { client } = this.context;
     const cursor = (await client.welcomeCursor()) ?? 0;
     if (!this.holds && welcome.position > cursor + 1) {
+      if (this.context.restored === true) return this.takeBehindGap(welcome, cursor);
       throw new DeliveryError('unreachable', 'position-gap', 'the delivery service left out a Welcome');
     }
     if (await this.isObsolete(welcome)) {
@@ -63,6 +65,12 @@ class WelcomeTaker {
       if (codeOf(error) !== 'group-exists') throw error;
       this.holds = true;
     }
+  }
+
+  /** What lies between was taken after the backup was made, where it was made. */
+  private async takeBehindGap(welcome: WelcomeEntry, cursor: number): Promise<void> {
+    for (let position = cursor + 1; position < welcome.position; position += 1) await this.context.client.skipWelcome(position);
+    await this.take(welcome);
   }
 
   private async receive(welcome: WelcomeEntry): Promise<void> {
@@ -82,8 +90,18 @@ class WelcomeTaker {
   private async isObsolete(welcome: WelcomeEntry): Promise<boolean> {
     const { client } = this.context;
     const known = (await client.listGroups()).some((id) => toHex(id) === toHex(welcome.groupId));
-    if (!known || !(await client.groupInfo(welcome.groupId)).isActive) return false;
+    if (!known || !(await this.isActive(welcome.groupId))) return false;
     return ((await client.deliveryCursor(welcome.groupId)) ?? 0) >= welcome.groupPosition;
+  }
+
+  /** Not in a group that came out of a backup: a Welcome brings it to life. */
+  private async isActive(groupId: Uint8Array): Promise<boolean> {
+    try {
+      return (await this.context.client.groupInfo(groupId)).isActive;
+    } catch (error) {
+      if (!isInert(error)) throw error;
+      return false;
+    }
   }
 }
 

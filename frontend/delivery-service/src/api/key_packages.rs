@@ -20,6 +20,8 @@ pub struct Upload {
     #[serde(default)]
     key_packages: Vec<Base64>,
     last_resort: Option<Base64>,
+    #[serde(default)]
+    replace: bool,
 }
 
 #[derive(Serialize)]
@@ -48,6 +50,7 @@ pub async fn upload(
             let check = |message: Base64, last_resort| {
                 mls::check_key_package(message.0, last_resort, &caller.identity, &caller.public_key)
             };
+            let replace = upload.replace;
             let one_time = upload
                 .key_packages
                 .into_iter()
@@ -57,8 +60,12 @@ pub async fn upload(
                 .last_resort
                 .map(|message| check(message, true))
                 .transpose()?;
-            app.store
-                .write(|db| key_packages::add(db, &caller, &one_time, last_resort.as_ref()))
+            app.store.write(|db| {
+                if replace {
+                    key_packages::withdraw(db, &caller)?;
+                }
+                key_packages::add(db, &caller, &one_time, last_resort.as_ref())
+            })
         })
         .await?;
     Ok(Json(Available { available }))

@@ -43,6 +43,16 @@ pub fn add(
     Ok(available)
 }
 
+/// Gives out none of a client's one-time key packages any more: it has lost their private keys.
+pub fn withdraw(db: &Transaction<'_>, client: &Client) -> Result<()> {
+    // Kept without its content, as one that was given out: it is passed over if it is uploaded once more.
+    db.execute(
+        "UPDATE key_packages SET message = NULL WHERE client = ?1 AND last_resort = 0",
+        [client.id],
+    )?;
+    Ok(())
+}
+
 fn insert(
     db: &Transaction<'_>,
     client: &Client,

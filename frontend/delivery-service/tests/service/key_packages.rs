@@ -51,6 +51,28 @@ fn each_is_given_out_once_and_then_the_last_resort_one() {
     assert_eq!(answer.ok(), json!({ "available": 0 }));
 }
 
+#[test]
+fn those_of_a_client_that_has_lost_their_private_keys_are_withdrawn() {
+    let service = Service::start();
+    let ann = Client::start(&service, "ann", "phone");
+    let bob = Client::start(&service, "bob", "phone");
+    let fresh = bob.key_package(false);
+    let body = json!({ "keyPackages": [encode(&fresh)], "replace": true });
+    assert_eq!(
+        bob.put(&service, "/v1/key-packages", body).ok(),
+        json!({ "available": 1 })
+    );
+    let answer = ann
+        .post(&service, "/v1/users/bob/key-packages", json!({}))
+        .ok();
+    assert_eq!(decode(&answer["keyPackages"][0]["keyPackage"]), fresh);
+    // Those of others stay.
+    assert_eq!(
+        ann.get(&service, "/v1/key-packages").ok()["available"],
+        json!(5)
+    );
+}
+
 /// A second client of Bob, with no key packages.
 fn link_laptop(service: &Service, bob: &Client) -> Client {
     let mut laptop = Client::unregistered("bob", "laptop");

@@ -1,4 +1,5 @@
 import { Stack } from '@mantine/core';
+import { Backup } from '../backup/Backup.tsx';
 import { Health } from './Health.tsx';
 import { Persistence, Usage } from './Usage.tsx';
 import { useRoom } from './use-room.ts';
@@ -10,6 +11,7 @@ export function StorageTab(): React.JSX.Element {
     <Stack gap="lg">
       <Usage room={room} />
       <Persistence room={room} asked={asked} onAsk={ask} />
+      <Backup />
       <Health />
     </Stack>
   );

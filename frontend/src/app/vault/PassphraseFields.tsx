@@ -7,13 +7,15 @@ interface Props {
   again: string;
   problem: { passphrase?: string; again?: string };
   onChange: (to: { passphrase?: string; again?: string }) => void;
+  /** What it is the passphrase of, for the password manager. */
+  owner?: string;
 }
 
 /** A new passphrase, typed twice. */
-export function PassphraseFields({ passphrase, again, problem, onChange }: Props): React.JSX.Element {
+export function PassphraseFields({ passphrase, again, problem, onChange, owner }: Props): React.JSX.Element {
   return (
     <Stack gap="sm">
-      <PassphraseOwner />
+      <PassphraseOwner {...(owner !== undefined && { of: owner })} />
       <PasswordInput
         label="New passphrase"
         description={passphraseHint(passphrase)}

@@ -191,6 +191,24 @@ test('where there is nothing to join by, the conversation says so, and a refusal
   }
 })
 
+test('a Welcome that comes while the server refuses wins', async () => {
+  const history = fakeHistory()
+  const client = inertClient()
+  const context = contextOf(client, {
+    groupInfo: async () => {
+      client.groupInfo = fakeClient().groupInfo
+      throw refusal(403, 'not-a-member')
+    },
+  }, history)
+  const sync = new GroupSync(context, groupId, () => {})
+  await sync.settled()
+  assert.equal((await history.conversation(conversation)).standing, 'lost', 'noted too late')
+  client.checkWitness = async () => true
+  await sync.settled()
+  sync.stop()
+  assert.equal((await history.conversation(conversation)).standing, 'member')
+})
+
 test('who waits for the log of a group without keys does not wait for it to be joined', async () => {
   const context = contextOf(inertClient(), { groupInfo: async () => { throw new DeliveryError('unreachable', 'network', 'off') } })
   const sync = new GroupSync(context, groupId, () => {})

@@ -2,6 +2,7 @@ import type { GroupInfo, OutboxEntry } from 'openmls-wasm';
 import { addressText, parseIdentity, toHex } from '../delivery/bytes.ts';
 import { DeliveryError, isRefused } from '../delivery/errors.ts';
 import type { LogEntry } from '../delivery/types.ts';
+import type { Conversation } from '../history/types.ts';
 import { codeOf, worthRetrying, type SyncContext } from './context.ts';
 import { GroupLog, isInert, isUnknownGroup } from './group-log.ts';
 import { Healing } from './healing.ts';
@@ -15,6 +16,7 @@ const maxRounds = 500;
 const maxRoundsBack = 10;
 /** Why a group out of a backup cannot be joined by this client, for now or for good. */
 const lost = new Set(['no-group-info', 'not-a-member', 'unknown-group', 'ratchet-tree-missing', 'invalid-group-info', 'commit-rejected', 'unsupported-ciphersuite']);
+const withoutKeys: ReadonlySet<Conversation['standing'] | undefined> = new Set(['inert', 'lost'] as const);
 /** Why messages and invitations fail in a group whose epoch this client cannot reach. */
 const outOfStepCode = 'out-of-step';
 
@@ -104,7 +106,10 @@ export class GroupSync {
         if (info === undefined) return;
       }
       // Removed before a restart: what follows in the log is not for this membership.
-      if (info.isActive) await this.register();
+      if (info.isActive) {
+        await this.register();
+        await this.revive();
+      }
       for (let round = 0; round < maxRounds; round += 1) {
         if (info.isActive) await this.log.catchUp();
         info = await this.context.client.groupInfo(this.groupId);
@@ -165,6 +170,17 @@ export class GroupSync {
   /** Whether the commit to join by is made, answered or not. */
   private async isJoining(): Promise<boolean> {
     return (await this.context.client.outbox()).some(({ kind, groupId }) => kind === 'commit' && toHex(groupId) === this.conversation);
+  }
+
+  /** A Welcome may have come between a refusal and the note that there is nothing to join by. */
+  private async revive(): Promise<void> {
+    const { history, handOver, forViews } = this.context;
+    if (!withoutKeys.has((await history.conversation(this.conversation))?.standing)) return;
+    await handOver.run(); // By what says how this client came back it is a member again.
+    const update = history.updateConversation(this.conversation, (record) => {
+      if (withoutKeys.has(record.standing)) record.standing = 'member';
+    });
+    await forViews(update);
   }
 
   private async stand(standing: 'inert' | 'lost'): Promise<void> {

@@ -185,7 +185,7 @@ describe('a backup', () => {
       for (const name of ['Anna', 'Ben']) {
         const devices = of.locator(`[data-testid=member][data-user=${name}] [data-testid=member-device]`)
         // The list is read when the drawer opens.
-        await devices.first().waitFor()
+        await devices.first().waitFor({ state: 'attached' })
         assert.equal(await devices.count(), 1, `${name} is one device: the old leaf is gone`)
       }
       await of.keyboard.press('Escape')

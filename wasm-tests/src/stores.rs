@@ -11,7 +11,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use crate::{failure, package::Engine, TestResult};
 
 /// The stores that hold no records: layout version 3 of the IndexedDB persister.
-const OWN_STORES: [&str; 2] = ["incoming", "meta"];
+const OWN_STORES: [&str; 3] = ["incoming", "meta", "quarantine"];
 
 /// Records by category and key.
 pub type Records = BTreeMap<(String, String), Vec<u8>>;

@@ -60,19 +60,25 @@ export async function openVault(name: string, header: VaultHeader, unlock: Vault
   raw.fill(0);
   await verify(name, header, keys.mac);
   try {
-    const sealers = new Map<number, RecordSealer>();
-    for (const { number, wrapped } of header.dataKeys) {
+    const opened = header.dataKeys.map(async ({ number, wrapped }) => {
       const dataKey = await unwrap(keys.wrap, wrapped, boundDataKey(header.id, number));
-      sealers.set(number, new RecordSealer(await crypto.subtle.importKey('raw', dataKey, 'HKDF', false, ['deriveKey']), number));
+      const key = await crypto.subtle.importKey('raw', dataKey, 'HKDF', false, ['deriveKey']);
       dataKey.fill(0);
-    }
+      return [number, new RecordSealer(key, number)] as const;
+    });
+    const sealers = new Map(await Promise.all(opened));
     const current = header.dataKeys.at(-1)?.number;
     const sealer = current === undefined ? undefined : sealers.get(current);
     if (sealer === undefined) {
       throw damagedHeader(name);
     }
-    const privateKey = await unwrap(keys.wrap, header.intake.wrapped, framed(['openmls-wasm intake', header.id]));
-    const intake = await openIntake(header, privateKey);
+    // Seldom needed: only if something has arrived while the vault was locked.
+    let opening: Promise<Intake> | undefined;
+    const openedIntake = (): Promise<Intake> =>
+      (opening ??= unwrap(keys.wrap, header.intake.wrapped, framed(['openmls-wasm intake', header.id])).then((privateKey) =>
+        openIntake(header, privateKey),
+      ));
+    const intake: Intake = { open: async (entry) => (await openedIntake()).open(entry) };
     return { header, sealer, sealers, appSealer: new RecordSealer(keys.app, 0), intake };
   } catch (error) {
     throw error instanceof CoreCryptoError ? error : damagedHeader(name);
@@ -177,14 +183,16 @@ interface VaultKeys {
 
 async function vaultKeys(raw: Uint8Array<ArrayBuffer>): Promise<VaultKeys> {
   const base = await crypto.subtle.importKey('raw', raw, 'HKDF', false, ['deriveKey', 'deriveBits']);
-  const app = await crypto.subtle.deriveBits(derived('app'), base, 256);
-  const appKey = await crypto.subtle.importKey('raw', app, 'HKDF', false, ['deriveKey']);
-  new Uint8Array(app).fill(0);
-  return {
-    app: appKey,
-    wrap: await crypto.subtle.deriveKey(derived('wrap'), base, { name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']),
-    mac: await crypto.subtle.deriveKey(derived('header'), base, { name: 'HMAC', hash: 'SHA-256', length: 256 }, false, ['sign', 'verify']),
-  };
+  const [app, wrap, mac] = await Promise.all([
+    crypto.subtle.deriveBits(derived('app'), base, 256).then(async (bits) => {
+      const key = await crypto.subtle.importKey('raw', bits, 'HKDF', false, ['deriveKey']);
+      new Uint8Array(bits).fill(0);
+      return key;
+    }),
+    crypto.subtle.deriveKey(derived('wrap'), base, { name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt']),
+    crypto.subtle.deriveKey(derived('header'), base, { name: 'HMAC', hash: 'SHA-256', length: 256 }, false, ['sign', 'verify']),
+  ]);
+  return { app, wrap, mac };
 }
 
 function derived(what: string): HkdfParams {

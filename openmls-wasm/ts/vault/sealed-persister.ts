@@ -66,9 +66,14 @@ export class SealedPersister implements ClientDatabase {
 
   /** @throws CoreCryptoError `unlock-failed`, `vault-locked` */
   async claimWriter(accept: (records: StorageRecord[]) => void): Promise<DatabaseOrigin> {
-    await this.#unlock();
-    for (;;) {
-      const sealed = await this.#inner.load('client');
+    // Read while the keys are derived. If a conversion has ended with that, they are others now.
+    let reading = this.#inner.load('client');
+    reading.catch(() => undefined);
+    if (await this.#unlock()) {
+      reading = this.#inner.load('client');
+    }
+    for (;; reading = this.#inner.load('client')) {
+      const sealed = await reading;
       const records = await this.#openAll(sealed);
       let changed = false;
       try {
@@ -290,10 +295,10 @@ export class SealedPersister implements ClientDatabase {
     return stored;
   }
 
-  /** Once: it stays unlocked if the records then turn out to be damaged. */
-  async #unlock(): Promise<void> {
+  /** Once: it stays unlocked if the records then turn out to be damaged. @returns whether a conversion was finished */
+  async #unlock(): Promise<boolean> {
     if (this.#vault !== undefined) {
-      return;
+      return false;
     }
     const { name, stretch, onProgress } = this.#options;
     const unlock = this.#secret;
@@ -323,6 +328,7 @@ export class SealedPersister implements ClientDatabase {
       this.#vault = await openVault(name, finished, unlock, stretch);
     }
     this.#header = this.#vault.header;
+    return header.state !== 'sealed';
   }
 
   #unlocked(): Vault {

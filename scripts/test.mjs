@@ -33,14 +33,28 @@ const atOnce = 2
 
 const testFile = /\.test\.(mjs|js)$/
 
-const suites = (tools) => [
+/**
+ * What all suites but those in Rust need. With all of them it is built while the tests in Rust run: the longest of those, the random
+ * walks, takes as long as it is given, and both together less than one after the other.
+ */
+let building
+const build = (tools) => (building ??= buildAll(tools))
+
+const suites = (tools, only) => [
   { name: 'cargo fmt', parts: ['rust'], run: async () => { await components(); return check('cargo', ['fmt', '--all', '--check']) } },
   { name: 'cargo clippy, native', parts: ['rust'], run: async () => { await components(); return check('cargo', ['clippy', ...natively, '--all-targets', '--', '-D', 'warnings']) } },
   { name: 'cargo clippy, wasm32', parts: ['rust'], run: clippyForWasm },
   { name: 'cargo doc', parts: ['rust'], run: () => check('cargo', ['doc', '--no-deps', ...natively, '--lib'], { env: { RUSTDOCFLAGS: '-D warnings' } }) },
-  { name: 'cargo test', parts: ['rust'], run: () => cargoTest(natively) },
+  {
+    name: 'cargo test',
+    parts: ['rust'],
+    run: () => {
+      if (!only) void build(tools)
+      return cargoTest(natively)
+    },
+  },
   { name: 'cargo test, post-quantum, parts as shipped', parts: ['rust'], run: () => cargoTest(['-p', 'openmls-wasm', '--features', 'pq', '--test', 'pq', '--test', 'shipped_parts']) },
-  { name: 'build', parts: ['wasm', 'ts', 'e2e'], run: () => buildAll(tools) },
+  { name: 'build', parts: ['wasm', 'ts', 'e2e'], run: () => build(tools) },
   { name: 'wasm-pack test, headless browser', parts: ['wasm'], run: () => wasmPackTest(tools) },
   { name: 'tsc', parts: ['ts'], run: typeCheck },
   { name: 'typedoc', parts: ['ts'], run: () => check(process.execPath, [join(root, 'scripts', 'docs.mjs'), '--check']) },
@@ -160,7 +174,7 @@ main(async () => {
   mkdirSync(reports, { recursive: true })
   const tools = await setUpToBuild()
   const results = []
-  for (const suite of suites(tools)) {
+  for (const suite of suites(tools, only)) {
     if (!only || suite.parts.includes(only)) results.push(await runSuite(suite))
   }
   const { passed, failed } = sum(results)

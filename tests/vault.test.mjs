@@ -1,18 +1,12 @@
-// The vault on the disk: what the folder of a profile shows of it, what a kill at any point leaves, and passkeys.
-//
-// VAULT_ROUNDS=<n> runs another number of kills, VAULT_SEED=<seed of a round> that round alone.
+// The vault on the disk: what the folder of a profile shows of it, and passkeys. What a kill leaves: `killed.test.mjs`.
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { build } from 'vite'
 import { root } from '../scripts/lib/paths.mjs'
 import { Profile } from './support/browser.mjs'
-import { seeded } from './support/random.mjs'
 import { startService } from './support/service.mjs'
 
-const rounds = Number(process.env.VAULT_ROUNDS ?? 12)
-const onlySeed = process.env.VAULT_SEED === undefined ? undefined : Number(process.env.VAULT_SEED)
 const rawKey = '5d41402abc4b2a76b9719d911017c592a3c1f0d6ee20c1b7a6f3b1f0a9c8d7e6'
 const prfSecret = '0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f1'
 const passphrase = 'a passphrase nobody else has'
@@ -99,91 +93,6 @@ function forms(bytes) {
   const hex = bytes.toString('hex')
   const wide = (text) => [Buffer.from(text, 'utf16le'), Buffer.from(text, 'utf16le').swap16()]
   return [bytes, Buffer.from(hex), ...wide(hex), ...wide(bytes.toString('latin1'))]
-}
-
-describe('killed at any point of a conversion', () => {
-  const group = 'group-27c94e0d'
-  let profile
-
-  before(async () => { profile = await new Profile().start() })
-  after(() => profile?.remove())
-
-  const seeds = onlySeed === undefined ? Array.from({ length: rounds }, () => randomInt(2 ** 31)) : [onlySeed]
-  for (const seed of seeds) {
-    test(`seed ${seed}`, { timeout: 60_000 }, async () => {
-      const random = seeded(seed)
-      const task = ['sealDatabase', 'rotateDataKey', 'unsealDatabase'][random.between(0, 2)]
-      const begins = task === 'sealDatabase' ? 'plain' : 'key'
-      const name = `killed ${seed}`
-      let page = await visit(profile)
-      const vaults = { plain: 'undefined', key: `{ unlock: ${unlocks.key} }` }
-      await page.evaluate(`converse('${name}', ${vaults[begins]}, {
-        identity: 'a', group: '${group}', text: 't', bobVault: { unlock: ${unlocks.key} },
-      }).then(() => indexedDB.deleteDatabase('bob'))`)
-      const before = await page.evaluate(`contents('${name}', ${vaults[begins]}, '${group}')`)
-      // The whole browser now and then, as a power cut does; the page's process otherwise.
-      for (let kills = random.between(1, 2); kills > 0; kills -= 1) {
-        // As many as there are: so that the last step, and what follows it, are hit too.
-        const reports = random.between(0, 24)
-        const delay = random.between(0, 4)
-        const due = new Promise((resolve) => { page.on('console', (message) => message.text() === 'kill me' && resolve()) })
-        void page.evaluate(`(async () => {
-          let left = ${reports}
-          const onProgress = () => { if ((left -= 1) === 0) console.log('kill me') }
-          await openmls.${task}({ name: '${name}', unlock: ${unlocks.key}, onProgress }).catch(() => undefined)
-          console.log('kill me')
-        })()`).catch(() => undefined)
-        if (reports > 0) await due
-        // Where in its work it is hit, not what the test waits for.
-        await new Promise((resolve) => { setTimeout(resolve, delay) })
-        if (random.between(0, 5) === 0) {
-          await profile.kill()
-          await profile.start()
-        } else {
-          await crash(page)
-        }
-        page = await visit(profile)
-      }
-      const info = await page.evaluate(`openmls.vaultInfo('${name}').then((info) => info?.state)`)
-      const expected = { sealDatabase: [undefined, 'sealing', 'sealed'], rotateDataKey: ['sealed', 'rotating'], unsealDatabase: ['sealed', 'unsealing', undefined] }
-      assert.ok(expected[task].includes(info), `${task}: ${info}`)
-      let now = info === undefined ? 'plain' : 'key'
-      if (info === 'unsealing') {
-        // Opening finishes it, and says what has become of the vault.
-        const code = await page.evaluate(`openmls.CoreCryptoClient.open({ name: '${name}', vault: ${vaults.key} }).catch(({ code }) => code)`)
-        assert.equal(code, 'not-sealed')
-        now = 'plain'
-      }
-      assert.equal(await page.evaluate(`contents('${name}', ${vaults[now]}, '${group}')`), before, `${task}, ${info}`)
-      const after = await page.evaluate(`openmls.vaultInfo('${name}').then((info) => info?.state)`)
-      assert.equal(after, now === 'key' ? 'sealed' : undefined)
-      assert.deepEqual(await page.evaluate(mixed, name), now === 'key' ? ['sealed'] : ['clear'])
-      await page.close()
-    })
-  }
-})
-
-/** The page's process is gone at once. */
-async function crash(page) {
-  const gone = new Promise((resolve) => { page.once('crash', resolve) })
-  const session = await page.context().newCDPSession(page)
-  await Promise.race([session.send('Page.crash').catch(() => undefined), gone])
-  await gone
-  await page.close().catch(() => undefined)
-}
-
-/** Which kinds of records a database has. */
-async function mixed(name) {
-  const database = await new Promise((resolve) => { indexedDB.open(name).onsuccess = ({ target }) => resolve(target.result) })
-  const kinds = new Set()
-  for (const store of database.objectStoreNames) {
-    if (store === 'meta') continue
-    const request = database.transaction(store).objectStore(store).getAll()
-    const values = await new Promise((resolve) => { request.onsuccess = () => resolve(request.result) })
-    for (const value of values) kinds.add((value instanceof Uint8Array ? value[0] === 0xe5 : value.kind === 'sealed') ? 'sealed' : 'clear')
-  }
-  database.close()
-  return [...kinds]
 }
 
 describe('passkeys', () => {

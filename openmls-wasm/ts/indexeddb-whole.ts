@@ -1,6 +1,6 @@
 /** Databases as a whole: is there one, is there something in it, put another one in its place. */
 
-import { FORMAT_KEY, INCOMING_STORE, META_STORE, openDatabase, RESTORED_FROM_KEY, RESTORING_KEY, unavailable, VAULT_KEY, WRITER_KEY } from './indexeddb-layout.js';
+import { FORMAT_KEY, META_STORE, openDatabase, RESTORED_FROM_KEY, RESTORING_KEY, unavailable, VAULT_KEY, WRITER_KEY } from './indexeddb-layout.js';
 import { PersisterError, type PersisterSchema } from './persister.js';
 
 // Records that are copied in one transaction.
@@ -70,7 +70,7 @@ export async function replaceContent(from: IDBDatabase, to: IDBDatabase): Promis
     const writer = meta.get(WRITER_KEY);
     writer.onsuccess = () => meta.put(Number(writer.result ?? 0) + 1, WRITER_KEY);
   });
-  for (const store of stores.filter((name) => name !== INCOMING_STORE && from.objectStoreNames.contains(name))) {
+  for (const store of stores.filter((name) => from.objectStoreNames.contains(name))) {
     await copy(from, to, store);
   }
   let vault: IDBRequest<unknown> | undefined;

@@ -336,6 +336,31 @@ export const snapshot: Record<string, Scenario> = {
     }
   },
 
+  'what waits in the durable queue moves too': async () => {
+    for (const [from, to, replace] of [[{}, {}, false], [{ vault: { unlock: KEY } }, {}, true], [{}, { vault: { unlock: KEY } }, true]] as const) {
+      const { name, alice, bob } = await pair(from);
+      const [one, two] = [await bob.encryptMessage(GROUP, utf8('one')), await bob.encryptMessage(GROUP, utf8('two'))];
+      await alice.close();
+      // The second message is there and the first is not: it is refused, and kept.
+      const opening = new CoreCryptoClient({ ...from, name });
+      await opening.receiveMessage({ bytes: two, id: 'two', position: 2 });
+      await opening.open();
+      equal(await opening.inbox(), [], 'nothing was read yet');
+      const file = await fileOf(await opening.exportSnapshot({ passphrase: await keyOf(opening), kind: 'full' }));
+      await opening.close();
+      const where = freshName();
+      if (replace) {
+        await (await person(where, 'somebody else', to)).close();
+      }
+      await restoreDatabase({ name: where, file, passphrase: PASSPHRASE, replace, ...to });
+      const moved = new CoreCryptoClient({ ...to, name: where });
+      await moved.receiveMessage({ bytes: one, id: 'one', position: 1 });
+      await moved.open();
+      equal((await moved.inbox()).map((item) => [item.id, item.kind === 'message' && text(item.plaintext)]), [['one', 'one'], ['two', 'two']], 'both');
+      await Promise.all([moved.close(), bob.close()]);
+    }
+  },
+
   'a move that is cancelled has moved nothing': async () => {
     const { alice, bob } = await pair();
     const stream = await alice.exportSnapshot({ passphrase: await keyOf(alice), kind: 'full', appData: randomBlob(300_000) });

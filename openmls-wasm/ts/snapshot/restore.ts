@@ -11,6 +11,7 @@ import * as check from '../arguments.js';
 import type { Engine, EngineHost, WasmSource } from '../engine.js';
 import { CoreCryptoError } from '../errors.js';
 import { hexOf } from '../hex.js';
+import { INCOMING_STORE } from '../indexeddb-layout.js';
 import { deleteDatabase, isEmpty, isRestoring, noteRestoring, replaceContent, restoredFrom, withDatabase } from '../indexeddb-whole.js';
 import { IndexedDbPersister } from '../indexeddb-persister.js';
 import type { VaultOptions } from '../options.js';
@@ -21,6 +22,8 @@ import { checkUnlock, type Stretch } from '../vault/unlock.js';
 import { WasmEngineHost } from '../wasm-engine-host.js';
 import { requestWebLock, type RequestWriter } from '../writer-lock.js';
 import type { Frame } from './frames.js';
+import type { StorageRecord } from '../types/storage.js';
+import { decodeQueued } from './queued.js';
 import { BlobBuilder, OpenSnapshot } from './read.js';
 
 /** What is restored, and where. */
@@ -70,7 +73,7 @@ export async function restoreDatabase(task: RestoreTask): Promise<RestoreReport>
   const { categories, formatVersion: format, discard }: Engine = await host.start();
   discard();
   const schema = { categories, format };
-  const names = new Set(categories.map((category) => category.name));
+  const names = new Set([...categories.map((category) => category.name), INCOMING_STORE]);
   await snapshot.verify((frame) => checkKnown(frame, names, format));
   const lock = await (task.requestWriter ?? requestWebLock)(name);
   try {
@@ -149,7 +152,10 @@ class Restoration {
       await persister.claimWriter(() => undefined);
       for await (const frame of this.#snapshot.frames()) {
         if (frame.kind === 'records') {
-          await persister.write({ events: frame.records, incomingDone: [] });
+          await persister.write({ events: frame.records.filter((record) => !isQueued(record)), incomingDone: [] });
+          for (const queued of frame.records.filter(isQueued)) {
+            await persister.addIncoming(decodeQueued(queued));
+          }
         }
       }
     } finally {
@@ -158,6 +164,8 @@ class Restoration {
     await withDatabase(name, this.#schema, (database) => noteRestoring(database, false, this.#source));
   }
 }
+
+const isQueued = ({ category }: StorageRecord): boolean => category === INCOMING_STORE;
 
 /** A file of a newer version may hold what this one would not find again. */
 function checkKnown(frame: Frame, categories: ReadonlySet<string>, format: number): void {

@@ -8,12 +8,13 @@
 
 import { CoreCryptoError, type CoreCryptoErrorCode } from '../errors.js';
 import type { Category, MlsClientApi, SnapshotKey, StorageRecord } from '../mls-types.js';
-import type { ClientDatabase } from '../persister.js';
+import type { ClientDatabase, StoredIncoming } from '../persister.js';
 import { random } from '../vault/unlock.js';
 import { sealChunks } from './chunks.js';
 import { encodeAppData, encodeEnd, encodeRecords } from './frames.js';
 import { encodeHeader } from './header.js';
 import { fileKeys } from './keys.js';
+import { encodeQueued } from './queued.js';
 
 // What a snapshot is made of.
 export interface SnapshotSource {
@@ -144,6 +145,9 @@ async function* frames(content: AsyncIterable<Content>, appData: Blob | undefine
 }
 
 async function* allRecords({ categories, stored }: SnapshotSource): AsyncGenerator<Content, void> {
+  // What is sealed in the queue is of a vault that is not there any more.
+  const queue = (await stored((database) => database.listIncoming())).filter((one): one is StoredIncoming => one.entry.kind !== 'sealed');
+  yield* inFrames(queue.map(encodeQueued));
   for (const { name } of categories) {
     if (name !== MOVED) {
       for await (const page of pages(stored, name)) {

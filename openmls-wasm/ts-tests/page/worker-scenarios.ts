@@ -63,8 +63,31 @@ const worker: Record<string, Scenario> = {
     await again.acceptExternalJoin(joining.id);
     const read = await bob.client.processMessage(await again.encryptMessage(group, utf8('I am back')));
     equal(read.kind === 'message' && text(read.plaintext), 'I am back', 'what was read');
-    equal(await codeOf(again.beforeRemovals(async () => undefined) as unknown as Promise<unknown>), 'invalid-argument', 'a hook');
     await Promise.all([alice.client.close(), bob.client.close(), again.close()]);
+  },
+
+  'a removal waits for what the page does before it': async () => {
+    const [alice, bob] = [await person(), await person()];
+    const group = await alice.client.createGroup();
+    await alice.client.addMembers(group, await bob.client.generateKeyPackages(1));
+    await alice.client.mergePendingCommit(group);
+    const members: number[] = [];
+    const look = async (): Promise<void> => void members.push((await alice.client.groupInfo(group)).members.length);
+    const end = alice.client.beforeRemovals(async () => {
+      await look();
+      throw new Error('passed over');
+    });
+    const other = alice.client.beforeRemovals(() => {
+      throw new Error('passed over too');
+    });
+    await alice.client.removeMembers(group, [1]);
+    await alice.client.clearPendingCommit(group);
+    equal(members, [2], 'the hook ran once, before the commit');
+    end();
+    other();
+    await alice.client.removeMembers(group, [1]);
+    equal(members, [2], 'not any more');
+    await Promise.all([alice.client.close(), bob.client.close()]);
   },
 
   'a refusal is an error of the package, with its code': async () => {

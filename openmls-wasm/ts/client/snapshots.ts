@@ -119,7 +119,7 @@ export abstract class SnapshotMethods extends VaultMethods {
   }
 
   /**
-   * Waits for `hook` before this client makes a commit that removes members; what it rejects with is passed over. Not in a worker.
+   * Waits for `hook` before this client makes a commit that removes members; what it rejects with is passed over.
    * @returns a function that ends it
    */
   beforeRemovals(hook: () => Promise<unknown>): () => void {
@@ -130,7 +130,7 @@ export abstract class SnapshotMethods extends VaultMethods {
   /** Calls the hooks of {@link beforeRemovals}; undefined if there are none, so that calls keep their order. */
   protected announceRemoval(): Promise<unknown> | undefined {
     const hooks = [...this.#beforeRemovals];
-    return hooks.length === 0 ? undefined : Promise.allSettled(hooks.map((hook) => hook()));
+    return hooks.length === 0 ? undefined : Promise.allSettled(hooks.map(async (hook) => hook()));
   }
 }
 

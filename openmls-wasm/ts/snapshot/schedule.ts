@@ -13,7 +13,7 @@ export interface ScheduleOptions {
   readonly sink: SnapshotSink;
   /** After so many commits, of all groups together. */
   readonly everyCommits?: number | undefined;
-  /** Before this client makes a commit that removes members: it waits for the snapshot. Not for a client in a worker. */
+  /** Before this client makes a commit that removes members: it waits for the snapshot. */
   readonly beforeRemoval?: boolean | undefined;
   /** After so many milliseconds, if something was saved since. */
   readonly everyMs?: number | undefined;
@@ -59,7 +59,7 @@ export class SnapshotSchedule {
     const key = typeof passphrase === 'string' ? await client.snapshotKey(passphrase) : passphrase;
     const schedule = new SnapshotSchedule(client, { ...options, passphrase: key }, key);
     if (beforeRemoval === true) {
-      schedule.#ends.push(await client.beforeRemovals(() => schedule.#try()));
+      schedule.#ends.push(client.beforeRemovals(() => schedule.#try()));
     }
     if (everyCommits !== undefined) {
       schedule.#countCommits(everyCommits);

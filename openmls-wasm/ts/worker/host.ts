@@ -2,7 +2,6 @@
 
 import type { ReceivingMethods } from '../client/receiving.js';
 import type { CoreCryptoEvents } from '../events.js';
-import type { CredentialValidator } from '../mls-types.js';
 import type { CoreCryptoOptions } from '../options.js';
 import { fromPlain, toPlain, type Status, type ToPage, type ToWorker, type WorkerOptions } from './protocol.js';
 
@@ -49,6 +48,9 @@ class ClientHost {
       case 'listen':
         this.#listen(message.name);
         return;
+      case 'announce-removals':
+        this.#client?.beforeRemovals(() => this.#answerTo((id) => ({ type: 'removal', id })));
+        return;
       case 'answer':
         this.#settle(message.id)?.resolve(message.accepted);
         return;
@@ -58,7 +60,7 @@ class ClientHost {
   }
 
   #options({ validates, ...options }: WorkerOptions): CoreCryptoOptions {
-    return validates ? { ...options, validateCredential: (...question) => this.#ask(question) } : options;
+    return validates ? { ...options, validateCredential: (...question) => this.#answerTo((id) => ({ type: 'ask', id, question })) } : options;
   }
 
   async #call(id: number, method: string, args: readonly unknown[]): Promise<void> {
@@ -81,11 +83,11 @@ class ClientHost {
     this.#client?.on(name, (event) => this.#scope.postMessage({ type: 'event', name, event, status: this.#status() }));
   }
 
-  #ask(question: Parameters<CredentialValidator>): Promise<boolean> {
+  #answerTo(question: (id: number) => ToPage): Promise<boolean> {
     const id = (this.#asked += 1);
     return new Promise((resolve, reject) => {
       this.#questions.set(id, { resolve, reject });
-      this.#scope.postMessage({ type: 'ask', id, question });
+      this.#scope.postMessage(question(id));
     });
   }
 

@@ -67,6 +67,8 @@ class WorkerClient {
   readonly #validate: CredentialValidator | undefined;
   readonly #events = new Emitter<CoreCryptoEvents>();
   readonly #listened = new Set<string>();
+  readonly #beforeRemovals = new Set<() => Promise<unknown>>();
+  #announcesRemovals = false;
   readonly #pending = new Map<number, Pending>();
   readonly #members = new Map<string, unknown>();
   #status: Status = { state: 'opening', origin: undefined };
@@ -119,6 +121,8 @@ class WorkerClient {
     switch (name) {
       case 'on':
         return (event: keyof CoreCryptoEvents, listener: (value: never) => void) => this.#on(event, listener);
+      case 'beforeRemovals':
+        return (hook: () => Promise<unknown>) => this.#beforeRemoval(hook);
       case 'close':
         return () => this.#close();
       default:
@@ -132,6 +136,15 @@ class WorkerClient {
       this.#post({ type: 'listen', name });
     }
     return this.#events.on(name, listener as (event: CoreCryptoEvents[typeof name]) => void);
+  }
+
+  #beforeRemoval(hook: () => Promise<unknown>): () => void {
+    if (!this.#announcesRemovals) {
+      this.#announcesRemovals = true;
+      this.#post({ type: 'announce-removals' });
+    }
+    this.#beforeRemovals.add(hook);
+    return () => this.#beforeRemovals.delete(hook);
   }
 
   #call(method: string, args: readonly unknown[]): Promise<unknown> {
@@ -166,6 +179,10 @@ class WorkerClient {
       void this.#answer(message.id, message.question);
       return;
     }
+    if (message.type === 'removal') {
+      void this.#agreeAfterHooks(message.id);
+      return;
+    }
     this.#status = message.status;
     switch (message.type) {
       case 'event':
@@ -185,6 +202,11 @@ class WorkerClient {
     } catch (error) {
       this.#post({ type: 'no-answer', id, error: toPlain(error) });
     }
+  }
+
+  async #agreeAfterHooks(id: number): Promise<void> {
+    await Promise.allSettled([...this.#beforeRemovals].map(async (hook) => hook()));
+    this.#post({ type: 'answer', id, accepted: true });
   }
 
   #take(id: number): Pending | undefined {

@@ -26,6 +26,8 @@ export type ToWorker =
   | { readonly type: 'create'; readonly options: WorkerOptions }
   | { readonly type: 'call'; readonly id: number; readonly method: string; readonly args: readonly unknown[] }
   | { readonly type: 'listen'; readonly name: keyof CoreCryptoEvents }
+  // From now on the page is asked before members are removed.
+  | { readonly type: 'announce-removals' }
   | { readonly type: 'answer'; readonly id: number; readonly accepted: boolean }
   | { readonly type: 'no-answer'; readonly id: number; readonly error: PlainError };
 
@@ -36,7 +38,9 @@ export type ToPage =
   | { readonly type: 'result'; readonly id: number; readonly value: unknown; readonly status: Status }
   | { readonly type: 'refusal'; readonly id: number; readonly error: PlainError; readonly status: Status }
   | { readonly type: 'event'; readonly name: keyof CoreCryptoEvents; readonly event: unknown; readonly status: Status }
-  | { readonly type: 'ask'; readonly id: number; readonly question: Parameters<CredentialValidator> };
+  | { readonly type: 'ask'; readonly id: number; readonly question: Parameters<CredentialValidator> }
+  // Members are removed as soon as this is answered, whatever the answer.
+  | { readonly type: 'removal'; readonly id: number };
 
 // What a client says of itself without being asked.
 export interface Status {

@@ -90,6 +90,43 @@ struct Root {
     recent: Vec<Entry>,
 }
 
+/// Which branches there are, a bit for each; their tags; the groups. Most clients have few groups, and
+/// no branches. Once all tags stood there, without the bits: lengths tell, all else comes in eights.
+fn read_root(bytes: &[u8]) -> Root {
+    let (present, mut rest) = match bytes.split_first_chunk() {
+        Some((bits, rest)) if rest.len() % size_of::<u64>() == 0 => {
+            (u16::from_le_bytes(*bits), rest)
+        }
+        _ => (u16::MAX, bytes),
+    };
+    let mut root = Root::default();
+    for (branch, tag) in root.branches.iter_mut().enumerate() {
+        if present >> branch & 1 == 1 {
+            if let Some((first, others)) = rest.split_first_chunk() {
+                (*tag, rest) = (u64::from_le_bytes(*first), others);
+            }
+        }
+    }
+    root.recent = read_entries(rest);
+    root
+}
+
+fn write_root(root: &Root) -> Vec<u8> {
+    let there = |tag: &&u64| **tag != NONE;
+    if root.recent.is_empty() && !root.branches.iter().any(|tag| *tag != NONE) {
+        return vec![];
+    }
+    let bits = root.branches.iter().enumerate();
+    let bits = bits.fold(0u16, |bits, (branch, tag)| {
+        bits | u16::from(*tag != NONE) << branch
+    });
+    let tags = root.branches.iter().filter(there);
+    let tags = tags.flat_map(|tag| tag.to_le_bytes());
+    let mut bytes: Vec<u8> = bits.to_le_bytes().into_iter().chain(tags).collect();
+    bytes.extend(write_entries(&root.recent));
+    bytes
+}
+
 fn read_tags(bytes: &[u8]) -> [u64; FAN_OUT] {
     let (tags, _) = bytes.as_chunks();
     let mut read = [NONE; FAN_OUT];
@@ -137,12 +174,7 @@ impl State {
             root.recent.push(Entry { name, tag });
         }
         self.move_to_leaves(&mut root)?;
-        let mut bytes = write_tags(&root.branches);
-        if !root.recent.is_empty() {
-            bytes.resize(FAN_OUT * size_of::<u64>(), 0);
-            bytes.extend(write_entries(&root.recent));
-        }
-        self.write_node(ROOT, key::SINGLETON, &bytes)
+        self.write_node(ROOT, key::SINGLETON, &write_root(&root))
     }
 
     /// Whether a group is as this client left it.
@@ -192,15 +224,11 @@ impl State {
     }
 
     fn root(&self) -> Result<Root, StorageError> {
-        let bytes = match self.get(ROOT, key::SINGLETON) {
-            Some(value) => codec::decode(ROOT, key::SINGLETON, value)?,
-            None => ByteBuf::new(),
+        let Some(value) = self.get(ROOT, key::SINGLETON) else {
+            return Ok(Root::default());
         };
-        let entries = bytes.get(FAN_OUT * size_of::<u64>()..).unwrap_or_default();
-        Ok(Root {
-            branches: read_tags(&bytes),
-            recent: read_entries(entries),
-        })
+        let bytes: ByteBuf = codec::decode(ROOT, key::SINGLETON, value)?;
+        Ok(read_root(&bytes))
     }
 
     /// The tag of a group, or [`NONE`].
@@ -306,5 +334,55 @@ impl State {
         };
         self.change(category, key, value.map(Value::new));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(branches: &[usize], groups: u8) -> Root {
+        let mut root = Root::default();
+        for branch in branches {
+            root.branches[*branch] = 1000 + *branch as u64;
+        }
+        let entry = |number| Entry {
+            name: [number; 16],
+            tag: u64::from(number) + 1,
+        };
+        root.recent = (0..groups).map(entry).collect();
+        root
+    }
+
+    fn assert_same(read: &Root, written: &Root) {
+        assert_eq!(read.branches, written.branches);
+        let pairs = |root: &Root| {
+            let recent = root.recent.iter();
+            recent
+                .map(|entry| (entry.name, entry.tag))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(pairs(read), pairs(written));
+    }
+
+    #[test]
+    fn a_root_is_read_as_it_was_written_and_as_it_was_written_once() {
+        for branches in [
+            &[][..],
+            &[0],
+            &[15],
+            &[3, 7, 8],
+            &(0..16).collect::<Vec<_>>(),
+        ] {
+            for groups in [0, 1, 16, 17] {
+                let root = example(branches, groups);
+                assert_same(&read_root(&write_root(&root)), &root);
+                let all_tags = root.branches.iter().flat_map(|tag| tag.to_le_bytes());
+                let former: Vec<u8> = all_tags.chain(write_entries(&root.recent)).collect();
+                assert_same(&read_root(&former), &root);
+            }
+        }
+        assert!(write_root(&Root::default()).is_empty());
+        assert_eq!(write_root(&example(&[], 1)).len(), 2 + 24);
     }
 }

@@ -24,10 +24,13 @@ const thisScript = fileURLToPath(import.meta.url)
 const wasmOptimizations = ['-Oz', '--converge', '--low-memory-unused', '--dealign', '--one-caller-inline-max-function-size=30']
 
 /**
- * The flavours of the wasm. `unreachable`: the curves and KEMs of RustCrypto that belong to no ciphersuite of that flavour. `pq` has post-quantum ciphersuites. `test-hooks` can be made to panic: tests use it, nobody ships it.
+ * The flavours of the wasm. `unreachable`: the curves and KEMs of RustCrypto that belong to no ciphersuite of that flavour. `pq` has post-quantum ciphersuites. `test-hooks` can be made to panic: tests use it, nobody ships it. `without-digests` does not
+ * notice records that were put back: with it the benchmark tells what noticing costs. `cfgs`: for openmls-wasm itself.
  */
+const unreachable = /(^|[<& ])(p384|k256|ml_kem|x_wing|libcrux_sha3|keccak|sha2::block_api::Sha512VarCore)\b/
 const flavours = {
-  release: { features: [], folder: join(packageDir, 'pkg'), optimize: true, unreachable: /(^|[<& ])(p384|k256|ml_kem|x_wing|libcrux_sha3|keccak|sha2::block_api::Sha512VarCore)\b/ },
+  release: { features: [], folder: join(packageDir, 'pkg'), optimize: true, unreachable },
+  'without-digests': { features: [], cfgs: ['--cfg', 'without_digests'], folder: join(packageDir, 'pkg-bench'), optimize: true, unreachable },
   pq: { features: ['--features', 'pq'], folder: join(packageDir, 'pkg-pq'), optimize: true },
   'test-hooks': { features: ['--features', 'test-hooks'], folder: join(packageDir, 'pkg-test'), optimize: false },
 }
@@ -43,7 +46,7 @@ const wasmFeatures = [
   'nontrapping-float-to-int', 'reference-types', 'sign-ext',
 ].map((feature) => `--enable-${feature}`)
 
-/** @param {'release' | 'pq' | 'test-hooks'} flavour @param {{wasmBindgen: string}} tools */
+/** @param {'release' | 'pq' | 'test-hooks' | 'without-digests'} flavour @param {{wasmBindgen: string}} tools */
 export async function buildWasm(flavour, tools) {
   const shipped = join(flavours[flavour].folder, 'openmls_wasm_bg.wasm')
   // Cargo would see by itself that nothing changed, but the flavours share one output: each would undo the others.
@@ -60,9 +63,12 @@ export async function buildWasm(flavour, tools) {
 }
 
 async function compileWasm(flavour, shipped, { wasmBindgen }) {
-  const { features, folder, optimize, unreachable } = flavours[flavour]
+  const { features, cfgs, folder, optimize, unreachable } = flavours[flavour]
   await step(`Compiling openmls-wasm to wasm, ${flavour}`, '1–3 min the first time', () =>
-    mustRun('cargo', ['build', '--release', '--target', wasmTarget, '-p', 'openmls-wasm', ...features]))
+    mustRun('cargo', [
+      ...(cfgs ? ['rustc', '--lib'] : ['build']), '--release', '--target', wasmTarget, '-p', 'openmls-wasm', ...features,
+      ...(cfgs ? ['--', ...cfgs] : []),
+    ]))
   const scratch = join(targetDir, 'wasm-bindgen', flavour)
   await step('Making the JavaScript glue with wasm-bindgen', '5 s', async () => {
     rmSync(scratch, { recursive: true, force: true })
@@ -91,7 +97,7 @@ async function compileWasm(flavour, shipped, { wasmBindgen }) {
   copyFileSync(glueTypes, join(folder, 'openmls_wasm.d.ts'))
   // The test flavour keeps its names: a panic in a test then has a readable stack.
   writeFileSync(shipped, optimize ? withoutCustomSections(readFileSync(ordered), debugSections) : named)
-  if (optimize) reportSize(flavour, named, readFileSync(shipped))
+  if (optimize && !cfgs) reportSize(flavour, named, readFileSync(shipped))
 }
 
 /** The TypeScript part of the npm package: ts/ to dist/. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { stampsDir } from './paths.mjs'
 import { say } from './say.mjs'
 
-const skipped = new Set(['node_modules', 'target', 'dist', 'pkg', 'pkg-test', '.git', 'delivery-service'])
+const skipped = new Set(['node_modules', 'target', 'dist', 'pkg', 'pkg-test', 'pkg-bench', '.git', 'delivery-service'])
 
 function addFile(hash, path, name) {
   hash.update(`\0${name}\0`)

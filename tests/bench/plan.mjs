@@ -46,6 +46,8 @@ export async function measureAll(browser, { share, only }) {
 
   await measure('awaited', 'Awaited encrypts', '30 s', () =>
     each(durabilities, (durability) => browser.measure('awaited', { durability, blocks: times(60), warmUp: times(8), perBlock: 20 })))
+  await measure('digests', 'Awaited encrypts, with and without digests', '30 s', () =>
+    each(durabilities, (durability) => browser.measure('digestsAwaited', { durability, blocks: times(60), warmUp: times(8), perBlock: 20 })))
   await measure('inFlight', `${calls} calls at once`, '2 min', () =>
     each(durabilities, async (durability) => ({
       ...(await browser.measure('inFlight', { durability, blocks: times(40), blocksOfSends: times(12), warmUp: 3, calls })),

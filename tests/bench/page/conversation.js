@@ -1,5 +1,6 @@
 // Messages of a conversation of two. Every function returns raw samples: judging them is done outside.
-import { interleave, repeat } from './interleave.js'
+import { CoreCryptoClient } from '/openmls-wasm/dist/index.js'
+import { interleave, repeat, timed } from './interleave.js'
 import { bareClient, countingPersister, forget, groupOf, plaintext, rawDatabase, storedClient, writeRaw } from './people.js'
 
 /**
@@ -47,6 +48,23 @@ export async function awaited({ durability, blocks, warmUp, perBlock }) {
   )
   database.close()
   await stored.close()
+  return results
+}
+
+/** The same encrypt with the digest of the group and the root over those, and by a build that has neither. */
+export async function digestsAwaited({ durability, blocks, warmUp, perBlock }) {
+  const { CoreCryptoClient: Without } = await import('/without-digests/openmls-wasm/dist/index.js')
+  const arms = {}
+  const clients = []
+  for (const [arm, Client] of [['with', CoreCryptoClient], ['without', Without]]) {
+    const client = await Client.open({ name: `digests-${arm}-${durability}`, durability })
+    await client.createIdentity(new TextEncoder().encode(arm))
+    const { groupId } = await groupOf(client)
+    arms[arm] = () => repeat(perBlock, () => timed(() => client.encryptMessage(groupId, plaintext)))
+    clients.push(client)
+  }
+  const results = await interleave(arms, { blocks, warmUp })
+  for (const client of clients) await client.close()
   return results
 }
 

@@ -1,15 +1,16 @@
 // A conversation of two: awaited calls, a thousand at once, and bytes.
 import { ratio, spread } from '../statistics.mjs'
-import { between, count, ms, row, times } from './row.mjs'
+import { between, count, ms, msRow, ratioRow, row, times } from './row.mjs'
 
 const limits = {
   awaited: { relaxed: 1.35, strict: 1.25 },
+  digests: 1.05,
   inFlight: 1.2,
   bytesPerEncrypt: 1000,
 }
 
 /** Rows of messages of two members. */
-export function conversationRows({ awaited = {}, inFlight = {}, bytes = {} }) {
+export function conversationRows({ awaited = {}, digests = {}, inFlight = {}, bytes = {} }) {
   const list = []
   for (const [durability, { measured, baseline, send }] of Object.entries(awaited)) {
     const against = ratio(measured, baseline)
@@ -19,6 +20,13 @@ export function conversationRows({ awaited = {}, inFlight = {}, bytes = {} }) {
       row(`awaited-${durability}-ms`, '  awaited encrypt', ours.median, ms, between(ours, ms)),
       row(`awaited-${durability}-baseline-ms`, '  encrypt in memory + raw transaction', theirs.median, ms, between(theirs, ms)),
       row(`awaited-${durability}-send-ms`, '  awaited sendMessage (with its inbox and outbox records)', sends.median, ms, between(sends, ms)),
+    )
+  }
+  for (const [durability, { with: ours, without }] of Object.entries(digests)) {
+    list.push(
+      ratioRow(`digests-${durability}`, `awaited encrypt, ${durability}: with digest and root against without`, ratio(ours, without), limits.digests),
+      msRow(`digests-${durability}-with-ms`, '  with', ours),
+      msRow(`digests-${durability}-without-ms`, '  without', without),
     )
   }
   for (const [durability, { results, transactions, calls }] of Object.entries(inFlight)) {

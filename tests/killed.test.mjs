@@ -20,7 +20,7 @@ const { KILLED_TASK: onlyTask, KILLED_SEED: onlySeed } = process.env
 const unlock = `{ kind: 'key', key: new Uint8Array(32).fill(7) }`
 const group = 'group-27c94e0d'
 const groups = Array.from({ length: 40 }, (_, index) => `group ${index}`)
-const version2 = JSON.parse(readFileSync(join(packageDir, 'ts-tests', 'fixtures', 'version-2.json'), 'utf8'))
+const former = [2, 3].map((version) => JSON.parse(readFileSync(join(packageDir, 'ts-tests', 'fixtures', `version-${version}.json`), 'utf8')))
 
 let service
 let url
@@ -154,14 +154,15 @@ const importing = {
   },
 }
 
-/** A database of the first layout that was kept. */
+/** A database of an earlier layout. */
 const migrating = {
-  async prepare(page, name) {
-    await page.evaluate(`putFixture('${name}', fixture)`)
-    return { order: `{ name: '${name}' }` }
+  async prepare(page, name, random) {
+    const which = random.between(0, former.length - 1)
+    await page.evaluate(`putFixture('${name}', fixtures[${which}])`)
+    return { order: `{ name: '${name}' }`, version: former[which].version }
   },
-  async verify(page, name, { whole, rehearsed }) {
-    const versions = [version2.version, await page.evaluate(`versionOf('${rehearsed}')`)]
+  async verify(page, name, { whole, rehearsed, version: before }) {
+    const versions = [before, await page.evaluate(`versionOf('${rehearsed}')`)]
     const version = await page.evaluate(`versionOf('${name}')`)
     assert.ok(versions.includes(version), `version ${version}`)
     assert.equal(await page.evaluate(`groupsOf('${name}')`), whole)
@@ -233,6 +234,6 @@ async function play(task, seed, prepare, verify) {
 async function open() {
   const page = await visit()
   await page.evaluate((made) => { window.made = made }, exported)
-  await page.evaluate((fixture) => { window.fixture = fixture }, version2)
+  await page.evaluate((fixtures) => { window.fixtures = fixtures }, former)
   return page
 }

@@ -76,8 +76,8 @@ async function refusedInUse(expected, listed = 2) {
   }, here.conversation)
   assert.deepEqual(seen, { typed: true, listed, ...expected })
   const after = await dump()
-  // The root names the other group too, which was made and deleted here.
-  const isOfOther = (place) => place.includes('meta/writer') || place.includes('group_root')
+  // The root has the digest of the other group too, which was made and deleted here.
+  const isOfOther = (place) => place.includes('meta/writer') || place.includes('digest_')
   const changed = Object.keys(before).filter((place) => !isOfOther(place) && before[place] !== after[place])
   assert.deepEqual(changed, [])
 }
@@ -119,7 +119,7 @@ test('a record of a newer format', { timeout }, async () => {
 })
 
 /** What belongs to the client itself. */
-const readAtOpening = new Set(['identity', 'signature_key_pair', 'last_sequence', 'inbox', 'outbox', 'welcome_cursor', 'group_root'])
+const readAtOpening = new Set(['identity', 'signature_key_pair', 'last_sequence', 'inbox', 'outbox', 'welcome_cursor', 'digest_root'])
 
 /** The ways a value is damaged: done in the page, where a value need not be bytes. */
 const damages = ['cut short', 'empty', 'one byte more', 'text', 'nothing but zeros']
@@ -145,7 +145,7 @@ test('a damaged record, of each category that has one', { timeout: 3 * timeout }
 })
 
 test('a record of a group that is missing, or older than the others', { timeout }, async () => {
-  const digestOf = (records) => records.filter(({ category }) => category === 'group_digest')
+  const digestOf = (records) => records.filter(({ category }) => category === 'digest_root')
   const older = await ben.run(() => databases.records('ben'))
   await goesOn('one message more')
   const records = await ben.run(() => databases.records('ben'))

@@ -86,9 +86,8 @@ fn a_batch_holds_the_last_write_per_key() {
     assert_eq!(
         ids,
         [
-            ("group_root", SINGLETON),
+            ("digest_root", SINGLETON),
             ("own_leaf_node", "ab/0000000000000000"),
-            ("group_digest", "ab"),
             ("tree", "ab")
         ]
     );
@@ -125,7 +124,7 @@ fn a_second_drain_without_an_answer_is_refused_and_loses_nothing() {
     storage.confirm(first.sequence).unwrap();
     let second = storage.drain().unwrap().unwrap();
     assert!(second.sequence > first.sequence);
-    assert_eq!(categories(&second), ["group_root", "group_digest", "tree"]);
+    assert_eq!(categories(&second), ["digest_root", "tree"]);
 }
 
 #[test]
@@ -159,7 +158,7 @@ fn a_batch_that_is_put_back_merges_with_newer_changes() {
     let retried = storage.drain().unwrap().unwrap();
     assert_eq!(
         categories(&retried),
-        ["group_root", "own_leaf_node", "group_digest", "tree"]
+        ["digest_root", "own_leaf_node", "tree"]
     );
     let mut database = Database::default();
     database.apply(&retried.events);
@@ -198,10 +197,7 @@ fn rolling_back_leads_to_the_last_confirmed_batch() {
     assert_eq!(read(&storage).as_deref(), Some("confirmed"));
     let left: Vec<_> = storage.records().unwrap();
     let left: Vec<_> = left.iter().map(|left| left.category).collect();
-    assert_eq!(
-        left,
-        [Category::GroupRoot, Category::GroupDigest, Category::Tree]
-    );
+    assert_eq!(left, [Category::DigestRoot, Category::Tree]);
     assert!(!storage.has_unconfirmed().unwrap());
     assert_eq!(
         storage.confirm(in_flight.sequence),
@@ -234,10 +230,7 @@ fn a_put_back_batch_that_was_stored_after_all_is_undone_in_the_next() {
         .drain()
         .unwrap()
         .expect("both keys are written again");
-    assert_eq!(
-        categories(&next),
-        ["group_root", "own_leaf_node", "group_digest", "tree"]
-    );
+    assert_eq!(categories(&next), ["digest_root", "own_leaf_node", "tree"]);
     database.apply(&next.events);
     storage.confirm(next.sequence).unwrap();
     assert_eq!(read(&database.rehydrated()).as_deref(), Some("confirmed"));
@@ -282,7 +275,7 @@ fn a_savepoint_that_is_not_released_undoes_records_and_events() {
     let batch = storage.drain().unwrap().unwrap();
     assert_eq!(
         categories(&batch),
-        ["group_root", "group_digest", "tree"],
+        ["digest_root", "tree"],
         "the leaf node is no longer dirty, the tree still is"
     );
     storage.confirm(batch.sequence).unwrap();

@@ -186,12 +186,10 @@ fn try_damage(
 }
 
 fn only_changed(subject: &Subject, client: &MlsClient, changed: &[Category]) -> Result<(), String> {
-    // A record of a group changes the digest of its group too, and the root over digests.
+    // A record of a group changes the digest of its group too, which is in the root.
     let of_group = changed.iter().any(|it| it.scope() == Scope::Group);
-    let may_differ = |it: Category| {
-        changed.contains(&it)
-            || (of_group && matches!(it, Category::GroupDigest | Category::GroupRoot))
-    };
+    let may_differ =
+        |it: Category| changed.contains(&it) || (of_group && it == Category::DigestRoot);
     let rest = |all: Vec<Record>| -> Vec<Record> {
         all.into_iter()
             .filter(|record| !may_differ(record.category))

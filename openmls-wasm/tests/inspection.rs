@@ -208,9 +208,8 @@ fn a_refused_message_leaves_an_item_and_the_cursor_and_nothing_else() {
         [
             Category::Inbox,
             Category::LastSequence,
-            Category::GroupRoot,
-            Category::DeliveryCursor,
-            Category::GroupDigest
+            Category::DigestRoot,
+            Category::DeliveryCursor
         ]
     );
     bob.save();

@@ -547,7 +547,7 @@ fn a_deleted_group_leaves_nothing_behind() {
         .iter()
         .map(|record| record.category)
         .collect();
-    use Category::{FormerGroup, GroupDigest, GroupRoot, Identity, LastSequence, SignatureKeyPair};
+    use Category::{DigestRoot, FormerGroup, Identity, LastSequence, SignatureKeyPair};
     assert_eq!(
         left,
         [
@@ -555,8 +555,7 @@ fn a_deleted_group_leaves_nothing_behind() {
             SignatureKeyPair,
             LastSequence,
             FormerGroup,
-            GroupRoot,
-            GroupDigest
+            DigestRoot
         ],
         "what belongs to the client, and how far it was in the group"
     );

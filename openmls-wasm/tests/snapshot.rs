@@ -325,7 +325,7 @@ fn what_is_here_wins() {
         category.scope() == Scope::Group && key.starts_with(&hex(&other))
     });
     let left: Vec<_> = left.iter().map(|record| record.category).collect();
-    assert_eq!(left, [Category::FormerGroup, Category::GroupDigest]);
+    assert_eq!(left, [Category::FormerGroup]);
 }
 
 fn hex(bytes: &[u8]) -> String {

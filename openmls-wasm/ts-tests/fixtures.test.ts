@@ -12,5 +12,5 @@ const names = readdirSync(new URL('../fixtures', import.meta.url)).map((file) =>
 test('databases of earlier versions', async (t) => {
   const page = await pages.open(`fixture-scenarios?${names.map((name) => `fixture=${name}`).join('&')}`);
   assert.deepEqual(pages.errors, []);
-  await runScenarios(t, pages, page, 3);
+  await runScenarios(t, pages, page, 5);
 });

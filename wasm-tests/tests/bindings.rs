@@ -140,11 +140,8 @@ fn a_batch_has_bytes_for_a_put_and_null_for_a_delete() -> TestResult {
     let events = Array::from(&property(&client.drain()?, "events")?);
     assert!(events.length() > 0);
     for event in events.iter() {
-        // All but the number of the group's last epoch, which keeps old Welcomes out, its digest, and the
-        // root over digests.
-        if !["former_group", "group_digest", "group_root"]
-            .contains(&text(&event, "category")?.as_str())
-        {
+        // All but the number of the group's last epoch, which keeps old Welcomes out, and its digest.
+        if !["former_group", "digest_root"].contains(&text(&event, "category")?.as_str()) {
             assert_eq!(Reflect::get(&event, &"value".into())?, JsValue::NULL);
         }
     }

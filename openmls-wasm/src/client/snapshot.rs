@@ -72,8 +72,8 @@ fn share(category: Category) -> Share {
         | EarlyMessageGroup
         | EarlyMessage
         | MovedAway
-        | GroupRoot
-        | GroupRootNode
+        | DigestRoot
+        | DigestNode
         | UploadChain
         | OwnLeafNode
         | QueuedProposal

@@ -77,10 +77,10 @@ categories! {
     WelcomeCursor, "welcome_cursor", Client, Some(1);
     /// That this database was moved: another has its keys now. Key: 0.
     MovedAway, "moved_away", Client, Some(1);
-    /// The root over the digests of all groups, for a group that is put back as a whole. Key: 0.
-    GroupRoot, "group_root", Client, Some(1);
-    /// The tree below that root. Key: number of the branch, or of the leaf.
-    GroupRootNode, "group_root_node", Single, Some(1);
+    /// The digests of the groups that changed last, and the root over those of all. Key: 0.
+    DigestRoot, "digest_root", Client, Some(1);
+    /// The tree below that root, with the other digests. Key: number of the branch, or of the leaf.
+    DigestNode, "digest_node", Single, Some(1);
 
     /// What the delivery service has accepted last in a group, for a database that is put back. Key: group.
     UploadChain, "upload_chain", Group, Some(1);
@@ -96,7 +96,7 @@ categories! {
     QueuedProposal, "queued_proposal", Group, Some(3);
     /// What a list of groups shows of a group. Key: group.
     GroupSummary, "group_summary", Group, Some(1);
-    /// The sum of the checksums of all records of a group, for a missing or outdated one. Key: group.
+    /// The digest of a group that has not changed since digests are in `digest_root`. Key: group.
     GroupDigest, "group_digest", Group, Some(1);
     /// The public ratchet tree (`TreeSync`), in parts. Key: group.
     Tree, "tree", Group, Some(1);
@@ -155,8 +155,8 @@ impl Category {
             | LastSequence
             | WelcomeCursor
             | MovedAway
-            | GroupRoot
-            | GroupRootNode
+            | DigestRoot
+            | DigestNode
             | Psk => &[0],
             Tree | EarlyMessage | OwnLeafNode | QueuedProposal | RetainedEpoch => &[1],
             MessageSecrets | EpochKeyPairs => &[1, 2],

@@ -1,22 +1,21 @@
-//! The digest of a group: whether its records belong together.
+//! The digest of a group: whether its records belong together, and are the ones that this client wrote last.
 //!
 //! OpenMLS writes up to a dozen records for one operation and loads whatever it finds, so a record
 //! that is missing, or older than the others, would be loaded without a word and decrypt nothing, or
 //! use keys twice. The checksum of a record says that it is whole, not that it is the last one. So
-//! each operation that changes a group also writes the sum of the checksums of all its records, and a
-//! group of which the sum is another is not loaded (G6).
+//! each operation that changes a group also notes the sum of the checksums of all its records in the
+//! [root](super::root), and a group of which the sum is another is not loaded (G6).
 //!
 //! A sum, because a batch changes it by what the batch changes, whatever the size of the group (G9).
 //! Like the checksums it is no protection against somebody who wants to deceive.
 //!
-//! What the digests of all groups are, the [root](super::root) says: a group that is put back as a whole
-//! has a digest that fits.
+//! Digests were records of the groups once. One that is there still counts as long as the root does not
+//! know the group: it goes with the next change of the group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use serde_bytes::{ByteBuf, Bytes};
-use zeroize::Zeroizing;
+use serde_bytes::ByteBuf;
 
 use super::{
     category::{Category, Scope},
@@ -25,14 +24,33 @@ use super::{
     StorageError,
 };
 
-/// What the records of a group come to.
+/// What the records of a group come to; of one that does not exist, zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Digest {
     records: u64,
     sum: u64,
 }
 
-/// A digest as it was stored before there was a root. One that the root knows of is a byte string.
+impl Digest {
+    pub(super) const SIZE: usize = 2 * size_of::<u64>();
+
+    pub(super) fn to_bytes(self) -> [u8; Self::SIZE] {
+        (u128::from(self.records) | u128::from(self.sum) << 64).to_le_bytes()
+    }
+
+    pub(super) fn from_bytes(bytes: [u8; Self::SIZE]) -> Self {
+        let both = u128::from_le_bytes(bytes);
+        let [records, sum] = [both as u64, (both >> 64) as u64];
+        Digest { records, sum }
+    }
+
+    /// Whether it is that of a group of which there are no records.
+    pub(super) fn is_of_nothing(&self) -> bool {
+        self.records == 0
+    }
+}
+
+/// A digest as it was stored first, before it was a byte string.
 #[derive(Deserialize)]
 struct FormerDigest {
     records: u64,
@@ -108,10 +126,10 @@ impl Digests {
         self.bytes
     }
 
-    /// The digest of a group of which there are records.
-    fn get(&self, group: &str) -> Option<&Digest> {
-        let digest = self.groups.get(group).map(|group| &group.digest);
-        digest.filter(|digest| digest.records > 0)
+    /// The digest of a group.
+    pub(super) fn get(&self, group: &str) -> Digest {
+        let group = self.groups.get(group);
+        group.map(|group| group.digest).unwrap_or_default()
     }
 }
 
@@ -119,29 +137,17 @@ fn is_digested(category: Category) -> bool {
     category.scope() == Scope::Group && category != Category::GroupDigest
 }
 
-fn encode(group: &str, digest: Digest) -> Result<Zeroizing<Vec<u8>>, StorageError> {
-    let mut bytes = digest.records.to_le_bytes().to_vec();
-    bytes.extend(digest.sum.to_le_bytes());
-    codec::encode(Category::GroupDigest, group, Bytes::new(&bytes), 20)
-}
-
-/// The digest, and whether the root knows of it.
-fn decode(group: &str, value: &Value) -> Result<(Digest, bool), StorageError> {
+/// A digest that is a record of its group.
+fn decode(group: &str, value: &Value) -> Result<Digest, StorageError> {
     if let Ok(bytes) = codec::decode::<ByteBuf>(Category::GroupDigest, group, value) {
-        let (numbers, _) = bytes.as_chunks();
-        let [records, sum] = *numbers else {
-            return Err(codec::undecodable(Category::GroupDigest, group));
+        let bytes = bytes.first_chunk();
+        return match bytes {
+            Some(bytes) => Ok(Digest::from_bytes(*bytes)),
+            None => Err(codec::undecodable(Category::GroupDigest, group)),
         };
-        let [records, sum] = [records, sum].map(u64::from_le_bytes);
-        return Ok((Digest { records, sum }, true));
     }
     let FormerDigest { records, sum } = codec::decode(Category::GroupDigest, group, value)?;
-    Ok((Digest { records, sum }, false))
-}
-
-/// Whether the root knows of the group with this digest.
-pub(super) fn is_in_root(group: &str, digest: &Value) -> Result<bool, StorageError> {
-    Ok(decode(group, digest)?.1)
+    Ok(Digest { records, sum })
 }
 
 /// The groups that these records are of.
@@ -154,7 +160,7 @@ pub(super) fn groups_of<'a>(
 }
 
 impl State {
-    /// Brings the digests of these groups up to date, and the root over them.
+    /// Brings the digests of these groups up to date.
     ///
     /// # Errors
     /// [`NotLoaded`](StorageError::NotLoaded) if a node of the root is not in memory that changes too.
@@ -163,26 +169,29 @@ impl State {
             return Ok(());
         }
         for group in groups {
-            let digest = self.digests.get(&group);
-            let value = digest.map(|digest| encode(&group, *digest)).transpose()?;
-            self.change(Category::GroupDigest, &group, value.map(Value::new));
-            self.note_in_root(&group)?;
+            self.change(Category::GroupDigest, &group, None);
+            self.note_in_root(&group, self.digests.get(&group))?;
         }
         Ok(())
     }
 
-    /// Whether the records of a group come to what its stored digest says.
+    /// Whether a group is as this client left it.
     ///
     /// # Errors
-    /// [`DamagedGroup`](StorageError::DamagedGroup) if they do not.
+    /// [`DamagedGroup`](StorageError::DamagedGroup) if it is not;
+    /// [`NotLoaded`](StorageError::NotLoaded) if a node of the root that knows is not in memory.
     pub(super) fn check_digest(&self, group: &str) -> Result<(), StorageError> {
-        let stored = self
-            .get(Category::GroupDigest, group)
-            .map(|value| decode(group, value))
-            .transpose()?;
-        if stored.map(|(digest, _)| digest) == self.digests.get(group).copied() {
-            return Ok(());
+        let expected = match self.digest_in_root(group) {
+            Ok(None) => match self.get(Category::GroupDigest, group) {
+                Some(value) => Some(decode(group, value)?),
+                None => Some(Digest::default()),
+            },
+            Err(StorageError::DamagedRecord { .. }) => None,
+            known => known?,
+        };
+        match expected == Some(self.digests.get(group)) {
+            true => Ok(()),
+            false => Err(StorageError::DamagedGroup(group.into())),
         }
-        Err(StorageError::DamagedGroup(group.into()))
     }
 }

@@ -111,7 +111,7 @@ impl State {
         let is_empty = records.is_empty();
         self.take_in(records, |state| match &page {
             // Of a group that has records it is checked anyway.
-            Page::Group(group) if is_empty => state.check_root(group),
+            Page::Group(group) if is_empty => state.check_digest(group),
             _ => Ok(()),
         })?;
         match page {

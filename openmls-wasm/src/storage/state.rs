@@ -356,7 +356,7 @@ impl State {
     /// Takes records in as confirmed: those of the whole database, or of some groups. All or nothing;
     /// makes nothing dirty.
     pub(super) fn hydrate(&mut self, records: Vec<Record>) -> Result<(), StorageError> {
-        let has_root = |record: &Record| record.category == Category::GroupRoot;
+        let has_root = |record: &Record| record.category == Category::DigestRoot;
         let is_whole = records.iter().any(has_root);
         self.take_in(records, |state| match is_whole {
             true => state.check_none_is_missing(),
@@ -388,10 +388,7 @@ impl State {
         self.adopt(records);
         let checked = groups
             .iter()
-            .try_for_each(|group| {
-                self.check_digest(group)?;
-                self.check_root(group)
-            })
+            .try_for_each(|group| self.check_digest(group))
             .and_then(|()| check(self));
         if checked.is_err() {
             for (category, key) in new {

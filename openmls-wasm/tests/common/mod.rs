@@ -16,7 +16,7 @@ use openmls_wasm::{
     ClientError, MlsClient,
 };
 
-use openmls_wasm::storage::{Record, Value};
+use openmls_wasm::storage::{Category, Record, Scope, Value};
 
 pub use database::Database;
 
@@ -377,28 +377,51 @@ pub fn refused<T: std::fmt::Debug>(
     refused_by(&mut device.client, operation)
 }
 
-/// The digest of a group as it was written before there was a root.
-pub fn former_digest(record: &Record) -> Value {
+/// The digests of all groups as they were written before they were in the root: a record for each group,
+/// a byte string or, first, a structure.
+pub fn former_digests(database: &Database, as_bytes: bool) -> Vec<Record> {
     #[derive(serde::Serialize)]
     struct Digest {
         records: u64,
         sum: u64,
     }
-    /// A format tag and a checksum go before the content, which is a byte string of two numbers.
-    const HEADER: usize = 9 + 2;
-    let number = |at: usize| {
-        let bytes = &record.value[HEADER + 8 * at..][..8];
-        u64::from_le_bytes(bytes.try_into().unwrap())
+    let category = Category::GroupDigest;
+    let digest_of = |group: &str| {
+        let of_group = database.records_where(|category, key| {
+            category.scope() == Scope::Group && key.split('/').next() == Some(group)
+        });
+        // A format tag and a checksum go before the content.
+        let checksum =
+            |record: &Record| u64::from_le_bytes(*record.value[1..].first_chunk().unwrap());
+        let (records, sum) = (
+            of_group.len() as u64,
+            of_group.iter().map(checksum).fold(0, u64::wrapping_add),
+        );
+        let content = match as_bytes {
+            true => {
+                let both = [records.to_le_bytes(), sum.to_le_bytes()].concat();
+                rmp_serde::to_vec_named(serde_bytes::Bytes::new(&both)).unwrap()
+            }
+            false => rmp_serde::to_vec_named(&Digest { records, sum }).unwrap(),
+        };
+        let mut hasher = xxhash_rust::xxh64::Xxh64::new(0);
+        for part in [
+            category.name().as_bytes(),
+            &[0],
+            group.as_bytes(),
+            &[0],
+            &content,
+        ] {
+            hasher.update(part);
+        }
+        let mut bytes = vec![of_group[0].value[0]];
+        bytes.extend(hasher.digest().to_le_bytes());
+        bytes.extend(content);
+        Record {
+            category,
+            key: group.into(),
+            value: Value::new(zeroize::Zeroizing::new(bytes)),
+        }
     };
-    let (records, sum) = (number(0), number(1));
-    let content = rmp_serde::to_vec_named(&Digest { records, sum }).unwrap();
-    let mut hasher = xxhash_rust::xxh64::Xxh64::new(0);
-    let (category, key) = (record.category.name().as_bytes(), record.key.as_bytes());
-    for part in [category, &[0], key, &[0], &content] {
-        hasher.update(part);
-    }
-    let mut bytes = vec![record.value[0]];
-    bytes.extend(hasher.digest().to_le_bytes());
-    bytes.extend(content);
-    Value::new(zeroize::Zeroizing::new(bytes))
+    database.groups().into_iter().map(digest_of).collect()
 }

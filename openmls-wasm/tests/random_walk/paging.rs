@@ -70,7 +70,7 @@ impl Device {
     fn missing(&self) -> Vec<Page> {
         let groups = self.database.groups().into_iter();
         let categories = [Category::KeyPackage, Category::KeyPackageState];
-        let is_node = |category, _: &str| category == Category::GroupRootNode;
+        let is_node = |category, _: &str| category == Category::DigestNode;
         let nodes = self.database.records_where(is_node);
         groups
             .map(|group| Page::Group(group.into()))

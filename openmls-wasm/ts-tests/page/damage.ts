@@ -58,7 +58,7 @@ async function stored(name: string, store: string): Promise<unknown[]> {
 
 const scenarios: Record<string, (options: Partial<CoreCryptoOptions>) => Promise<void>> = {
   'a damaged group costs nothing but itself, and is joined anew': async (options) => {
-    for (const store of ['group_state', 'tree', 'group_digest', 'group_summary', 'mls_group_join_config']) {
+    for (const store of ['group_state', 'tree', 'group_context', 'group_summary', 'mls_group_join_config']) {
       const here = await pair(options);
       await here.alice.close();
       const before = (await stored(here.name, 'group_state')).length;
@@ -169,9 +169,9 @@ const scenarios: Record<string, (options: Partial<CoreCryptoOptions>) => Promise
       await client.createGroup(group);
     }
     await client.close();
-    const nodes = await stored(name, 'group_root_node');
+    const nodes = await stored(name, 'digest_node');
     equal(nodes.length > 8, true, `${nodes.length} nodes`);
-    await damage(name, 'group_root_node', nodes.length - 1);
+    await damage(name, 'digest_node', nodes.length - 1);
     const again = await CoreCryptoClient.open({ ...options, name, memoryLimit: 0, durability: 'relaxed' });
     const damaged = await again.findDamagedGroups();
     equal([damaged.length > 0, damaged.length < 20], [true, true], `${damaged.length} of 40 groups damaged`);

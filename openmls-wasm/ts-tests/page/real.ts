@@ -286,7 +286,7 @@ export const real: Record<string, Scenario> = {
     const here = await room();
     await close(here);
     const all = Object.keys(await dump(here.names.bob)).filter((key) => !/^(meta|incoming)\//.test(key));
-    const atOpening = new Set(['identity', 'signature_key_pair', 'last_sequence', 'inbox', 'outbox', 'welcome_cursor', 'group_root']);
+    const atOpening = new Set(['identity', 'signature_key_pair', 'last_sequence', 'inbox', 'outbox', 'welcome_cursor', 'digest_root']);
     for (const key of all) {
       const slash = key.indexOf('/');
       const [store, record] = [key.slice(0, slash), key.slice(slash + 1)];
@@ -304,8 +304,8 @@ export const real: Record<string, Scenario> = {
         await client.close();
       }
       const after = await dump(here.names.bob);
-      // The root names the other group too, which was made here.
-      const grows = new Set(['meta/writer', 'group_root/0000000000000000']);
+      // The root has the digest of the other group too, which was made here.
+      const grows = new Set(['meta/writer', 'digest_root/0000000000000000']);
       const changed = Object.keys(before).filter((name) => !grows.has(name) && after[name] !== before[name]);
       equal(changed, [], 'what changed');
       await tamper(here.names.bob, store, (objects) => objects.put(value, record));

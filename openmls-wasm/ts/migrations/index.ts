@@ -7,6 +7,7 @@
  */
 
 import { toVersion3 } from './version-3.js';
+import { toVersion4 } from './version-4.js';
 
 // One step.
 export interface Migration {
@@ -19,4 +20,7 @@ export interface Migration {
 export const FIRST_VERSION = 2;
 
 // In order, without gaps.
-export const MIGRATIONS: readonly Migration[] = [{ to: 3, run: toVersion3 }];
+export const MIGRATIONS: readonly Migration[] = [
+  { to: 3, run: toVersion3 },
+  { to: 4, run: toVersion4 },
+];

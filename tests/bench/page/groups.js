@@ -60,7 +60,7 @@ export async function opening({ counts, blocks, warmUp, durability }) {
   return { results: await interleave(arms, { blocks, warmUp }), memory, records }
 }
 
-const isOfMessage = ({ category }) => ['message_secrets', 'group_digest', 'group_root'].includes(category)
+const isOfMessage = ({ category }) => ['message_secrets', 'digest_root'].includes(category)
 
 /** All records of the client, and those of one group. */
 function readRaw(database, clientStores, groupStores, group) {

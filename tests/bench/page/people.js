@@ -63,7 +63,7 @@ export async function storedClient(name, durability, persister) {
 }
 
 /** What tells older records from newer ones: no value of MLS. */
-const ofOurOwn = new Set(['group_digest', 'group_root', 'group_root_node'])
+const ofOurOwn = new Set(['digest_root', 'digest_node'])
 
 /** The package's persister, counting what it is given to write. */
 export function countingPersister(name) {

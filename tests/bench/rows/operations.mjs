@@ -35,8 +35,8 @@ export function atOnceRows({ encryptsAtOnce = {}, decryptsAtOnce = {} }, { large
 
 /**
  * The own commit. Its storage part cannot be seen alone in wasm, where OpenMLS merges and stores in one call: it is taken to be
- * the same share of the merge as natively, plus handing over the changes, plus the transaction. Above it, the most it can be:
- * the whole merge.
+ * the awaited merge, transaction and all, less what OpenMLS does in it, which is the same share of the merge in memory as natively.
+ * Above it, the most it can be: the whole awaited merge.
  */
 export function commitRows({ selfUpdates = {} }, { native, large }) {
   const kinds = {
@@ -49,9 +49,9 @@ export function commitRows({ selfUpdates = {} }, { native, large }) {
     const id = (name) => `${name}${suffix}`
     const part = (arm, name) => results[arm].map(([one]) => one[name])
     const share = Math.min(1, storage.storedInMerge / storage.merge)
-    const shares = (stored) => spread(results.memory.map(([one]) => {
-      const inStore = one.merge * stored
-      return (inStore + one.drain + one.write) / (one.commit + one.merge - inStore)
+    const shares = (stored) => spread(results.memory.map(([one], block) => {
+      const ofOpenMls = one.merge * (1 - stored)
+      return (results.stored[block][0].merge - ofOpenMls) / (one.commit + ofOpenMls)
     }))
     const [estimate, most] = [shares(share), shares(1)]
     const natively = (storage.storedInMerge + storage.drain) / storage.crypto
@@ -60,12 +60,12 @@ export function commitRows({ selfUpdates = {} }, { native, large }) {
       mostRow(id('merge-bytes-keys'), '  with keys', written.map((one) => one.bytes + one.keys)),
       mostRow(id('merge-records'), '  records put and deleted', written.map((one) => one.records)),
       row(id('merge-storage'), `  storage part of a merge, ${text}: against the commit’s crypto`, estimate.median, times, between(estimate, times), limits.merge.storage),
-      row(id('merge-storage-most'), '    at most: all of the merge, drain, transaction', most.median, times, between(most, times)),
+      row(id('merge-storage-most'), '    at most: all of the awaited merge', most.median, times, between(most, times)),
       row(id('merge-storage-native'), `  storage part of a merge, ${text}, natively, without a transaction`, natively, times, `${ms(storage.storedInMerge + storage.drain)}, ${ms(storage.crypto)}`, limits.merge.storage),
       msRow(id('self-update-ms'), '  selfUpdate, in memory', part('memory', 'commit'), suffix === '' ? native[large].selfUpdate : undefined),
       msRow(id('merge-memory-ms'), '  merge, in memory', part('memory', 'merge'), storage.merge),
       msRow(id('merge-drain-ms'), '    handing over its changes', part('memory', 'drain'), storage.drain),
-      msRow(id('merge-raw-ms'), '    raw IndexedDB, the same records', part('memory', 'write')),
+      msRow(id('merge-raw-ms'), '    raw IndexedDB, the same records, each deleted by itself', part('memory', 'write')),
       msRow(id('self-update-stored-ms'), '  selfUpdate, awaited', part('stored', 'commit')),
       msRow(id('merge-stored-ms'), '  merge, awaited', part('stored', 'merge')),
     )

@@ -153,6 +153,33 @@ fn every_group_that_is_put_back_as_a_whole_is_told() {
     }
 }
 
+/// Reads after each other are what opening a client in many groups would take longest for (G9).
+#[test]
+fn a_group_that_is_loaded_with_its_nodes_asks_for_nothing_else() {
+    let (database, groups, _) = in_groups(60);
+    let mut nodes = 0;
+    for group in &groups {
+        let name = key::bytes_key(group);
+        let mut client = opened(&database);
+        for node in client.nodes_to_load(&name).unwrap() {
+            let of_key = |category, key: &str| category == Category::DigestNode && key == node;
+            let record = database.records_where(of_key);
+            let page = Page::Record(Category::DigestNode, node.clone());
+            client.hydrate_page(page, record).unwrap();
+            nodes += 1;
+        }
+        assert_eq!(client.nodes_to_load(&name).unwrap(), Vec::<String>::new());
+        let of_group = |category: Category, key: &str| {
+            category.scope() == Scope::Group && key.split('/').next() == Some(&name)
+        };
+        let records = database.records_where(of_group);
+        client.hydrate_page(Page::Group(name), records).unwrap();
+        client.encrypt_message(group, b"hello").unwrap();
+        client.drain_storage_events().unwrap().unwrap();
+    }
+    assert!(nodes > 100, "{nodes}");
+}
+
 #[test]
 fn every_record_that_is_put_back_is_told() {
     let (database, groups, older) = in_groups(20);

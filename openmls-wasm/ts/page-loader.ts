@@ -17,6 +17,9 @@ import { Backoff, type RetryPolicy } from './retry.js';
 // How much groups may take in memory by default, in bytes of records: a group in use takes about as much again.
 export const DEFAULT_MEMORY_LIMIT = 32 * 1024 * 1024;
 
+/** The store of the tree whose leaves have the digests of groups. */
+const DIGEST_NODE = 'digest_node';
+
 // See the module's documentation.
 export class PageLoader {
   readonly #persister: ClientDatabase;
@@ -48,10 +51,12 @@ export class PageLoader {
    */
   async load(engine: Engine, page: Page, isInUse: () => boolean): Promise<void> {
     const loaded = new Set<string>();
+    const nodes = 'group' in page ? this.#readNodes(engine, page.group) : [];
     for (;;) {
       try {
         const records = await this.#read(page);
         if (isInUse()) {
+          hydrateNodes(engine, await nodes);
           engine.client.hydratePage(page, records);
         }
         return;
@@ -130,6 +135,17 @@ export class PageLoader {
     }
   }
 
+  /** Nodes of the root over the digests, each with its record if there is one. Those that cannot be read are asked for later. */
+  async #readNodes(engine: Engine, group: string): Promise<readonly Node[]> {
+    try {
+      const nodes = engine.client.nodesToLoad(group).map((key) => ({ category: DIGEST_NODE, key }));
+      const values = await this.#persister.read(nodes);
+      return nodes.map((node, index) => ({ ...node, value: values[index] }));
+    } catch {
+      return [];
+    }
+  }
+
   async #readOnce(page: Page): Promise<StorageRecord[]> {
     if ('group' in page) {
       return this.#persister.loadGroup(page.group);
@@ -140,6 +156,25 @@ export class PageLoader {
     }
     const [value] = await this.#persister.read([{ category, key }]);
     return value === undefined ? [] : [{ category, key, value }];
+  }
+}
+
+interface Node {
+  readonly category: string;
+  readonly key: string;
+  readonly value: Uint8Array | undefined;
+}
+
+/** One that is damaged is left out: the engine asks for it, and is told then. */
+function hydrateNodes(engine: Engine, nodes: readonly Node[]): void {
+  for (const { category, key, value } of nodes) {
+    try {
+      engine.client.hydratePage({ category, key }, value === undefined ? [] : [{ category, key, value }]);
+    } catch (error) {
+      if (!isDamage(error)) {
+        throw error;
+      }
+    }
   }
 }
 

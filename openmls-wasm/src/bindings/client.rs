@@ -120,6 +120,12 @@ impl JsMlsClient {
             .map_err(thrown)
     }
 
+    /// The keys of `digest_node` that are worth loading together with a group (in hex) that is not in memory.
+    #[wasm_bindgen(js_name = nodesToLoad)]
+    pub fn nodes_to_load(&self, group: &str) -> JsResult<Vec<String>> {
+        self.0.nodes_to_load(group).map_err(thrown)
+    }
+
     /// Lets go of groups that were not used for long, until the others take no more than `limit` bytes.
     #[wasm_bindgen(js_name = releaseGroups)]
     pub fn release_groups(&mut self, limit: f64) -> JsResult<()> {

@@ -251,6 +251,14 @@ impl MlsClient {
         Ok(self.storage().hydrate_page(page, records)?)
     }
 
+    /// The keys of records of [`DigestNode`](crate::storage::Category::DigestNode) that are worth loading
+    /// together with a group (its id in hex) that is not in memory: otherwise
+    /// [`hydrate_page`](Self::hydrate_page), and the next operation in the group, ask for them one by one.
+    /// A record of that key may not exist.
+    pub fn nodes_to_load(&self, group: &str) -> Result<Vec<String>> {
+        Ok(self.storage().nodes_to_load(group)?)
+    }
+
     /// Lets go of the groups that were not used for longest, until the records of the others take no
     /// more than `limit` bytes; what they are in use takes about as much again. They are loaded again
     /// when they are asked for. A group with changes that are not confirmed stays, and the one that was

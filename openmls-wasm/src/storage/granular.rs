@@ -133,6 +133,14 @@ impl GranularStorage {
         self.write_state()?.hydrate_page(page, records)
     }
 
+    /// The keys of [`DigestNode`](Category::DigestNode) that are worth loading together with a group that
+    /// is not in memory: [`hydrate_page`](Self::hydrate_page), or the next operation, would ask for them one
+    /// by one. A record of that key may not exist.
+    pub fn nodes_to_load(&self, group: &str) -> Result<Vec<String>, StorageError> {
+        let nodes = self.read_state()?.nodes_to_load(group)?;
+        Ok(nodes.into_iter().collect())
+    }
+
     /// Notes in the root that there is nothing of a group, which was damaged and has been put aside.
     pub fn note_absent(&self, group: &str) -> Result<(), StorageError> {
         let mut state = self.write_state()?;

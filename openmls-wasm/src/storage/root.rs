@@ -189,6 +189,28 @@ impl State {
         self.digest_in(&self.root()?, &name_of(group))
     }
 
+    /// The keys of the nodes that tell whether a group is as it was left, and of those that take in what
+    /// leaves the root when the group changes, as far as they are not in memory and may exist: loaded with
+    /// the group, they need not be asked for one after the other.
+    pub(super) fn nodes_to_load(&self, group: &str) -> Result<BTreeSet<String>, StorageError> {
+        let root = self.root()?;
+        let name = name_of(group);
+        let named = root.recent.iter().any(|entry| entry.name == name);
+        let oldest = root.recent.first().map(|entry| entry.name);
+        let leaving = oldest.filter(|_| root.recent.len() >= RECENT);
+        let mut keys = BTreeSet::new();
+        for name in leaving.into_iter().chain([name]).filter(|_| !named) {
+            let place = place_of(&name);
+            if root.branches.get(place.0).is_none_or(|tag| *tag == NONE) {
+                continue;
+            }
+            keys.insert(branch_key(place.0));
+            keys.insert(leaf_key(place));
+        }
+        keys.retain(|key| self.require(NODE, key).is_err());
+        Ok(keys)
+    }
+
     /// Whether every group that the root knows is in memory, with all of the database there.
     ///
     /// # Errors

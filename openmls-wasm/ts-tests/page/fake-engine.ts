@@ -129,6 +129,10 @@ export class FakeClient {
     this.hydrate(records);
   }
 
+  nodesToLoad(): string[] {
+    return [];
+  }
+
   hydratePage(): void {
     throw new Error('nothing is loaded on demand');
   }

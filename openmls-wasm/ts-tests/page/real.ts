@@ -1,6 +1,6 @@
 /** Scenarios over the real engine: two people in one page, each with a client and a database of their own. */
 
-import { CoreCryptoClient, WasmEngineHost, type CoreCryptoOptions, type EngineHost, type InboxItem, type StorageRecord } from 'openmls-wasm';
+import { CoreCryptoClient, IndexedDbPersister, WasmEngineHost, type CoreCryptoOptions, type EngineHost, type InboxItem, type StorageRecord } from 'openmls-wasm';
 import { abortSoon, codeOf, connect, dump, equal, freshName, next, tamper, type Scenario } from './support.js';
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -280,6 +280,36 @@ export const real: Record<string, Scenario> = {
     equal(words(await here.bob.receiveMessage(one)), 'one', 'the first');
     equal(words(await here.bob.receiveMessage(two)), 'two', 'the second');
     await close(here);
+  },
+
+  'the first message in one of many groups waits for one read, not for one after the other': async () => {
+    const name = freshName();
+    const client = await person(name, { durability: 'relaxed' });
+    const groups = Array.from({ length: 60 }, (_, index) => utf8(`group ${index}`));
+    for (const group of groups) {
+      await client.createGroup(group);
+    }
+    await client.close();
+    let most = 0;
+    for (const group of groups.slice(0, 40).filter((_, index) => index % 4 === 0)) {
+      const persister = new IndexedDbPersister({ name, durability: 'relaxed' });
+      // Reads that begin while none is under way.
+      let [rounds, reading] = [0, 0];
+      for (const method of ['load', 'loadGroup', 'loadGroups', 'loadCategory', 'read'] as const) {
+        const original = persister[method].bind(persister) as (...args: unknown[]) => Promise<never>;
+        persister[method] = async (...args: unknown[]) => {
+          rounds += reading === 0 ? 1 : 0;
+          reading += 1;
+          return original(...args).finally(() => (reading -= 1));
+        };
+      }
+      const again = await CoreCryptoClient.open({ name, persister, durability: 'relaxed' });
+      rounds = 0;
+      await again.encryptMessage(group, utf8('first'));
+      most = Math.max(most, rounds);
+      await again.close();
+    }
+    equal(most, 1, 'reads that waited for each other');
   },
 
   'a damaged record is named and all is left as it was': async () => {

@@ -80,6 +80,8 @@ export interface StorageApi {
   /** The records of the client scope. What else is needed an operation then asks for: it throws `not-loaded`. */
   hydrateClient(records: readonly StorageRecord[]): void;
   hydratePage(page: Page, records: readonly StorageRecord[]): void;
+  /** Keys of `digest_node` that the engine would ask for when it is given this group, one after the other. */
+  nodesToLoad(group: string): string[];
   /** @param limit of all that groups take, in bytes */
   releaseGroups(limit: number): void;
 }

@@ -133,12 +133,17 @@ const kinds = [
 ]
 
 for (const { name, flavour, options, share } of kinds) describe(name, () => {
+  let page
   let service
   let here
   before(async () => {
-    service = await startService(await buildPage(flavour))
-    here = await room(service.url, options)
+    page = await buildPage(flavour)
+    await begin()
   })
+  async function begin() {
+    service = await startService(page)
+    here = await room(service.url, options)
+  }
   after(async () => {
     await here?.remove()
     await service?.stop()
@@ -153,7 +158,9 @@ for (const { name, flavour, options, share } of kinds) describe(name, () => {
         if (!(error instanceof LostByBrowser) || attempt === 3) throw error
         t.diagnostic(`Chromium found the databases of ${error.message} corrupt and deleted them; the client said database-missing; once more with others`)
         await here.remove()
-        here = await room(service.url, options)
+        // The service has key packages of those whose data is gone, by the same names.
+        await service.stop()
+        await begin()
       }
     }
   }

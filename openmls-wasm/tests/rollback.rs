@@ -239,6 +239,47 @@ fn a_root_that_is_put_back_or_gone_is_told_by_the_groups() {
     }
 }
 
+/// The way out of a damaged node: its groups are put aside, and then there is nothing that it keeps out.
+#[test]
+fn a_damaged_node_begins_anew_when_its_groups_are_put_aside() {
+    let (database, groups, _) = in_groups(60);
+    let nodes = database.records_where(|category, _| category == Category::DigestNode);
+    // The last branch and the last leaf.
+    let of_branch = |node: &&Record| node.key.as_str() < "0000000000000010";
+    let last_branch = nodes.iter().rfind(of_branch).unwrap();
+    for node in [last_branch, nodes.last().unwrap()] {
+        let is_it = |record: &Record| record.category == node.category && record.key == node.key;
+        let rest = database.records().into_iter();
+        let mut damaged: Database = rest.filter(|record| !is_it(record)).collect();
+        let is_lost = |group: &&Vec<u8>| load_group(&damaged, &key::bytes_key(group)).is_err();
+        let lost: Vec<Vec<u8>> = groups.iter().filter(is_lost).cloned().collect();
+        assert!(!lost.is_empty());
+        let mut client = opened(&damaged);
+        for group in &lost {
+            let stored = damaged.clone();
+            run(&mut client, &stored, |client| {
+                client.note_quarantined(group, &[])
+            })
+            .unwrap();
+            let name = key::bytes_key(group);
+            let others = damaged.records().into_iter();
+            damaged = others.filter(|record| !is_of(record, &name)).collect();
+            save(&mut client, &mut damaged);
+        }
+        // Of 300 groups that the app names some belong to that node.
+        for number in 0..300u16 {
+            let stored = damaged.clone();
+            let group = [b"chosen ".as_slice(), &number.to_be_bytes()].concat();
+            run(&mut client, &stored, |client| {
+                client.create_group(Some(&group))
+            })
+            .unwrap();
+            save(&mut client, &mut damaged);
+        }
+        assert_sound(&damaged);
+    }
+}
+
 /// A node of the tree that is put back, damaged or gone: the end of the groups in it, and of no other.
 #[test]
 fn a_node_that_is_damaged_costs_the_groups_in_it() {
@@ -283,6 +324,14 @@ fn a_node_that_is_damaged_costs_the_groups_in_it() {
         for group in kept {
             load_group(&after, &key::bytes_key(group)).unwrap();
         }
+        for group in lost {
+            assert_eq!(
+                code(load_group(&after, &key::bytes_key(group))),
+                "damaged-group"
+            );
+        }
+        let root = after.records_where(|category, _| category == Category::DigestRoot);
+        assert!(root[0].value.len() < 700, "{}", root[0].value.len());
     }
     // Each of those that the root does not name is in a branch and a leaf.
     assert!(told >= 2 * (groups.len() - 16), "{told}");

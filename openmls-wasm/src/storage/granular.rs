@@ -141,10 +141,12 @@ impl GranularStorage {
         Ok(nodes.into_iter().collect())
     }
 
-    /// Notes in the root that there is nothing of a group, which was damaged and has been put aside.
+    /// Notes in the root that there is nothing of a group, which was damaged and has been put aside. If it
+    /// was a node of the root that was damaged, that begins anew.
     pub fn note_absent(&self, group: &str) -> Result<(), StorageError> {
         let mut state = self.write_state()?;
         state.add_group(group);
+        state.mend_nodes_of(group)?;
         state.write_digests(std::iter::once(group.into()).collect())
     }
 

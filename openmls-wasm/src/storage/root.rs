@@ -13,8 +13,9 @@
 //!   are too many.
 //!
 //! So a change writes the root, and at most one branch and one leaf; a group that is loaded needs at most
-//! a branch and a leaf, which are loaded one by one when they are asked for: neither opening nor a message
-//! grows with the number of groups (G9).
+//! a branch and a leaf, which are loaded when they are asked for: neither opening nor a message grows with
+//! the number of groups (G9). What does is a leaf, by 32 bytes for 256 groups; it is written when a group
+//! leaves the root.
 //!
 //! What is compared are the checksums of records, 64 bits of xxHash. That is no protection against
 //! somebody who writes records of his own, as the records in the clear are none. Of records that are
@@ -22,7 +23,7 @@
 //! same sum: there is nothing left but to put records back, which this is for. An older state of the
 //! database as a whole agrees with itself, and no record can tell it.
 //!
-//! A group that the root does not name does not exist, or has had no change since there is a root: then
+//! A group that the root does not name does not exist, or has had no change since digests are here: then
 //! its digest is a record of its own.
 
 use std::collections::BTreeSet;
@@ -162,6 +163,13 @@ fn write_entries(entries: &[Entry]) -> Vec<u8> {
     entries.iter().flat_map(bytes).collect()
 }
 
+fn anew_if_damaged<T: Default>(node: Result<T, StorageError>) -> Result<T, StorageError> {
+    match node {
+        Err(StorageError::DamagedRecord { .. }) => Ok(T::default()),
+        other => other,
+    }
+}
+
 impl State {
     /// Notes the digest of a group in the root.
     pub(super) fn note_in_root(&mut self, group: &str, digest: Digest) -> Result<(), StorageError> {
@@ -288,27 +296,38 @@ impl State {
     }
 
     /// Moves those that changed longest ago into their leaves, until the root names no more than it may.
-    /// Where a leaf is damaged they stay: that is the end of the groups that it has, and of no other.
     fn move_to_leaves(&mut self, root: &mut Root) -> Result<(), StorageError> {
-        let mut oldest = 0;
-        while root.recent.len() > RECENT && oldest < RECENT {
-            let Some(entry) = root.recent.get(oldest).copied() else {
-                break;
-            };
-            match self.put_in_leaf(root, entry) {
-                Ok(()) => drop(root.recent.remove(oldest)),
-                Err(StorageError::DamagedRecord { .. }) => oldest += 1,
-                Err(other) => return Err(other),
-            }
+        while root.recent.len() > RECENT {
+            let oldest = root.recent.remove(0);
+            self.put_in_leaf(root, oldest)?;
         }
         Ok(())
     }
 
+    /// Begins the nodes anew that should tell of a group and are damaged: what they told is lost, and the
+    /// groups that they named stay refused; but others that they would have to take in do not.
+    pub(super) fn mend_nodes_of(&mut self, group: &str) -> Result<(), StorageError> {
+        let mut root = self.root()?;
+        let name = name_of(group);
+        let place = place_of(&name);
+        let leaves = self.branch(&root, place.0);
+        match leaves.and_then(|leaves| self.leaf(&leaves, place)) {
+            Err(StorageError::DamagedRecord { .. }) => {}
+            known => return known.map(drop),
+        }
+        let at = root.recent.iter().position(|entry| entry.name == name);
+        let digest = Digest::default();
+        let entry = at.map_or(Entry { name, digest }, |at| root.recent.remove(at));
+        self.put_in_leaf(&mut root, entry)?;
+        self.write_node(ROOT, key::SINGLETON, &write_root(&root))
+    }
+
+    /// Where a node is damaged it begins anew, or the root would have to keep whatever belongs there.
     fn put_in_leaf(&mut self, root: &mut Root, entry: Entry) -> Result<(), StorageError> {
         let place = place_of(&entry.name);
         let (branch, leaf) = place;
-        let mut leaves = self.branch(root, branch)?;
-        let mut entries = self.leaf(&leaves, place)?;
+        let mut leaves = anew_if_damaged(self.branch(root, branch))?;
+        let mut entries = anew_if_damaged(self.leaf(&leaves, place))?;
         entries.retain(|other| other.name != entry.name);
         if !entry.digest.is_of_nothing() {
             entries.push(entry);

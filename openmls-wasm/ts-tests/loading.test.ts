@@ -60,6 +60,7 @@ class Engine {
       },
       confirmBatch: () => undefined,
       putBackBatch: () => undefined,
+      nodesToLoad: () => [],
       hydratePage: ({ group }: { group: string }) => {
         if (unreadable[group] !== undefined) {
           throw unreadable[group];

@@ -51,12 +51,13 @@ export class PageLoader {
    */
   async load(engine: Engine, page: Page, isInUse: () => boolean): Promise<void> {
     const loaded = new Set<string>();
-    const nodes = 'group' in page ? this.#readNodes(engine, page.group) : [];
+    const nodes = this.#readNodes('group' in page ? engine.client.nodesToLoad(page.group) : []);
     for (;;) {
       try {
-        const records = await this.#read(page);
+        const [records, found] = [await this.#read(page), await nodes];
+        // Nothing is waited for from here on: another engine may be in use after that.
         if (isInUse()) {
-          hydrateNodes(engine, await nodes);
+          hydrateNodes(engine, found);
           engine.client.hydratePage(page, records);
         }
         return;
@@ -65,7 +66,7 @@ export class PageLoader {
           continue;
         }
         if ('category' in page && page.key !== undefined && isDamage(error) && isInUse()) {
-          // A node of the root over the digests: without it the groups that it names are damaged, and no others.
+          // A node of the root over the digests: without it the groups that it names are damaged.
           engine.client.hydratePage(page, []);
           return;
         }
@@ -136,9 +137,9 @@ export class PageLoader {
   }
 
   /** Nodes of the root over the digests, each with its record if there is one. Those that cannot be read are asked for later. */
-  async #readNodes(engine: Engine, group: string): Promise<readonly Node[]> {
+  async #readNodes(keys: readonly string[]): Promise<readonly Node[]> {
+    const nodes = keys.map((key) => ({ category: DIGEST_NODE, key }));
     try {
-      const nodes = engine.client.nodesToLoad(group).map((key) => ({ category: DIGEST_NODE, key }));
       const values = await this.#persister.read(nodes);
       return nodes.map((node, index) => ({ ...node, value: values[index] }));
     } catch {
@@ -165,7 +166,7 @@ interface Node {
   readonly value: Uint8Array | undefined;
 }
 
-/** One that is damaged is left out: the engine asks for it, and is told then. */
+/** One that is damaged is left out, or that is in memory with something newer: the engine asks for what it lacks, and is told then. */
 function hydrateNodes(engine: Engine, nodes: readonly Node[]): void {
   for (const { category, key, value } of nodes) {
     try {

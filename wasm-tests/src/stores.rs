@@ -10,7 +10,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::{failure, package::Engine, TestResult};
 
-/// The stores that hold no records: layout version 3 of the IndexedDB persister.
+/// The stores that hold no records: layout version 4 of the IndexedDB persister.
 const OWN_STORES: [&str; 3] = ["incoming", "meta", "quarantine"];
 
 /// Records by category and key.

@@ -30,6 +30,7 @@ class ClientHost {
   readonly #questions = new Map<number, Question>();
   #client: ReceivingMethods | undefined;
   #asked = 0;
+  #endRemovals: (() => void) | undefined;
 
   constructor(scope: WorkerScope, create: (options: CoreCryptoOptions) => ReceivingMethods) {
     this.#scope = scope;
@@ -49,7 +50,7 @@ class ClientHost {
         this.#listen(message.name);
         return;
       case 'announce-removals':
-        this.#client?.beforeRemovals(() => this.#answerTo((id) => ({ type: 'removal', id })));
+        this.#announceRemovals(message.wanted);
         return;
       case 'answer':
         this.#settle(message.id)?.resolve(message.accepted);
@@ -81,6 +82,11 @@ class ClientHost {
 
   #listen(name: keyof CoreCryptoEvents): void {
     this.#client?.on(name, (event) => this.#scope.postMessage({ type: 'event', name, event, status: this.#status() }));
+  }
+
+  #announceRemovals(wanted: boolean): void {
+    this.#endRemovals?.();
+    this.#endRemovals = wanted ? this.#client?.beforeRemovals(() => this.#answerTo((id) => ({ type: 'removal', id }))) : undefined;
   }
 
   #answerTo(question: (id: number) => ToPage): Promise<boolean> {

@@ -68,7 +68,6 @@ class WorkerClient {
   readonly #events = new Emitter<CoreCryptoEvents>();
   readonly #listened = new Set<string>();
   readonly #beforeRemovals = new Set<() => Promise<unknown>>();
-  #announcesRemovals = false;
   readonly #pending = new Map<number, Pending>();
   readonly #members = new Map<string, unknown>();
   #status: Status = { state: 'opening', origin: undefined };
@@ -139,12 +138,13 @@ class WorkerClient {
   }
 
   #beforeRemoval(hook: () => Promise<unknown>): () => void {
-    if (!this.#announcesRemovals) {
-      this.#announcesRemovals = true;
-      this.#post({ type: 'announce-removals' });
-    }
     this.#beforeRemovals.add(hook);
-    return () => this.#beforeRemovals.delete(hook);
+    this.#post({ type: 'announce-removals', wanted: true });
+    return () => {
+      this.#beforeRemovals.delete(hook);
+      // Without a question calls keep their order.
+      this.#post({ type: 'announce-removals', wanted: this.#beforeRemovals.size > 0 });
+    };
   }
 
   #call(method: string, args: readonly unknown[]): Promise<unknown> {

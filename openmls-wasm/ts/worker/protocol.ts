@@ -26,8 +26,8 @@ export type ToWorker =
   | { readonly type: 'create'; readonly options: WorkerOptions }
   | { readonly type: 'call'; readonly id: number; readonly method: string; readonly args: readonly unknown[] }
   | { readonly type: 'listen'; readonly name: keyof CoreCryptoEvents }
-  // From now on the page is asked before members are removed.
-  | { readonly type: 'announce-removals' }
+  // Whether from now on the page is asked before members are removed.
+  | { readonly type: 'announce-removals'; readonly wanted: boolean }
   | { readonly type: 'answer'; readonly id: number; readonly accepted: boolean }
   | { readonly type: 'no-answer'; readonly id: number; readonly error: PlainError };
 

@@ -3,6 +3,7 @@
  * here or where the client has moved to. As a record of the store `incoming`, so that a version that does not know them says so.
  */
 
+import * as check from '../arguments.js';
 import { INCOMING_STORE } from '../indexeddb-layout.js';
 import type { IncomingEntry, StoredIncoming } from '../persister.js';
 import type { StorageRecord } from '../types/storage.js';
@@ -10,6 +11,9 @@ import { damaged } from './header.js';
 
 /** Of the encoding: this byte, then JSON in which byte strings and big integers are objects with one field. */
 const VERSION = 1;
+
+// Whether it is of a newer version, that may say something else by it.
+export const isNewerQueued = ({ value }: StorageRecord): boolean => (value[0] ?? 0) > VERSION;
 
 export function encodeQueued({ key, entry }: StoredIncoming): StorageRecord {
   const json = new TextEncoder().encode(JSON.stringify(entry, (_, value: unknown) => toPlain(value)));
@@ -23,9 +27,14 @@ export function encodeQueued({ key, entry }: StoredIncoming): StorageRecord {
 export function decodeQueued({ value }: StorageRecord): IncomingEntry {
   try {
     const entry = JSON.parse(new TextDecoder().decode(value.subarray(1)), (_, plain: unknown) => fromPlain(plain)) as IncomingEntry;
-    const isEntry = (entry.kind === 'message' || entry.kind === 'welcome') && typeof entry.attempts === 'number';
-    if (value[0] === VERSION && isEntry && entry.message.bytes instanceof Uint8Array) {
-      return entry;
+    const { kind, attempts } = entry;
+    if (value[0] === VERSION && Number.isInteger(attempts)) {
+      switch (kind) {
+        case 'message':
+          return { kind, attempts, message: check.incomingMessage(entry.message) };
+        case 'welcome':
+          return { kind, attempts, message: check.incomingWelcome(entry.message) };
+      }
     }
   } catch {
     // Told below.

@@ -23,7 +23,7 @@ import { WasmEngineHost } from '../wasm-engine-host.js';
 import { requestWebLock, type RequestWriter } from '../writer-lock.js';
 import type { Frame } from './frames.js';
 import type { StorageRecord } from '../types/storage.js';
-import { decodeQueued } from './queued.js';
+import { decodeQueued, isNewerQueued } from './queued.js';
 import { BlobBuilder, OpenSnapshot } from './read.js';
 
 /** What is restored, and where. */
@@ -73,7 +73,7 @@ export async function restoreDatabase(task: RestoreTask): Promise<RestoreReport>
   const { categories, formatVersion: format, discard }: Engine = await host.start();
   discard();
   const schema = { categories, format };
-  const names = new Set([...categories.map((category) => category.name), INCOMING_STORE]);
+  const names = new Set(categories.map((category) => category.name));
   await snapshot.verify((frame) => checkKnown(frame, names, format));
   const lock = await (task.requestWriter ?? requestWebLock)(name);
   try {
@@ -152,7 +152,7 @@ class Restoration {
       await persister.claimWriter(() => undefined);
       for await (const frame of this.#snapshot.frames()) {
         if (frame.kind === 'records') {
-          await persister.write({ events: frame.records.filter((record) => !isQueued(record)), incomingDone: [] });
+          await persister.write({ events: frame.records.filter((record) => !isQueued(record) && !FORMER.has(record.category)), incomingDone: [] });
           for (const queued of frame.records.filter(isQueued)) {
             await persister.addIncoming(decodeQueued(queued));
           }
@@ -165,13 +165,23 @@ class Restoration {
   }
 }
 
+/** What files of layout 3 have, and the layouts after it have not: see `migrations/version-4.ts`. */
+const FORMER: ReadonlySet<string> = new Set(['group_root', 'group_root_node']);
+
 const isQueued = ({ category }: StorageRecord): boolean => category === INCOMING_STORE;
 
 /** A file of a newer version may hold what this one would not find again. */
 function checkKnown(frame: Frame, categories: ReadonlySet<string>, format: number): void {
-  const unknown = frame.kind === 'records' && frame.records.some(({ category, value }) => !categories.has(category) || (value[0] ?? 0) > format);
-  if (unknown) {
-    throw new CoreCryptoError('newer-format', 'the snapshot holds records of a newer openmls-wasm; reload the app to update it');
+  for (const record of frame.kind === 'records' ? frame.records : []) {
+    const isKnown = isQueued(record)
+      ? !isNewerQueued(record)
+      : FORMER.has(record.category) || (categories.has(record.category) && (record.value[0] ?? 0) <= format);
+    if (!isKnown) {
+      throw new CoreCryptoError('newer-format', 'the snapshot holds records of a newer openmls-wasm; reload the app to update it');
+    }
+    if (isQueued(record)) {
+      decodeQueued(record);
+    }
   }
 }
 

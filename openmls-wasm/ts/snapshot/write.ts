@@ -145,9 +145,6 @@ async function* frames(content: AsyncIterable<Content>, appData: Blob | undefine
 }
 
 async function* allRecords({ categories, stored }: SnapshotSource): AsyncGenerator<Content, void> {
-  // What is sealed in the queue is of a vault that is not there any more.
-  const queue = (await stored((database) => database.listIncoming())).filter((one): one is StoredIncoming => one.entry.kind !== 'sealed');
-  yield* inFrames(queue.map(encodeQueued));
   for (const { name } of categories) {
     if (name !== MOVED) {
       for await (const page of pages(stored, name)) {
@@ -155,6 +152,9 @@ async function* allRecords({ categories, stored }: SnapshotSource): AsyncGenerat
       }
     }
   }
+  // Last, for another tab may still add to it. What is sealed in it is of a vault that is not there any more.
+  const queue = (await stored((database) => database.listIncoming())).filter((one): one is StoredIncoming => one.entry.kind !== 'sealed');
+  yield* inFrames(queue.map(encodeQueued));
 }
 
 async function* backupRecords(source: SnapshotSource, groups: ReadonlySet<string> | undefined): AsyncGenerator<Content, void> {

@@ -46,7 +46,7 @@ const tasks = window.tasks = {
       await client.close()
     }
   },
-  migration: async ({ name }) => (await CoreCryptoClient.open({ name, mustExist: true })).close(),
+  migration: ({ name, unlock }) => withClient(name, unlock, async () => undefined),
 }
 
 /** Does it without a kill. @returns how many steps it has */
@@ -72,20 +72,41 @@ window.killedAt = async (task, order, at, still) => {
   console.log('kill me')
 }
 
-/** A client in these groups, and what it exports: files as text, and what makes another client of the same identity. */
+/**
+ * A client in these groups, and what it exports: files as text; what makes another client of the same identity; what it holds; and a
+ * message that is missing: the one after it waits in the durable queue.
+ */
 window.exportBoth = async (name, groups) => {
-  const client = await CoreCryptoClient.open({ name })
-  await client.createIdentity(bytes('alice'))
+  const [alice, bob] = [await CoreCryptoClient.open({ name }), await CoreCryptoClient.open({ name: `${name} other` })]
+  await alice.createIdentity(bytes('alice'))
+  await bob.createIdentity(bytes('bob'))
   for (const group of groups) {
-    await client.createGroup(bytes(group))
-    await client.setGroupName(bytes(group), bytes(`name of ${group}`))
+    await alice.createGroup(bytes(group))
+    await alice.setGroupName(bytes(group), bytes(`name of ${group}`))
   }
-  const exported = { identity: await client.identity(), signature: await client.exportSignaturePrivateKey() }
+  await alice.generateKeyPackages(3)
+  await alice.storeExternalPsk(bytes('psk'), bytes('a secret both know'))
+  const id = bytes(groups[0])
+  const commit = await alice.addMembers(id, await bob.generateKeyPackages(1))
+  await alice.receiveMessage({ bytes: commit.bytes, id: commit.id, position: 1 })
+  await bob.joinGroup(commit.welcome)
+  await alice.sendMessage(id, bytes('not sent yet'))
+  await alice.receiveMessage({ bytes: await bob.encryptMessage(id, bytes('read')), id: 'read', position: 2 })
+  const missing = await bob.encryptMessage(id, bytes('missing'))
+  const waits = await bob.encryptMessage(id, bytes('waits'))
+  await alice.close()
+  await bob.close()
+  const opening = new CoreCryptoClient({ name })
+  await opening.receiveMessage({ bytes: waits, id: 'waits', position: 4 })
+  await opening.open()
+  const exported = {
+    identity: await opening.identity(), signature: await opening.exportSignaturePrivateKey(), content: await content(opening), missing,
+  }
   for (const kind of ['backup', 'full']) {
-    const stream = await client.exportSnapshot({ kind, passphrase })
+    const stream = await opening.exportSnapshot({ kind, passphrase })
     exported[kind] = btoa(Array.from(new Uint8Array(await new Response(stream).arrayBuffer()), (byte) => String.fromCharCode(byte)).join(''))
   }
-  await client.close()
+  await opening.close()
   return exported
 }
 
@@ -100,20 +121,73 @@ window.liveClient = async (name, { identity, signature }, groups, unlock) => {
 }
 
 /** Every group with its role, and the epoch authenticators of those that are live. */
-window.groupsOf = async (name, unlock) => {
-  const client = await CoreCryptoClient.open({ name, ...(unlock && { vault: { unlock } }), mustExist: true })
+async function groupsIn(client) {
   const found = {}
   for (let page = await client.groupSummaries(); ; page = await client.groupSummaries({ after: page.next })) {
     for (const { groupId, role, name: title } of page.groups) {
       const live = role === 'inert' ? undefined : Array.from((await client.groupInfo(groupId)).epochAuthenticator).join()
-      found[text(groupId)] = [role, text(title ?? new Uint8Array()), live]
+      found[text(groupId)] = [role, text(title), live]
     }
     if (page.next === undefined) break
   }
-  const { identity } = (await client.identity()) ?? {}
-  await client.close()
-  return JSON.stringify([identity && text(identity), Object.entries(found).sort()])
+  return Object.entries(found).sort()
 }
+
+/** What a client holds, in all stores that an app can look into. */
+async function content(client) {
+  const { identity } = (await client.identity()) ?? {}
+  return JSON.stringify([
+    identity && text(identity), await groupsIn(client), (await client.keyPackages()).length, (await client.externalPsks()).map(text),
+    (await client.inbox()).map((item) => [item.id, item.kind]), (await client.outbox()).map(({ id, kind, bytes: sent }) => [id, kind, Array.from(sent).join()]),
+  ])
+}
+
+async function withClient(name, unlock, use) {
+  const client = await CoreCryptoClient.open({ name, ...(unlock && { vault: { unlock } }), mustExist: true })
+  try {
+    return await use(client)
+  } finally {
+    await client.close()
+  }
+}
+
+window.groupsOf = (name, unlock) => withClient(name, unlock, groupsIn)
+window.contentOf = (name, unlock) => withClient(name, unlock, content)
+window.contentOfNothing = async () => {
+  const client = await CoreCryptoClient.open({ name: 'nothing' })
+  const found = await content(client)
+  await client.close()
+  return found
+}
+
+/** Hands in the message that was missing; what is in the inbox then. */
+window.inboxWith = async (name, unlock, missing) => {
+  const client = new CoreCryptoClient({ name, ...(unlock && { vault: { unlock } }), mustExist: true })
+  await client.receiveMessage({ bytes: missing, id: 'missing', position: 3 })
+  await client.open()
+  const items = (await client.inbox()).filter(({ kind }) => kind === 'message').map((item) => [item.id, text(item.plaintext)])
+  await client.close()
+  return items
+}
+
+/** What the maker of a fixture has found in it: `about` in `openmls-wasm/ts-tests/page/fixture.ts`. */
+window.aboutFixture = (name, unlock) =>
+  withClient(name, unlock, async (client) => {
+    const info = await client.groupInfo(bytes('the group'))
+    const plain = (of) => ({ bytes: btoa(String.fromCharCode(...of)) })
+    return {
+      origin: client.origin,
+      identity: text((await client.identity()).identity),
+      groups: (await client.groupSummaries()).groups.map((group) => [text(group.groupId), text(group.name), group.memberCount]),
+      epoch: String(info.epoch),
+      members: info.members.map((member) => text(member.identity)),
+      authenticator: plain(info.epochAuthenticator),
+      inbox: (await client.inbox()).map((item) => [item.id, item.kind === 'message' ? text(item.plaintext) : item.kind]),
+      outbox: (await client.outbox()).map((entry) => [entry.kind, plain(entry.bytes)]),
+      keyPackages: (await client.keyPackages()).length,
+      psks: (await client.externalPsks()).map(text),
+    }
+  })
 
 /** A database as an earlier version has left it: a fixture of `openmls-wasm/ts-tests`. */
 window.putFixture = (name, { version, stores }) =>

@@ -51,6 +51,7 @@ export class PageLoader {
    */
   async load(engine: Engine, page: Page, isInUse: () => boolean): Promise<void> {
     const loaded = new Set<string>();
+    let isSecondTry = false;
     const nodes = this.#readNodes('group' in page ? engine.client.nodesToLoad(page.group) : []);
     for (;;) {
       try {
@@ -66,9 +67,14 @@ export class PageLoader {
           continue;
         }
         if ('category' in page && page.key !== undefined && isDamage(error) && isInUse()) {
-          // A node of the root over the digests: without it the groups that it names are damaged.
-          engine.client.hydratePage(page, []);
-          return;
+          // A node of the root over the digests: without it the groups that it names are damaged, and it is begun anew. So it is
+          // read once more: opening what is sealed may fail for want of memory.
+          if (isSecondTry) {
+            engine.client.hydratePage(page, []);
+            return;
+          }
+          isSecondTry = true;
+          continue;
         }
         // Whether a group is as it was left, a record says that may not be in memory itself.
         const missing = missingPage(error);

@@ -1,7 +1,7 @@
 // Commits in a large group: what merging the own one writes, and what of it is storage.
-import { bareMember, deleteDatabase, storedMember } from './fixture.js'
+import { bareMember, deleteDatabase, fixture, rawCopy, storedMember } from './fixture.js'
 import { interleave, timed, timedSync } from './interleave.js'
-import { countingPersister, forget, rawDatabase, writeRaw } from './people.js'
+import { countingPersister, forget, writeRaw } from './people.js'
 
 /**
  * Own self-updates, durable and in memory. In memory the parts are apart: the commit, its merge, handing over what changed,
@@ -13,7 +13,7 @@ export async function selfUpdates({ member, members, durability, blocks, warmUp 
   const { persister, take } = countingPersister(name)
   const stored = await storedMember(member, members, { name, durability, persister })
   const bare = await bareMember(member, members)
-  const database = await rawDatabase(`raw-${name}`, bare.categories)
+  const database = await rawCopy(`raw-${name}`, (await fixture(`members-${members}`))[member], bare.categories)
   const { groupId } = stored
   const written = []
   const results = await interleave(
@@ -31,7 +31,7 @@ export async function selfUpdates({ member, members, durability, blocks, warmUp 
         forget(bare.client)
         const merge = timedSync(() => bare.client.mergePendingCommit(groupId))
         const drain = timedSync(() => (events = forget(bare.client)))
-        const write = await timed(() => writeRaw(database, events, durability))
+        const write = await timed(() => writeRaw(database, events, durability, null, bare.categories))
         return [{ commit, merge, drain, write }]
       },
     },

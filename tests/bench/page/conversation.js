@@ -51,7 +51,10 @@ export async function awaited({ durability, blocks, warmUp, perBlock }) {
   return results
 }
 
-/** The same encrypt with the digest of the group and the root over those, and by a build that has neither. */
+/**
+ * The same encrypt with the digest of the group and the root over those, and by a build that has neither. Beside them, one raw
+ * transaction of what it writes (`both`), and of that without the root (`one`).
+ */
 export async function digestsAwaited({ durability, blocks, warmUp, perBlock }) {
   const { CoreCryptoClient: Without } = await import('/without-digests/openmls-wasm/dist/index.js')
   const arms = {}
@@ -63,7 +66,17 @@ export async function digestsAwaited({ durability, blocks, warmUp, perBlock }) {
     arms[arm] = () => repeat(perBlock, () => timed(() => client.encryptMessage(groupId, plaintext)))
     clients.push(client)
   }
+  const engine = await bareClient('raw')
+  const { groupId } = await groupOf(engine.client)
+  forget(engine.client)
+  engine.client.encryptMessage(groupId, plaintext)
+  const both = forget(engine.client)
+  const database = await rawDatabase(`raw-digests-${durability}`, engine.categories)
+  for (const [arm, events] of [['both', both], ['one', both.filter(({ category }) => category !== 'digest_root')]]) {
+    arms[arm] = () => repeat(perBlock, () => timed(() => writeRaw(database, events, durability)))
+  }
   const results = await interleave(arms, { blocks, warmUp })
+  database.close()
   for (const client of clients) await client.close()
   return results
 }

@@ -1,6 +1,6 @@
 // The groups that the native build has prepared, as clients of either kind. The format: openmls-wasm/examples/bench/file.rs.
 import { CoreCryptoClient, IndexedDbPersister } from '/openmls-wasm/dist/index.js'
-import { startEngine } from './people.js'
+import { rawDatabase, startEngine } from './people.js'
 
 const files = new Map()
 
@@ -55,6 +55,12 @@ export async function createDatabase(name, records) {
   }
   persister.close()
   engine.discard()
+}
+
+/** A database with these records, to be written to by `writeRaw` alone: what a range deletes there is there. */
+export async function rawCopy(name, list, categories) {
+  await createDatabase(name, recordsOf(list))
+  return rawDatabase(name, categories, null)
 }
 
 export function deleteDatabase(name) {

@@ -1,5 +1,6 @@
 // Two members of one group, one of them in a CoreCryptoClient or in a bare MlsClient; and raw IndexedDB to compare with.
 import { CoreCryptoClient, IndexedDbPersister, WasmEngineHost } from '/openmls-wasm/dist/index.js'
+import { queueEvents } from '/openmls-wasm/dist/indexeddb-batch.js'
 
 const host = new WasmEngineHost()
 
@@ -109,9 +110,10 @@ export async function rawDatabase(name, categories, version = 1) {
 /**
  * The least that a write must do: one transaction that reads the fence and puts the records, as fast as IndexedDB can. It
  * commits as soon as the fence is seen to be right, which is faster than to wait for the last put to report. `expected` is what
- * the fence must be; null if any is right.
+ * the fence must be; null if any is right. `categories`: those of the engine; without them each part of a value that is gone is
+ * deleted by itself.
  */
-export function writeRaw(database, events, durability, expected = 1) {
+export function writeRaw(database, events, durability, expected = 1, categories = []) {
   return new Promise((resolve, reject) => {
     const stores = ['meta', ...new Set(events.map((event) => event.category))]
     const transaction = database.transaction(stores, 'readwrite', { durability })
@@ -119,10 +121,6 @@ export function writeRaw(database, events, durability, expected = 1) {
     transaction.onabort = () => reject(transaction.error)
     const fence = transaction.objectStore('meta').get('writer')
     fence.onsuccess = () => (expected === null || fence.result === expected ? transaction.commit() : transaction.abort())
-    for (const { category, key, value } of events) {
-      const store = transaction.objectStore(category)
-      if (value === null) store.delete(key)
-      else store.put(value, key)
-    }
+    queueEvents(transaction, events, categories)
   })
 }

@@ -1,9 +1,9 @@
 // What takes long: adding everybody, joining, processing a commit. Durable, on the page and in a worker, against in memory.
 import { CoreCryptoClient } from '/openmls-wasm/dist/index.js'
 import { openInWorker } from '/openmls-wasm/dist/in-worker.js'
-import { bareMember, createDatabase, deleteDatabase, fixture, recordsOf } from './fixture.js'
+import { bareMember, createDatabase, deleteDatabase, fixture, rawCopy, recordsOf } from './fixture.js'
 import { interleave, timed, timedSync } from './interleave.js'
-import { forget, startEngine } from './people.js'
+import { forget, startEngine, writeRaw } from './people.js'
 
 const open = { page: (options) => CoreCryptoClient.open(options), worker: (options) => openInWorker(options) }
 const nextTask = () => new Promise((resolve) => setTimeout(resolve))
@@ -85,6 +85,8 @@ export async function processCommits({ members, durability, blocks, warmUp }) {
     clients[where] = await open[where]({ name: `commits-${where}`, durability })
   }
   const bare = await bareMember('bob', members)
+  const floor = await bareMember('bob', members)
+  const database = await rawCopy('commits-raw', bob, bare.categories)
   const alice = await bareMember('alice', members)
   const prepare = () => {
     const { bytes } = alice.client.selfUpdate(group[0])
@@ -102,9 +104,16 @@ export async function processCommits({ members, durability, blocks, warmUp }) {
           forget(bare.client)
         }),
       ],
+      raw: async (bytes) => [
+        await timed(async () => {
+          floor.client.processMessage(bytes)
+          await writeRaw(database, forget(floor.client), durability, null, floor.categories)
+        }),
+      ],
     },
     { blocks, warmUp, prepare },
   )
+  database.close()
   for (const where of Object.keys(open)) {
     await clients[where].close()
     await deleteDatabase(`commits-${where}`)

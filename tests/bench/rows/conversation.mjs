@@ -1,5 +1,5 @@
 // A conversation of two: awaited calls, a thousand at once, and bytes.
-import { ratio, spread } from '../statistics.mjs'
+import { median, ratio, spread } from '../statistics.mjs'
 import { between, count, ms, msRow, ratioRow, row, times } from './row.mjs'
 
 const limits = {
@@ -22,11 +22,13 @@ export function conversationRows({ awaited = {}, digests = {}, inFlight = {}, by
       row(`awaited-${durability}-send-ms`, '  awaited sendMessage (with its inbox and outbox records)', sends.median, ms, between(sends, ms)),
     )
   }
-  for (const [durability, { with: ours, without }] of Object.entries(digests)) {
+  for (const [durability, { with: ours, without, both, one }] of Object.entries(digests)) {
+    const onePut = spread(both.map((block, index) => (median(block) - median(one[index])) / median(without[index])))
     list.push(
       ratioRow(`digests-${durability}`, `awaited encrypt, ${durability}: with digest and root against without`, ratio(ours, without), limits.digests),
       msRow(`digests-${durability}-with-ms`, '  with', ours),
       msRow(`digests-${durability}-without-ms`, '  without', without),
+      row(`digests-${durability}-put`, '  what one record more takes by raw IndexedDB: share of that', onePut.median, times, between(onePut, times)),
     )
   }
   for (const [durability, { results, transactions, calls }] of Object.entries(inFlight)) {

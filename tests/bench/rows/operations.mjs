@@ -54,6 +54,7 @@ export function commitRows({ selfUpdates = {} }, { native, large }) {
       return (results.stored[block][0].merge - ofOpenMls) / (one.commit + ofOpenMls)
     }))
     const [estimate, most] = [shares(share), shares(1)]
+    const floor = spread(results.memory.map(([one]) => one.write / one.commit))
     const natively = (storage.storedInMerge + storage.drain) / storage.crypto
     list.push(
       mostRow(id('merge-bytes'), `merge of an own commit, ${text}: bytes of values`, written.map((one) => one.bytes), limits.merge.bytes),
@@ -61,11 +62,12 @@ export function commitRows({ selfUpdates = {} }, { native, large }) {
       mostRow(id('merge-records'), '  records put and deleted', written.map((one) => one.records)),
       row(id('merge-storage'), `  storage part of a merge, ${text}: against the commit’s crypto`, estimate.median, times, between(estimate, times), limits.merge.storage),
       row(id('merge-storage-most'), '    at most: all of the awaited merge', most.median, times, between(most, times)),
+      row(id('merge-storage-raw'), '    at least: one raw transaction of the same records', floor.median, times, between(floor, times)),
       row(id('merge-storage-native'), `  storage part of a merge, ${text}, natively, without a transaction`, natively, times, `${ms(storage.storedInMerge + storage.drain)}, ${ms(storage.crypto)}`, limits.merge.storage),
       msRow(id('self-update-ms'), '  selfUpdate, in memory', part('memory', 'commit'), suffix === '' ? native[large].selfUpdate : undefined),
       msRow(id('merge-memory-ms'), '  merge, in memory', part('memory', 'merge'), storage.merge),
       msRow(id('merge-drain-ms'), '    handing over its changes', part('memory', 'drain'), storage.drain),
-      msRow(id('merge-raw-ms'), '    raw IndexedDB, the same records, each deleted by itself', part('memory', 'write')),
+      msRow(id('merge-raw-ms'), '    raw IndexedDB, the same records', part('memory', 'write')),
       msRow(id('self-update-stored-ms'), '  selfUpdate, awaited', part('stored', 'commit')),
       msRow(id('merge-stored-ms'), '  merge, awaited', part('stored', 'merge')),
     )
@@ -86,6 +88,7 @@ export function longRows(samples, { native, large }) {
     return [
       ratioRow(`${name}-page`, `${text}, on the page: against in memory`, ratio(results.page, results.memory), limits.longOperation),
       ratioRow(`${name}-worker`, `${text}, in a worker: against in memory`, ratio(results.worker, results.memory), limits.longOperation),
+      ...(results.raw ? [ratioRow(`${name}-raw`, '  in memory + one raw transaction of the same records: against in memory', ratio(results.raw, results.memory))] : []),
       row(`${name}-long-task`, '  the longest that the page was blocked meanwhile, in a worker', Math.max(...longTasks), ms, 'tasks under 50 ms count as 0', limits.longTask),
       msRow(`${name}-page-ms`, '  on the page', results.page),
       msRow(`${name}-worker-ms`, '  in a worker', results.worker),
@@ -98,13 +101,16 @@ export function longRows(samples, { native, large }) {
 export function sizeRows({ disk, wasm = {} }) {
   const list = []
   for (const [run, sizes] of Object.entries(disk ?? {})) {
-    const [few, many] = Object.keys(sizes)
+    const [few, many, ...more] = Object.keys(sizes)
     const isRaw = run === 'fillDiskRaw'
-    const against = (kind) => sizes[many][kind] / sizes[few][kind]
+    const against = (kind, messages = many) => sizes[messages][kind] / sizes[few][kind]
     const text = { folder: 'folder of the database after closing the browser', estimate: 'navigator.storage.estimate()' }
     for (const kind of Object.keys(text)) {
       const what = isRaw ? `  ${text[kind]}, raw IndexedDB, ${many} times the same keys` : `${text[kind]}, ${many} messages in a group of 100`
       list.push(row(`disk-${kind}${isRaw ? '-raw' : ''}`, `${what}: against ${few}`, against(kind), times, `${kB(sizes[few][kind])}, ${kB(sizes[many][kind])}`, isRaw ? undefined : limits.disk))
+    }
+    for (const messages of more) {
+      list.push(row(`disk-folder-${messages}`, `  folder, ${messages} messages: against ${few}`, against('folder', messages), times, kB(sizes[messages].folder)))
     }
   }
   for (const [kind, size] of Object.entries(wasm)) list.push(row(`wasm-${kind}`, `openmls_wasm_bg.wasm, ${kind}`, size, kB, '', limits.wasm[kind]))

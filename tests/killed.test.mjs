@@ -9,9 +9,9 @@ import { randomInt } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { build } from 'vite'
-import { packageDir, root } from '../scripts/lib/paths.mjs'
+import { packageDir } from '../scripts/lib/paths.mjs'
 import { Profile } from './support/browser.mjs'
+import { buildPage } from './support/page.mjs'
 import { seeded } from './support/random.mjs'
 import { startService } from './support/service.mjs'
 
@@ -31,12 +31,7 @@ let exported
 let nothing
 
 before(async () => {
-  const outDir = join(root, 'tests', 'dist', 'killed')
-  await build({
-    root: join(root, 'tests', 'page'), configFile: false, logLevel: 'warn',
-    build: { outDir, emptyOutDir: true, target: 'es2022', rollupOptions: { input: join(root, 'tests', 'page', 'killed.html') } },
-  })
-  service = await startService(outDir)
+  service = await startService(await buildPage('release', 'killed'))
   url = `${service.url}/killed.html`
   await newProfile()
   const page = await visit()

@@ -4,9 +4,9 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { build } from 'vite'
-import { packageDir, root } from '../scripts/lib/paths.mjs'
+import { packageDir } from '../scripts/lib/paths.mjs'
 import { Profile } from './support/browser.mjs'
+import { buildPage } from './support/page.mjs'
 import { startService } from './support/service.mjs'
 
 const built = existsSync(join(packageDir, 'pkg-pq', 'openmls_wasm_bg.wasm'))
@@ -23,12 +23,7 @@ describe('openmls-wasm/pq', { skip: !built && 'pkg-pq is not built' }, () => {
   let page
 
   before(async () => {
-    const outDir = join(root, 'tests', 'dist', 'post-quantum')
-    await build({
-      root: join(root, 'tests', 'page'), configFile: false, logLevel: 'warn',
-      build: { outDir, emptyOutDir: true, target: 'es2022', rollupOptions: { input: join(root, 'tests', 'page', 'post-quantum.html') } },
-    })
-    service = await startService(outDir)
+    service = await startService(await buildPage('release', 'post-quantum'))
     profile = await new Profile().start()
     page = await profile.page(`${service.url}/post-quantum.html`)
     await page.waitForFunction(() => window.groupOfThree !== undefined)

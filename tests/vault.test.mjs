@@ -1,10 +1,8 @@
 // The vault on the disk: what the folder of a profile shows of it, and passkeys. What a kill leaves: `killed.test.mjs`.
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { build } from 'vite'
-import { root } from '../scripts/lib/paths.mjs'
 import { Profile } from './support/browser.mjs'
+import { buildPage } from './support/page.mjs'
 import { startService } from './support/service.mjs'
 
 const rawKey = '5d41402abc4b2a76b9719d911017c592a3c1f0d6ee20c1b7a6f3b1f0a9c8d7e6'
@@ -25,12 +23,7 @@ let service
 let url
 
 before(async () => {
-  const outDir = join(root, 'tests', 'dist', 'vault')
-  await build({
-    root: join(root, 'tests', 'page'), configFile: false, logLevel: 'warn',
-    build: { outDir, emptyOutDir: true, target: 'es2022', rollupOptions: { input: join(root, 'tests', 'page', 'vault.html') } },
-  })
-  service = await startService(outDir)
+  service = await startService(await buildPage('release', 'vault'))
   // Passkeys are of a host name, not of an address.
   url = `${service.url.replace('127.0.0.1', 'localhost')}/vault.html`
 })

@@ -1,13 +1,14 @@
-// Builds the page of the tests, as an app would be built: by Vite, without configuration for the package.
+// Builds a page of the tests, as an app would be built: by Vite, without configuration for the package.
 import { basename, join } from 'node:path'
 import { build } from 'vite'
 import { root } from '../../scripts/lib/paths.mjs'
 
 /**
  * @param {'release' | 'test-hooks'} flavour of the wasm
+ * @param {string} page the file in `tests/page`, without `.html`
  * @returns {Promise<string>} the folder with the built page
  */
-export async function buildPage(flavour = 'release') {
+export async function buildPage(flavour = 'release', page = 'index') {
   // A folder for each file of tests: another one may be building its own at the same time.
   const outDir = join(root, 'tests', 'dist', basename(process.argv[1] ?? 'page', '.test.mjs'), flavour)
   await build({
@@ -15,7 +16,10 @@ export async function buildPage(flavour = 'release') {
     configFile: false,
     logLevel: 'warn',
     plugins: flavour === 'test-hooks' ? [withTestHooks()] : [],
-    build: { outDir, emptyOutDir: true, target: 'es2022', minify: false, modulePreload: false },
+    build: {
+      outDir, emptyOutDir: true, target: 'es2022', minify: false, modulePreload: false,
+      rollupOptions: { input: join(root, 'tests', 'page', `${page}.html`) },
+    },
   })
   return outDir
 }

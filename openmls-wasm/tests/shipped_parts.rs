@@ -4,8 +4,12 @@
 
 mod common;
 
-use common::Device;
-use openmls_wasm::client::ProcessedContent;
+use common::{assert_in_step, Database, Device};
+use openmls_wasm::{
+    client::ProcessedContent,
+    storage::{Category, Record, Value},
+    MlsClient,
+};
 
 #[test]
 fn twenty_members_talk_and_every_reload_is_as_good_as_none() {
@@ -70,4 +74,91 @@ fn twenty_members_talk_and_every_reload_is_as_good_as_none() {
     alice.save();
     alice.crash();
     assert_eq!(alice.info(&group).members.len(), 20);
+}
+
+/// Alice and another of twelve, as layout 3 stored them (5cf5eaa, without `test-hooks`), when the inner nodes
+/// of trees were cut into neighbours as leaves are: with messages of the last two epochs that Alice has not
+/// read. One line a record: whose, category, key, value.
+const LAYOUT_3: &str = include_str!("fixtures/group-of-12.layout-3.txt");
+
+fn bytes_of(hex: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    (0..hex.len()).step_by(2).map(byte).collect()
+}
+
+fn of_layout_3(who: &str) -> impl Iterator<Item = (&'static str, &'static str, Vec<u8>)> + '_ {
+    let of_line = |line: &'static str| {
+        let mut words = line.split(' ');
+        let mut word = || words.next().unwrap();
+        (word(), word(), word(), bytes_of(word()))
+    };
+    let lines = LAYOUT_3.lines().map(of_line);
+    lines.filter_map(move |(whose, category, key, value)| {
+        (whose == who).then_some((category, key, value))
+    })
+}
+
+fn device_of_layout_3(who: &str) -> Device {
+    // What layout 4 has no category for, it deletes when the database is opened.
+    let record = |(category, key, value): (&str, &str, Vec<u8>)| {
+        Some(Record {
+            category: Category::from_name(category)?,
+            key: key.into(),
+            value: Value::new(value.into()),
+        })
+    };
+    let database: Database = of_layout_3(who).filter_map(record).collect();
+    let mut device = Device::with(MlsClient::new(), Default::default());
+    device.database = database;
+    device.crash();
+    device
+}
+
+fn parts_of_tree(device: &Device) -> Vec<String> {
+    let tree = device
+        .database
+        .records_where(|category, _| category == Category::Tree);
+    tree.into_iter().map(|record| record.key).collect()
+}
+
+fn read_late(device: &mut Device, message: &[u8]) {
+    let read = device.client.process_message(message).unwrap();
+    assert!(matches!(read.content, ProcessedContent::Message { .. }));
+    device.save();
+    device.crash();
+    assert!(device.client.process_message(message).is_err(), "once");
+}
+
+#[test]
+fn a_group_whose_trees_were_cut_into_neighbours_goes_on() {
+    let group = b"the group".as_slice();
+    let (mut alice, mut other) = (device_of_layout_3("alice"), device_of_layout_3("m0"));
+    let before = parts_of_tree(&alice);
+    let late: Vec<Vec<u8>> = of_layout_3("late").map(|(_, _, bytes)| bytes).collect();
+    assert_eq!(late.len(), 11);
+    assert_in_step(&mut alice, &mut other, group);
+    for message in late.iter().step_by(2) {
+        read_late(&mut alice, message);
+    }
+    for round in 0..4 {
+        let (one, two) = match round % 2 {
+            0 => (&mut alice, &mut other),
+            _ => (&mut other, &mut alice),
+        };
+        let message = one.client.encrypt_message(group, b"text").unwrap();
+        two.client.process_message(&message).unwrap();
+        let commit = one.client.self_update(group, None).unwrap();
+        one.client.merge_pending_commit(group).unwrap();
+        two.client.process_message(&commit.bytes.unwrap()).unwrap();
+        for device in [one, two] {
+            device.save();
+            device.crash();
+        }
+        assert_in_step(&mut alice, &mut other, group);
+    }
+    for message in late.iter().skip(1).step_by(2) {
+        read_late(&mut alice, message);
+    }
+    assert_eq!(alice.info(group).members.len(), 12);
+    assert_ne!(parts_of_tree(&alice), before, "in levels now");
 }

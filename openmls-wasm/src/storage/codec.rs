@@ -63,7 +63,7 @@ pub(crate) fn encode_changed_parts<'a, T: Serialize + ?Sized>(
         let start = HEADER;
         (id, Stored { value, start })
     });
-    msgpack::to_changed_parts(content, Known::new(stored.collect()))
+    msgpack::to_changed_parts(content, Known::new(stored))
         .map_err(|_| StorageError::Encode(category))
 }
 
@@ -134,7 +134,7 @@ pub(crate) fn assemble<'a>(
     key: &str,
     head: &[u8],
     size_hint: usize,
-    part: impl FnMut(u64) -> Option<&'a [u8]>,
+    part: impl Fn(u64) -> Option<&'a [u8]>,
 ) -> Result<Zeroizing<Vec<u8>>, StorageError> {
     msgpack::assemble(content_of(head), size_hint, part).map_err(|_| undecodable(category, key))
 }

@@ -131,11 +131,10 @@ impl State {
             return Ok(None);
         };
         let size = self.size_of_parts(category, key);
-        let mut stored = self.parts(category, key).peekable();
-        // Asked for in the order of the ids, in which they stand.
+        let stored: Vec<(u64, &Value)> = self.parts(category, key).collect();
         let part = |id| {
-            while stored.next_if(|(stored, _)| *stored < id).is_some() {}
-            let (_, value) = stored.next_if(|(stored, _)| *stored == id)?;
+            let at = stored.binary_search_by_key(&id, |(stored, _)| *stored);
+            let (_, value) = stored.get(at.ok()?)?;
             let content = codec::content_of(value);
             match category {
                 Category::MessageSecrets => content.get(SHAPE..),

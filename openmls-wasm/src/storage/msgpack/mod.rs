@@ -12,6 +12,7 @@
 
 mod byte;
 mod de;
+mod layout;
 mod parts;
 mod raw;
 mod read;

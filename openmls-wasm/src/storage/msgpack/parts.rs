@@ -10,35 +10,33 @@
 //!
 //! ```text
 //! number of lists, elements of a part (2 bytes each)
-//!     | offset and length of each list (4 bytes each) | MessagePack, a list being nil
+//!     | offset of each list (4 bytes), its length (3), levels of a part (1)
+//!     | MessagePack, a list being nil
 //! ```
 //!
 //! all numbers little-endian. A part is its elements' MessagePack, one after the other. One of which
 //! every element is nil does not exist: blank leaves cost nothing, and a new secret tree is one
-//! secret.
+//! secret. Which elements are together in a part is the list's [`Layout`].
 //!
 //! By position and not by content: chunks that are found by their content need a list of all of them,
 //! which at a thousand members is as large as the ratchets of eight, and would be written each time.
 
-use std::{iter::Peekable, ops::Range, sync::Arc, vec::IntoIter};
+use std::{ops::Range, sync::Arc};
 
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{
+    layout::{Kind, Layout, Place, PER_PART},
+    read::Reader,
     ser,
     write::{Buffer, Writer, NIL},
     Malformed,
 };
 
-/// How many elements of a list are one part; a list of no more stays where it is. Eight ratchets are
-/// about as much as what is written beside them with every message; fewer would be more records to
-/// read when a group is loaded, at a fixed price each. Tests have parts in the smallest groups.
-const PER_PART: usize = if cfg!(feature = "test-hooks") { 2 } else { 8 };
-
 /// The longest list that is read: more leaves than a group can have in practice, and less than what
 /// would exhaust memory if somebody made the number up.
-const MAX_LENGTH: usize = 1 << 22;
+pub(super) const MAX_LENGTH: usize = 1 << 22;
 
 /// A value in parts, or those of its parts that were asked for.
 pub(crate) struct Encoded {
@@ -120,9 +118,10 @@ fn write<T: Serialize + ?Sized>(value: &T, what: What) -> Result<Encoded, Malfor
     let number = u16::try_from(parts.lists.len()).map_err(|_| Malformed)?;
     head.append(&number.to_le_bytes());
     head.append(&(PER_PART as u16).to_le_bytes());
-    for (offset, length) in &parts.lists {
-        head.append(&offset.to_le_bytes());
-        head.append(&length.to_le_bytes());
+    for list in &parts.lists {
+        head.append(&list.offset.to_le_bytes());
+        let levels = u32::from(list.layout.levels());
+        head.append(&(list.length | levels << LENGTH_BITS).to_le_bytes());
     }
     head.append(rest.as_slice());
     Ok(Encoded {
@@ -137,7 +136,7 @@ fn write<T: Serialize + ?Sized>(value: &T, what: What) -> Result<Encoded, Malfor
 pub(crate) fn assemble<'a>(
     head: &[u8],
     size_hint: usize,
-    mut part: impl FnMut(u64) -> Option<&'a [u8]>,
+    part: impl Fn(u64) -> Option<&'a [u8]>,
 ) -> Result<Zeroizing<Vec<u8>>, Malformed> {
     let (per_part, lists, rest) = split(head)?;
     let mut writer = Writer::with_capacity(rest.len() + size_hint);
@@ -145,23 +144,53 @@ pub(crate) fn assemble<'a>(
     for (number, list) in lists.chunks_exact(8).enumerate() {
         let (offset, length) = list.split_at_checked(4).ok_or(Malformed)?;
         let (offset, length) = (read_u32(offset)?, read_u32(length)?);
+        let layout = Layout::read((length >> LENGTH_BITS) as u8, per_part)?;
+        let length = length & ((1 << LENGTH_BITS) - 1);
         if length > MAX_LENGTH || rest.get(offset) != Some(&NIL) {
             return Err(Malformed);
         }
         writer.append(rest.get(copied..offset).ok_or(Malformed)?);
         copied = offset + 1;
         writer.array_header(length)?;
-        for index in 0..length.div_ceil(per_part) {
-            match part(id_of(number, index)) {
-                Some(content) => writer.append(content),
-                None => (index * per_part..length)
-                    .take(per_part)
-                    .for_each(|_| writer.nil()),
-            }
-        }
+        let part = |index| part(id_of(number, index));
+        append_elements(&mut writer, layout, length, part)?;
     }
     writer.append(rest.get(copied..).ok_or(Malformed)?);
     Ok(writer.into_bytes())
+}
+
+/// Puts the elements of a list in order again.
+fn append_elements<'a>(
+    writer: &mut Writer,
+    layout: Layout,
+    length: usize,
+    part: impl Fn(usize) -> Option<&'a [u8]>,
+) -> Result<(), Malformed> {
+    // Of each band the part under way, and what is left of it, if it exists.
+    let mut bands: Vec<Option<(usize, Option<Reader<'a>>)>> = vec![];
+    let is_used_up =
+        |rest: &Option<Reader<'_>>| rest.as_ref().is_none_or(|elements| elements.is_empty());
+    for position in 0..length {
+        let place = layout.place_of(position);
+        if bands.len() <= place.band {
+            bands.resize_with(place.band + 1, || None);
+        }
+        let band = bands.get_mut(place.band).ok_or(Malformed)?;
+        if band.as_ref().is_none_or(|(part, _)| *part != place.part) {
+            if band.as_ref().is_some_and(|(_, rest)| !is_used_up(rest)) {
+                return Err(Malformed);
+            }
+            *band = Some((place.part, part(place.index()).map(Reader::new)));
+        }
+        match band {
+            Some((_, Some(elements))) => writer.append(elements.take_value()?),
+            _ => writer.nil(),
+        }
+    }
+    match bands.iter().flatten().all(|(_, rest)| is_used_up(rest)) {
+        true => Ok(()),
+        false => Err(Malformed),
+    }
 }
 
 /// The MessagePack of a head, a list that is in parts being nil.
@@ -207,16 +236,16 @@ fn read_u32(bytes: &[u8]) -> Result<usize, Malformed> {
     usize::try_from(u32::from_le_bytes(*bytes)).map_err(|_| Malformed)
 }
 
+/// The bits of a number in a head that are a length; the others are the levels of a part.
+const LENGTH_BITS: u32 = 24;
+
 fn id_of(list: usize, index: usize) -> u64 {
     ((list as u64) << 32) | index as u64
 }
 
-/// The parts of a value as they are stored.
+/// The parts of a value as they are stored, by their ids, in order: those that have not come up yet.
 #[derive(Default)]
-pub(crate) struct Known {
-    parts: Option<Peekable<IntoIter<(u64, Stored)>>>,
-    gone: Vec<u64>,
-}
+pub(crate) struct Known(Vec<(u64, Option<Stored>)>);
 
 /// A part that is stored, with something in front of it.
 pub(crate) struct Stored {
@@ -227,30 +256,23 @@ pub(crate) struct Stored {
 
 impl Known {
     /// `parts` by their ids, in order.
-    pub(crate) fn new(parts: Vec<(u64, Stored)>) -> Self {
-        Self {
-            parts: Some(parts.into_iter().peekable()),
-            gone: vec![],
-        }
+    pub(crate) fn new(parts: impl Iterator<Item = (u64, Stored)>) -> Self {
+        Self(parts.map(|(id, stored)| (id, Some(stored))).collect())
     }
 
-    /// Whether the next part, whose id is greater than that of the one before it, is stored.
+    /// Whether a part is stored, with this content.
     fn has(&mut self, id: u64, content: &[u8]) -> bool {
-        let Some(parts) = &mut self.parts else {
+        let Ok(at) = self.0.binary_search_by_key(&id, |(stored, _)| *stored) else {
             return false;
         };
-        while let Some((passed, _)) = parts.next_if(|(stored, _)| *stored < id) {
-            self.gone.push(passed);
-        }
-        parts
-            .next_if(|(stored, _)| *stored == id)
-            .is_some_and(|(_, stored)| stored.value.get(stored.start..) == Some(content))
+        let stored = self.0.get_mut(at).and_then(|(_, stored)| stored.take());
+        stored.is_some_and(|stored| stored.value.get(stored.start..) == Some(content))
     }
 
-    fn gone(mut self) -> Vec<u64> {
-        let left = self.parts.into_iter().flatten();
-        self.gone.extend(left.map(|(id, _)| id));
-        self.gone
+    /// What is stored and has not come up.
+    fn gone(self) -> Vec<u64> {
+        let left = self.0.into_iter().filter(|(_, stored)| stored.is_some());
+        left.map(|(id, _)| id).collect()
     }
 }
 
@@ -276,16 +298,34 @@ pub(super) struct Parts {
     what: What,
     body: Buffer,
     finished: Vec<Part>,
-    /// Where in the rest each list belongs, and its length.
-    lists: Vec<(u32, u32)>,
+    lists: Vec<List>,
     open: Option<OpenList>,
+    /// The part that the element under way is in.
+    part: OpenPart,
+}
+
+struct List {
+    /// Where in the rest it belongs.
+    offset: u32,
+    length: u32,
+    layout: Layout,
 }
 
 struct OpenList {
     depth: usize,
-    /// The part under way: its index, where it begins, and how many elements it has.
-    index: usize,
-    start: usize,
+    length: usize,
+    layout: Layout,
+    /// The element under way.
+    position: usize,
+    /// The parts under way of other bands than that of the element, by their bands.
+    others: Vec<OpenPart>,
+}
+
+#[derive(Default)]
+struct OpenPart {
+    place: Place,
+    id: u64,
+    content: Buffer,
     elements: usize,
     is_wanted: bool,
     shape: u64,
@@ -307,36 +347,30 @@ impl Parts {
     /// Whether an element of the list at `depth` is in a part that nobody asked for.
     pub(super) fn is_skipping(&self, depth: usize) -> bool {
         let open = self.open.as_ref();
-        open.is_some_and(|open| open.depth == depth && !open.is_wanted)
+        open.is_some_and(|open| open.depth == depth && !self.part.is_wanted)
     }
 
-    pub(super) fn append(&mut self, bytes: &[u8]) {
-        self.body.append(bytes);
-    }
-
-    pub(super) fn push(&mut self, byte: u8) {
-        self.body.push(byte);
-    }
-
-    pub(super) fn grow(&mut self, length: usize) -> &mut [u8] {
-        self.body.grow(length)
+    /// What is written to, inside a list.
+    #[inline]
+    pub(super) fn content(&mut self) -> Option<&mut Buffer> {
+        match self.open {
+            Some(_) => Some(&mut self.part.content),
+            None => None,
+        }
     }
 
     /// Takes up something of the shape of an element.
     pub(super) fn mix(&mut self, value: u64) {
-        if let Some(open) = &mut self.open {
-            open.shape = (open.shape ^ value)
-                .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-                .rotate_left(23);
-            open.mixed += 1;
-        }
+        let part = &mut self.part;
+        part.shape = (part.shape ^ value)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(23);
+        part.mixed += 1;
     }
 
     pub(super) fn mix_nil(&mut self) {
         self.mix(u64::MAX);
-        if let Some(open) = &mut self.open {
-            open.nils += 1;
-        }
+        self.part.nils += 1;
     }
 
     /// Whether the list is put into parts. One inside another stays where it is: those that grow with
@@ -346,6 +380,7 @@ impl Parts {
         depth: usize,
         offset: usize,
         length: usize,
+        kind: Kind,
     ) -> Result<bool, Malformed> {
         if depth > 1 || length <= PER_PART {
             return Ok(false);
@@ -353,19 +388,20 @@ impl Parts {
         if length > MAX_LENGTH {
             return Err(Malformed);
         }
-        let offset = u32::try_from(offset).map_err(|_| Malformed)?;
-        self.lists.push((offset, length as u32));
+        let layout = Layout::of(kind);
+        self.lists.push(List {
+            offset: u32::try_from(offset).map_err(|_| Malformed)?,
+            length: length as u32,
+            layout,
+        });
         self.open = Some(OpenList {
             depth,
-            index: 0,
-            start: 0,
-            elements: 0,
-            is_wanted: true,
-            shape: 0,
-            mixed: 0,
-            nils: 0,
+            length,
+            layout,
+            position: 0,
+            others: vec![],
         });
-        self.begin_part();
+        self.begin_element();
         Ok(true)
     }
 
@@ -373,58 +409,94 @@ impl Parts {
         let Some(open) = self.open.as_mut().filter(|open| open.depth == depth) else {
             return;
         };
-        open.elements += 1;
-        if open.elements == PER_PART {
-            self.end_part();
-            self.begin_part();
+        self.part.elements += 1;
+        open.position += 1;
+        if open.position < open.length {
+            self.begin_element();
         }
     }
 
     pub(super) fn end_list(&mut self, depth: usize) {
-        if self.open.as_ref().is_some_and(|open| open.depth == depth) {
-            self.end_part();
-            self.open = None;
+        if self.open.as_ref().is_none_or(|open| open.depth != depth) {
+            return;
         }
+        let others = self.open.take().map(|open| open.others);
+        let last = std::mem::take(&mut self.part);
+        for part in others.into_iter().flatten().chain([last]) {
+            self.finish(&part);
+        }
+        // Parts of several bands end in the order of their last elements.
+        self.finished.sort_unstable_by_key(|part| part.id);
     }
 
-    fn begin_part(&mut self) {
-        let list = self.lists.len() - 1;
+    /// Turns to the part that the next element is in.
+    fn begin_element(&mut self) {
         let Some(open) = &mut self.open else { return };
-        open.start = self.body.as_slice().len();
-        open.elements = 0;
-        open.shape = 0;
-        open.mixed = 0;
-        open.nils = 0;
-        open.is_wanted = match &self.what {
-            What::Only(ids) => ids.binary_search(&id_of(list, open.index)).is_ok(),
+        let place = open.layout.place_of(open.position);
+        if self.part.elements > 0 && self.part.place == place {
+            return;
+        }
+        if self.part.place.band != place.band {
+            let most = place.band.max(self.part.place.band);
+            if open.others.len() <= most {
+                open.others.resize_with(most + 1, OpenPart::default);
+            }
+            let here = std::mem::take(&mut self.part);
+            if let Some(left) = open.others.get_mut(here.place.band) {
+                *left = here;
+            }
+            if let Some(taken_up) = open.others.get_mut(place.band) {
+                self.part = std::mem::take(taken_up);
+            }
+            if self.part.elements > 0 && self.part.place == place {
+                return;
+            }
+        }
+        let layout = open.layout;
+        let mut ended = std::mem::take(&mut self.part);
+        self.finish(&ended);
+        ended.content.truncate(0);
+        let id = id_of(self.lists.len() - 1, place.index());
+        let is_wanted = match &self.what {
+            What::Only(ids) => ids.binary_search(&id).is_ok(),
             _ => true,
         };
+        self.part = OpenPart {
+            place,
+            id,
+            content: ended.content,
+            is_wanted,
+            // Two parts that have the same id in different layouts are not the same.
+            shape: u64::from(layout.levels()),
+            ..OpenPart::default()
+        };
     }
 
-    fn end_part(&mut self) {
-        let list = self.lists.len() - 1;
-        let Some(open) = &mut self.open else { return };
-        let bytes = open.start..self.body.as_slice().len();
-        let id = id_of(list, open.index);
-        open.index += 1;
-        let shape = open.shape;
-        let content = self.body.as_slice().get(bytes.clone()).unwrap_or_default();
+    fn finish(&mut self, part: &OpenPart) {
+        let content = part.content.as_slice();
         let is_blank = match &self.what {
             // Something is taken up of every element, so there was nothing else in any of them.
-            What::Shapes => open.mixed == open.elements && open.nils == open.elements,
-            _ => content.len() == open.elements && content.iter().all(|byte| *byte == NIL),
+            What::Shapes => part.mixed == part.elements && part.nils == part.elements,
+            _ => content.len() == part.elements && content.iter().all(|byte| *byte == NIL),
         };
         // The first element of a list is written to learn what the list is of.
-        let is_left_out = is_blank || !open.is_wanted || open.elements == 0;
+        if is_blank || !part.is_wanted || part.elements == 0 {
+            return;
+        }
         let is_known = match &mut self.what {
-            What::Changed(known) if !is_left_out => known.has(id, content),
+            What::Changed(known) => known.has(part.id, content),
             _ => false,
         };
-        if is_left_out || is_known {
-            self.body.truncate(open.start);
-        } else {
-            self.finished.push(Part { id, bytes, shape });
+        if is_known {
+            return;
         }
+        let start = self.body.as_slice().len();
+        self.body.append(content);
+        self.finished.push(Part {
+            id: part.id,
+            bytes: start..start + content.len(),
+            shape: part.shape,
+        });
     }
 }
 
@@ -440,7 +512,7 @@ mod tests {
     struct Value {
         before: Vec<u8>,
         short: Vec<Vec<Option<Element>>>,
-        long: Vec<Option<Element>>,
+        parent_nodes: Vec<Option<Element>>,
         between: String,
         other: Vec<u32>,
         after: Vec<u8>,
@@ -462,7 +534,7 @@ mod tests {
         Value {
             before: vec![0; 100],
             short: vec![(0..length).map(element).collect()],
-            long: (0..length).map(element).collect(),
+            parent_nodes: (0..length).map(element).collect(),
             between: "between".into(),
             other: (0..length as u32).map(|number| number + 300).collect(),
             after: vec![9],
@@ -481,7 +553,7 @@ mod tests {
 
     #[test]
     fn reads_back_what_it_wrote_and_is_the_same_value_in_one_piece() {
-        for length in [0, 1, 2, 3, 8, 9, 16, 17, 100] {
+        for length in [0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 100, 127] {
             let value = value(length);
             let encoded = to_parts(&value).unwrap();
             let parts = stored(&encoded);
@@ -496,10 +568,39 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_is_passed_on_is_in_the_same_parts() {
+        let encoded = to_parts(&value(31)).unwrap();
+        let parts = stored(&encoded);
+        let part = |id| parts.get(&id).map(Vec::as_slice);
+        let whole = assemble(&encoded.head, 0, part).unwrap();
+        let again = to_parts(&super::super::Raw(&whole)).unwrap();
+        assert_eq!(again.head, encoded.head);
+        assert_eq!(stored(&again), parts);
+    }
+
+    /// A part that has more, or less, than its elements; and one that stands in the place of another.
+    #[test]
+    fn parts_that_are_not_those_of_the_list_are_refused() {
+        let encoded = to_parts(&value(31)).unwrap();
+        let parts = stored(&encoded);
+        for id in parts.keys().filter(|id| **id < id_of(1, 0)) {
+            for change in [-1, 1] {
+                let mut changed = parts.clone();
+                let part = changed.get_mut(id).unwrap();
+                match change {
+                    1 => part.push(NIL),
+                    _ => part.truncate(part.len() - 1),
+                }
+                assert!(read(&encoded.head, &changed).is_err(), "{id:x}");
+            }
+        }
+    }
+
+    #[test]
     fn a_changed_element_changes_its_part_and_nothing_else() {
         let before = value(100);
         let mut after = before.clone();
-        after.long[50] = after.long[49].clone();
+        after.parent_nodes[50] = after.parent_nodes[49].clone();
         let (before, after) = (to_parts(&before).unwrap(), to_parts(&after).unwrap());
         assert_eq!(before.head, after.head);
         let (before, after) = (stored(&before), stored(&after));
@@ -511,6 +612,32 @@ mod tests {
         assert_eq!(before.len(), after.len());
     }
 
+    /// Before there were layouts all lists were cut into neighbours, and zeros stood where levels are now.
+    #[test]
+    fn a_tree_that_was_cut_into_neighbours_is_read() {
+        let mut value = value(31);
+        value.short = vec![];
+        let encoded = to_parts(&value).unwrap();
+        let mut head = encoded.head.to_vec();
+        // The list of inner nodes is the first; the other one is in neighbours anyway.
+        assert_ne!(std::mem::take(&mut head[4 + 7]), 0);
+        let known = stored(&encoded);
+        let mut writer = Writer::with_capacity(0);
+        let part = |index| known.get(&id_of(0, index)).map(Vec::as_slice);
+        let layout = Layout::of(Kind::InnerNodes);
+        append_elements(&mut writer, layout, 31, part).unwrap();
+        let elements = writer.into_bytes();
+        let mut reader = Reader::new(&elements);
+        let mut parts: BTreeMap<u64, Vec<u8>> = known.clone();
+        parts.retain(|id, _| *id >= id_of(1, 0));
+        for position in 0..31 {
+            let part = parts.entry(id_of(0, position / PER_PART)).or_default();
+            part.extend_from_slice(reader.take_value().unwrap());
+        }
+        assert_ne!(parts, known);
+        assert_eq!(read(&head, &parts).unwrap(), value);
+    }
+
     #[test]
     fn what_is_known_is_left_out_and_what_is_gone_is_told() {
         let before = value(100);
@@ -520,13 +647,13 @@ mod tests {
                 let value = Arc::new(Zeroizing::new([b"front", &part[..]].concat()));
                 (*id, Stored { value, start: 5 })
             };
-            Known::new(parts.iter().map(stored).collect())
+            Known::new(parts.iter().map(stored))
         };
         let encoded = to_changed_parts(&before, known()).unwrap();
         assert_eq!((encoded.parts().count(), encoded.gone.len()), (0, 0));
         let mut after = before;
-        after.long[50] = after.long[49].clone();
-        after.long[90..].fill(None);
+        after.parent_nodes[50] = after.parent_nodes[49].clone();
+        after.parent_nodes[90..].fill(None);
         after.other.truncate(40);
         let whole = stored(&to_parts(&after).unwrap());
         let encoded = to_changed_parts(&after, known()).unwrap();
@@ -541,7 +668,7 @@ mod tests {
     #[test]
     fn blank_elements_take_no_room() {
         let mut blank = value(800);
-        blank.long.fill(None);
+        blank.parent_nodes.fill(None);
         blank.short = vec![];
         blank.other = vec![];
         let encoded = to_parts(&blank).unwrap();

@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 
 use super::{
+    layout::INNER_NODES,
     read::{Reader, Token},
     Malformed,
 };
@@ -79,12 +80,27 @@ impl Serialize for Raw<'_> {
             Token::Map(length) => {
                 let mut map = serializer.serialize_map(Some(length))?;
                 for _ in 0..length {
-                    map.serialize_key(&Raw(reader.take_value().map_err(malformed)?))?;
-                    map.serialize_value(&Raw(reader.take_value().map_err(malformed)?))?;
+                    let key = reader.take_value().map_err(malformed)?;
+                    map.serialize_key(&Raw(key))?;
+                    let value = Raw(reader.take_value().map_err(malformed)?);
+                    let name = Reader::new(key).next().map_err(malformed)?;
+                    match matches!(name, Token::String(name) if name == INNER_NODES) {
+                        true => map.serialize_value(&InnerNodes(value))?,
+                        false => map.serialize_value(&value)?,
+                    }
                 }
                 map.end()
             }
         }
+    }
+}
+
+/// What is in a field of that name, for a serializer that does not see it.
+struct InnerNodes<'a>(Raw<'a>);
+
+impl Serialize for InnerNodes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(INNER_NODES, &self.0)
     }
 }
 

@@ -2,7 +2,11 @@
 
 use serde::ser::{self, Serialize};
 
-use super::{byte::AsByte, Malformed, Writer};
+use super::{
+    byte::AsByte,
+    layout::{Kind, INNER_NODES},
+    Malformed, Writer,
+};
 
 type Done = Result<(), Malformed>;
 
@@ -17,7 +21,7 @@ enum Next {
     Value,
     /// The first element of a list of that length, whose header is not written yet: if it is a
     /// byte, the whole list is written as bytes.
-    FirstOf(usize),
+    FirstOf(usize, Kind),
 }
 
 pub(super) struct Serializer<'a> {
@@ -27,6 +31,8 @@ pub(super) struct Serializer<'a> {
     wrote_byte: bool,
     /// How many lists the next value is in.
     depth: usize,
+    /// What the next value has, if it is a list.
+    kind: Kind,
 }
 
 impl<'a> Serializer<'a> {
@@ -36,6 +42,7 @@ impl<'a> Serializer<'a> {
             next: Next::Value,
             wrote_byte: false,
             depth: 0,
+            kind: Kind::Other,
         }
     }
 
@@ -43,7 +50,7 @@ impl<'a> Serializer<'a> {
     fn value(&mut self) -> Result<&mut Writer, Malformed> {
         match std::mem::replace(&mut self.next, Next::Value) {
             Next::Value => {}
-            Next::FirstOf(length) => self.writer.begin_list(self.depth, length)?,
+            Next::FirstOf(length, kind) => self.writer.begin_list(self.depth, length, kind)?,
         }
         self.wrote_byte = false;
         Ok(self.writer)
@@ -55,7 +62,7 @@ impl<'a> Serializer<'a> {
                 self.value()?.unsigned(u64::from(byte));
                 return Ok(());
             }
-            Next::FirstOf(length) => self.writer.bytes_header(length)?,
+            Next::FirstOf(length, _) => self.writer.bytes_header(length)?,
         }
         self.next = Next::Value;
         self.writer.byte_string(1, [Ok(byte)].into_iter())?;
@@ -74,6 +81,7 @@ impl<'a> Serializer<'a> {
 pub(super) struct List<'a, 'w> {
     serializer: &'a mut Serializer<'w>,
     length: usize,
+    kind: Kind,
     written: usize,
     /// Whether the list is one of bytes: known after its first element.
     of_bytes: bool,
@@ -82,7 +90,7 @@ pub(super) struct List<'a, 'w> {
 impl List<'_, '_> {
     fn before_element(&mut self) {
         self.serializer.next = match self.written {
-            0 => Next::FirstOf(self.length),
+            0 => Next::FirstOf(self.length, self.kind),
             _ => Next::Value,
         };
     }
@@ -224,7 +232,15 @@ impl<'a, 'w> ser::Serializer for &'a mut Serializer<'w> {
     fn serialize_unit_variant(self, _: &'static str, _: u32, name: &'static str) -> Done {
         self.serialize_str(name)
     }
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Done {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        name: &'static str,
+        value: &T,
+    ) -> Done {
+        // Nothing that OpenMLS has is called so: a field of that name, read without its type.
+        if name == INNER_NODES {
+            self.kind = Kind::InnerNodes;
+        }
         value.serialize(self)
     }
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -242,6 +258,7 @@ impl<'a, 'w> ser::Serializer for &'a mut Serializer<'w> {
         self.value()?;
         self.depth += 1;
         Ok(List {
+            kind: std::mem::take(&mut self.kind),
             serializer: self,
             length: length.ok_or(Malformed)?,
             written: 0,
@@ -343,6 +360,7 @@ macro_rules! fields {
                     return self.writer.bytes_header(0);
                 }
                 self.writer.name(name)?;
+                self.kind = Kind::of_field(name);
                 value.serialize(&mut **self)
             }
             fn end(self) -> Done {

@@ -2,7 +2,7 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{parts::Parts, Malformed};
+use super::{layout::Kind, parts::Parts, Malformed};
 
 /// The marker of no value.
 pub(super) const NIL: u8 = 0xc0;
@@ -95,16 +95,18 @@ impl Writer {
     }
 
     pub(crate) fn append(&mut self, bytes: &[u8]) {
-        match &mut self.parts {
-            Some(parts) if parts.is_open() => parts.append(bytes),
-            _ => self.out.append(bytes),
-        }
+        self.target().append(bytes);
     }
 
     /// The header of a list that is not one of bytes. `depth` tells it from the lists inside it.
-    pub(super) fn begin_list(&mut self, depth: usize, length: usize) -> Result<(), Malformed> {
+    pub(super) fn begin_list(
+        &mut self,
+        depth: usize,
+        length: usize,
+        kind: Kind,
+    ) -> Result<(), Malformed> {
         if let Some(parts) = &mut self.parts {
-            if parts.begin_list(depth, self.out.as_slice().len(), length)? {
+            if parts.begin_list(depth, self.out.as_slice().len(), length, kind)? {
                 self.probing = parts.is_probing();
                 // Where the list belongs; a value as good as any, so that the rest can be read alone.
                 self.out.append(&[NIL]);
@@ -155,10 +157,7 @@ impl Writer {
         if self.probing {
             return Ok(());
         }
-        let room = match &mut self.parts {
-            Some(parts) if parts.is_open() => parts.grow(length),
-            _ => self.out.grow(length),
-        };
+        let room = self.target().grow(length);
         for (place, byte) in room.iter_mut().zip(bytes) {
             *place = byte?;
         }
@@ -167,10 +166,14 @@ impl Writer {
 
     #[inline]
     fn byte(&mut self, byte: u8) {
-        match &mut self.parts {
-            Some(parts) if parts.is_open() => parts.push(byte),
-            _ => self.out.push(byte),
-        }
+        self.target().push(byte);
+    }
+
+    /// What is written to: the value, or the part under way.
+    #[inline]
+    fn target(&mut self) -> &mut Buffer {
+        let part = self.parts.as_mut().and_then(Parts::content);
+        part.unwrap_or(&mut self.out)
     }
 
     pub(super) fn nil(&mut self) {

@@ -425,8 +425,6 @@ impl Parts {
         for part in others.into_iter().flatten().chain([last]) {
             self.finish(&part);
         }
-        // Parts of several bands end in the order of their last elements.
-        self.finished.sort_unstable_by_key(|part| part.id);
     }
 
     /// Turns to the part that the next element is in.
@@ -492,11 +490,14 @@ impl Parts {
         }
         let start = self.body.as_slice().len();
         self.body.append(content);
-        self.finished.push(Part {
+        let finished = Part {
             id: part.id,
             bytes: start..start + content.len(),
             shape: part.shape,
-        });
+        };
+        // Parts of several bands end in the order of their last elements.
+        let at = self.finished.partition_point(|other| other.id < part.id);
+        self.finished.insert(at, finished);
     }
 }
 

@@ -92,7 +92,7 @@ export async function measureAll(browser, { share, only }) {
   await measure('disk', 'Size on the disk', '1 min', async () => {
     const [few, many] = [100, Math.max(1000, Math.round(10_000 * share))]
     // More than many, for whether it grows: the log of LevelDB is compacted now and then.
-    const counts = { fillDisk: [few, many, ...[1.2, 1.4, 2, 4].map((factor) => Math.round(factor * many))], fillDiskRaw: [few, many] }
+    const counts = { fillDisk: [few, many, ...[1.2, 1.4, 2, 4].map((factor) => Math.round(factor * many))], fillDiskRaw: [few, many], fillDiskLeast: [few, many] }
     return each(Object.keys(counts), (run) => each(counts[run], (messages) => sizeOnDisk(run, messages)))
   })
   if (only === undefined || 'wasm'.startsWith(only)) samples.wasm = wasmSizes()
@@ -102,14 +102,14 @@ export async function measureAll(browser, { share, only }) {
 /** In a browser of its own, so that nothing else is in its folder, and all is written when it has ended. */
 async function sizeOnDisk(run, messages) {
   const browser = await BenchBrowser.start()
-  let estimate
+  let usage
   let folder
   try {
-    estimate = await browser.measure(run, { members: 100, messages, commitEvery: 500 })
+    usage = await browser.measure(run, { members: 100, messages, commitEvery: 500 })
   } finally {
     folder = await browser.close((profile) => folderSize(join(profile, 'Default', 'IndexedDB')))
   }
-  return { estimate, folder }
+  return { ...usage, folder }
 }
 
 function folderSize(folder) {

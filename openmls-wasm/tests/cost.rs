@@ -50,6 +50,54 @@ fn a_message_between_two_writes_at_most_1000_bytes_however_many_there_were() {
     }
 }
 
+/// The secrets that end with an epoch in which everybody has spoken are many records, and few ranges: the handshake
+/// ratchets of that epoch, and all of the one that is retained no longer.
+#[test]
+fn what_ends_with_an_epoch_is_deleted_by_ranges() {
+    let (mut alice, _, _, group) = pair();
+    let mut others: Vec<Device> = (0..10).map(|n| Device::new(&format!("m{n}"))).collect();
+    let packages: Vec<_> = others
+        .iter_mut()
+        .flat_map(|other| other.client.generate_key_packages(1).unwrap())
+        .collect();
+    let commit = alice.client.add_members(&group, &packages, None).unwrap();
+    alice.client.merge_pending_commit(&group).unwrap();
+    for other in &mut others {
+        let welcome = commit.welcome.as_ref().unwrap();
+        other.client.join_group(welcome).unwrap();
+    }
+    for round in 0..12 {
+        for other in &mut others {
+            let message = other.client.encrypt_message(&group, b"hello").unwrap();
+            alice.client.process_message(&message).unwrap();
+        }
+        alice.save();
+        let commit = alice.client.self_update(&group, None).unwrap();
+        alice.client.merge_pending_commit(&group).unwrap();
+        for other in &mut others {
+            let bytes = commit.bytes.as_ref().unwrap();
+            other.client.process_message(bytes).unwrap();
+        }
+        let batch = alice.client.drain_storage_events().unwrap().unwrap();
+        alice.database.write(&batch);
+        alice.client.confirm_batch(batch.sequence).unwrap();
+        let of_parts = |event: &StorageEvent| event.category.has_parts() && event.value.is_none();
+        let (mut deleted, mut requests) = (0, 0);
+        for (place, event) in batch.events.iter().enumerate() {
+            if of_parts(event) {
+                deleted += 1;
+                let place = place as u32;
+                let inside = |(first, last): &(u32, u32)| (*first + 1..=*last).contains(&place);
+                requests += usize::from(!batch.deleted_ranges.iter().any(inside));
+            }
+        }
+        let of_old_epoch = if round > 10 { 5 } else { 0 };
+        assert!(deleted >= 5 + of_old_epoch, "{round}: {deleted}");
+        // The ratchets, an inner node of that epoch, and the old epoch.
+        assert!(requests <= 3, "{round}: {deleted} in {requests}");
+    }
+}
+
 /// The root has the digests of 16 groups, however many there are.
 const MAX_ROOT: usize = 700;
 

@@ -1,35 +1,35 @@
 /** The requests that write a batch. */
 
-import type { Category, StorageEvent } from './mls-types.js';
+import type { DeletedRange, StorageEvent } from './mls-types.js';
 
-// Queues what `events` come to. A value whose head is deleted goes with one request, however many parts it has: that is the
-// end of an epoch in a large group, and one request for each part would take longer than the cryptography of a commit. The
-// engine names a head before its parts; of one that is named after them each part is deleted by itself.
+// Queues what `events` come to. A range is deleted with one request, however many records it has: at the end of an epoch in which
+// a thousand members have spoken a request for each would take as long as the cryptography of the commit.
 export function queueEvents(
   transaction: IDBTransaction,
   events: readonly StorageEvent[],
-  categories: readonly Category[],
+  deletedRanges: readonly DeletedRange[] = [],
 ): void {
-  const inParts = new Set(categories.filter(({ hasParts }) => hasParts).map(({ name }) => name));
+  const lastOf = new Map(deletedRanges);
+  let deletedUpTo = -1;
   let store: IDBObjectStore | undefined;
-  // What the keys of the parts begin with that are deleted already.
-  let ended: string | undefined;
   for (const [index, { category, key, value }] of events.entries()) {
+    if (index <= deletedUpTo) {
+      continue;
+    }
     if (store?.name !== category) {
       store = transaction.objectStore(category);
-      ended = undefined;
     }
     if (value !== null) {
       store.put(value, key);
       continue;
     }
-    if (ended !== undefined && key.startsWith(ended)) {
-      continue;
+    const last = lastOf.get(index);
+    const end = last === undefined ? undefined : events[last];
+    if (last === undefined || end === undefined) {
+      store.delete(key);
+    } else {
+      store.delete(IDBKeyRange.bound(key, end.key));
+      deletedUpTo = last;
     }
-    const next = events[index + 1];
-    const endsParts = next?.value === null && next.category === category && inParts.has(category) && next.key.startsWith(`${key}/`);
-    ended = endsParts ? `${key}/` : undefined;
-    // '0' is the character after '/', so this is the head and all its parts.
-    store.delete(endsParts ? IDBKeyRange.bound(key, `${key}0`, false, true) : key);
   }
 }

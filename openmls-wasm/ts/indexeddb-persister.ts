@@ -117,7 +117,7 @@ export class IndexedDbPersister implements Persister {
       stores.push(INCOMING_STORE);
     }
     return this.#fenced(stores, (transaction) => {
-      queueEvents(transaction, batch.events, this.#categories);
+      queueEvents(transaction, batch.events, batch.deletedRanges);
       for (const key of batch.incomingDone) {
         transaction.objectStore(INCOMING_STORE).delete(key);
       }

@@ -85,6 +85,17 @@ export const persisterSuite: readonly PersisterTest[] = [
     await expectRecords(persister, records);
   }),
 
+  test('a range is deleted, and nothing beside it', async (factory, database) => {
+    const persister = await writer(factory, database);
+    const kept = { 'tree/0a/0000': [1], 'tree/0a/0004': [2], 'tree/0a0000': [3], 'tree/0b/0001': [4], 'identity/0a/0002': [5] };
+    await write(persister, { ...kept, 'tree/0a': [6], 'tree/0a/0001': [6], 'tree/0a/0002': [6], 'tree/0a/0003': [6] });
+    const gone = ['0a/0001', '0a/0002', '0a/0003'].map((key) => ({ category: 'tree', key, value: null }));
+    const before = { category: 'tree', key: '0a', value: Uint8Array.of(7) };
+    const after = { category: 'tree', key: '0a/0005', value: Uint8Array.of(8) };
+    await persister.write({ events: [before, ...gone, after], deletedRanges: [[1, 3]], incomingDone: [] });
+    await expectRecords(persister, { ...kept, 'tree/0a': [7], 'tree/0a/0005': [8] });
+  }),
+
   test('a large value comes back whole', async (factory, database) => {
     const persister = await writer(factory, database);
     const value = Uint8Array.from({ length: 2_000_000 }, (_, index) => (index * 31) % 251);

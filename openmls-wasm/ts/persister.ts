@@ -6,7 +6,7 @@
  */
 
 import type { CoreCryptoErrorCode } from './errors.js';
-import type { Category, IncomingMessage, IncomingWelcome, StorageEvent, StorageRecord } from './mls-types.js';
+import type { Category, DeletedRange, IncomingMessage, IncomingWelcome, StorageEvent, StorageRecord } from './mls-types.js';
 import type { VaultHeader } from './vault/header.js';
 
 /** What a database must hold. Decided by the engine, so that categories are named in one place. */
@@ -32,6 +32,11 @@ export type DatabaseOrigin = 'created' | 'restored';
 export interface WriteBatch {
   /** The changes to write. */
   readonly events: readonly StorageEvent[];
+  /**
+   * Positions in `events`: all from the first to the last of a range are deletions in one category, and of what is between
+   * their keys nothing stays. To be taken up or not: each of them is among the events.
+   */
+  readonly deletedRanges?: readonly DeletedRange[] | undefined;
   /** Keys of the durable queue whose effect is in `events`, or that are given up: deleted in the same transaction. */
   readonly incomingDone: readonly number[];
 }

@@ -283,7 +283,7 @@ export class WriteBehind {
     const events: readonly StorageEvent[] = batch?.events ?? [];
     if (batch !== undefined || incomingDone.length > 0) {
       try {
-        await this.#options.persister.write({ events, incomingDone });
+        await this.#options.persister.write({ events, deletedRanges: batch?.deletedRanges, incomingDone });
       } catch (error) {
         await this.#writeFailed(engine, batch, { events, calls: calls.length }, error);
         return;

@@ -82,7 +82,7 @@ export async function measureAll(browser, { share, only }) {
       again(times(4), () => browser.measure('selfUpdates', { member, members: large, durability: 'strict', ...commits }))))
   await measure('processCommits', `Processing commits, ${large} members`, '1 min', () =>
     again(times(4), () => browser.measure('processCommits', { members: large, durability: 'strict', ...commits })))
-  for (const [name, what, blocks] of [['addAll', `Adding ${large - 2} members`, 6], ['join', `Joining ${large} members`, 10]]) {
+  for (const [name, what, blocks] of [['addAll', `Adding ${large - 2} members`, 6], ['join', `Joining ${large} members`, 10], ['endEpoch', `Ending an epoch in which ${large} have spoken`, 10]]) {
     await measure(name, what, '1 min', () => browser.measure(name, { members: large, durability: 'strict', blocks: times(blocks), warmUp: 1 }))
   }
   await measure('vaultAwaited', 'Awaited encrypts, sealed', '30 s', () =>

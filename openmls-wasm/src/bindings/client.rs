@@ -67,7 +67,7 @@ impl JsMlsClient {
             .map_err(|error| js_sys::Error::new(&error.to_string()).into())
     }
 
-    /// `{ sequence, events }`, or `undefined` if nothing changed.
+    /// `{ sequence, events, deletedRanges }`, or `undefined` if nothing changed.
     #[wasm_bindgen(js_name = drainStorageEvents)]
     pub fn drain_storage_events(&self) -> JsResult<JsValue> {
         match self.0.drain_storage_events().map_err(thrown)? {

@@ -46,6 +46,8 @@ pub(super) struct BatchView<'a> {
     #[serde(serialize_with = "number")]
     sequence: u64,
     events: Vec<EventView<'a>>,
+    #[serde(rename = "deletedRanges")]
+    deleted_ranges: &'a [(u32, u32)],
 }
 
 impl<'a> From<&'a Batch> for BatchView<'a> {
@@ -58,6 +60,7 @@ impl<'a> From<&'a Batch> for BatchView<'a> {
         Self {
             sequence: batch.sequence,
             events: batch.events.iter().map(event).collect(),
+            deleted_ranges: &batch.deleted_ranges,
         }
     }
 }

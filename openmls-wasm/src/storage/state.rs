@@ -76,6 +76,10 @@ pub struct Batch {
     pub sequence: u64,
     /// The changes.
     pub events: Vec<StorageEvent>,
+    /// Which of the events, from the first to the last of each range, delete all that there is between the
+    /// keys of these two: a database that can delete by range need not look at each. The handshake ratchets
+    /// of a thousand members end with their epoch, and are 125 records.
+    pub deleted_ranges: Vec<(u32, u32)>,
 }
 
 pub(super) type RecordId = (Category, Box<str>);
@@ -257,7 +261,7 @@ impl State {
         if pre_images.is_empty() {
             return Ok(None);
         }
-        let events = pre_images
+        let events: Vec<StorageEvent> = pre_images
             .keys()
             .map(|(category, key)| StorageEvent {
                 category: *category,
@@ -265,12 +269,42 @@ impl State {
                 value: self.get(*category, key).cloned(),
             })
             .collect();
+        let deleted_ranges = self.deleted_ranges(&events);
         self.last_sequence += 1;
         self.in_flight = Some((self.last_sequence, pre_images));
         Ok(Some(Batch {
             sequence: self.last_sequence,
             events,
+            deleted_ranges,
         }))
+    }
+
+    /// See [`Batch::deleted_ranges`]. Only in values in parts: there the records that are deleted together are
+    /// many, and whatever is between two of a group is in memory as they are.
+    fn deleted_ranges(&self, events: &[StorageEvent]) -> Vec<(u32, u32)> {
+        let mut ranges: Vec<(u32, u32)> = vec![];
+        for (pair, place) in events.windows(2).zip(0u32..) {
+            let [one, next] = pair else { continue };
+            let both_deleted = one.value.is_none() && next.value.is_none();
+            if !both_deleted || !one.category.has_parts() || one.category != next.category {
+                continue;
+            }
+            let between = (
+                Bound::Excluded(one.key.as_str()),
+                Bound::Excluded(next.key.as_str()),
+            );
+            let records = &self.records.0[one.category.index()];
+            if key::group_part(&one.key) != key::group_part(&next.key)
+                || records.range::<str, _>(between).next().is_some()
+            {
+                continue;
+            }
+            match ranges.last_mut().filter(|(_, last)| *last == place) {
+                Some((_, last)) => *last += 1,
+                None => ranges.push((place, place + 1)),
+            }
+        }
+        ranges
     }
 
     pub(super) fn confirm(&mut self, sequence: u64) -> Result<(), StorageError> {

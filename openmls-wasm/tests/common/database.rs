@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openmls_wasm::{
-    storage::{Batch, Category, Record, Scope, Value},
+    storage::{Batch, Category, Record, Scope, StorageEvent, Value},
     MlsClient,
 };
 
@@ -13,12 +13,32 @@ pub struct Database(BTreeMap<(Category, String), Value>);
 
 impl Database {
     pub fn write(&mut self, batch: &Batch) {
+        self.check_ranges(batch);
         for event in &batch.events {
             let id = (event.category, event.key.clone());
             match &event.value {
                 Some(value) => self.0.insert(id, value.clone()),
                 None => self.0.remove(&id),
             };
+        }
+    }
+
+    /// Whoever deletes by range deletes what deleting each by itself does.
+    fn check_ranges(&self, batch: &Batch) {
+        for (first, last) in &batch.deleted_ranges {
+            let events = &batch.events[*first as usize..=*last as usize];
+            let deleted: BTreeSet<(Category, &str)> = events
+                .iter()
+                .map(|event| {
+                    assert!(event.value.is_none(), "a range of deletions");
+                    (event.category, event.key.as_str())
+                })
+                .collect();
+            let id = |event: &StorageEvent| (event.category, event.key.clone());
+            let ends = id(&events[0])..=id(&events[events.len() - 1]);
+            for (category, key) in self.0.range(ends).map(|(id, _)| id) {
+                assert!(deleted.contains(&(*category, key.as_str())), "{key} stays");
+            }
         }
     }
 

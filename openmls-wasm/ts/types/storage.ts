@@ -24,9 +24,17 @@ export interface StorageRecord {
 export interface StorageBatch {
   /** The number by which the batch is confirmed or put back. */
   readonly sequence: number;
-  /** The changes; the last one of each key. */
+  /** The changes; the last one of each key, by category and key. */
   readonly events: readonly StorageEvent[];
+  /**
+   * Which of the events delete all that there is between two keys: the positions in `events` of the first and the last of each
+   * range. A database that can delete by range need not look at each.
+   */
+  readonly deletedRanges: readonly DeletedRange[];
 }
+
+/** The positions of a first and a last event, of one category. */
+export type DeletedRange = readonly [first: number, last: number];
 
 /**
  * Which records a category holds: those of the client itself, loaded when it opens (`client`) or, all of the category, when

@@ -138,10 +138,11 @@ export class SealedPersister implements ClientDatabase {
     );
   }
 
-  async write({ events, incomingDone }: WriteBatch): Promise<void> {
+  async write({ events, deletedRanges, incomingDone }: WriteBatch): Promise<void> {
     const vault = this.#unlocked();
     const sealed = await writable(() => Promise.all(events.map((event) => this.#seal(vault, event))));
-    await this.#inner.write({ events: sealed, incomingDone });
+    // Ranges are of the parts of one group, whose keys differ in integers only: those stay in clear, and in order.
+    await this.#inner.write({ events: sealed, deletedRanges, incomingDone });
   }
 
   async addIncoming(entry: IncomingEntry): Promise<number> {

@@ -26,12 +26,12 @@ export async function selfUpdates({ member, members, durability, blocks, warmUp 
         return [{ commit, merge }]
       },
       memory: async () => {
-        let events
+        let batch
         const commit = timedSync(() => bare.client.selfUpdate(groupId))
         forget(bare.client)
         const merge = timedSync(() => bare.client.mergePendingCommit(groupId))
-        const drain = timedSync(() => (events = forget(bare.client)))
-        const write = await timed(() => writeRaw(database, events, durability, null, bare.categories))
+        const drain = timedSync(() => (batch = forget(bare.client)))
+        const write = await timed(() => writeRaw(database, batch, durability, null))
         return [{ commit, merge, drain, write }]
       },
     },

@@ -29,9 +29,9 @@ export async function awaited({ durability, blocks, warmUp, perBlock }) {
           bare.encryptMessage(bareGroup, plaintext)
           const encrypted = performance.now()
           // To learn what records there are to put costs the measured side, and the baseline nothing.
-          const events = forget(bare)
+          const batch = forget(bare)
           const begun = performance.now()
-          await writeRaw(database, events, durability)
+          await writeRaw(database, batch, durability)
           return performance.now() - begun + (encrypted - started)
         }),
       send: async () => {
@@ -70,10 +70,10 @@ export async function digestsAwaited({ durability, blocks, warmUp, perBlock }) {
   const { groupId } = await groupOf(engine.client)
   forget(engine.client)
   engine.client.encryptMessage(groupId, plaintext)
-  const both = forget(engine.client)
+  const { events: both } = forget(engine.client)
   const database = await rawDatabase(`raw-digests-${durability}`, engine.categories)
   for (const [arm, events] of [['both', both], ['one', both.filter(({ category }) => category !== 'digest_root')]]) {
-    arms[arm] = () => repeat(perBlock, () => timed(() => writeRaw(database, events, durability)))
+    arms[arm] = () => repeat(perBlock, () => timed(() => writeRaw(database, { events }, durability)))
   }
   const results = await interleave(arms, { blocks, warmUp })
   database.close()
@@ -126,9 +126,9 @@ export async function inFlight({ durability, blocks, blocksOfSends, warmUp, call
     },
     rawSend: async () => {
       const took = alone(() => bare.sendMessage(bareGroup, plaintext))
-      const events = forget(bare)
+      const batch = forget(bare)
       const begun = performance.now()
-      await writeRaw(database, events, durability)
+      await writeRaw(database, batch, durability)
       const written = performance.now() - begun
       await acknowledge(bare)
       forget(bare)

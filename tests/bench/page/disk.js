@@ -69,7 +69,7 @@ export async function fillDiskLeast({ members, messages }) {
   const event = { category: 'delivery_cursor', key: '0000000000000000', value: new Uint8Array(16) }
   const watched = watchUsage()
   for (let sent = 0; sent < messages; sent += 1) {
-    await writeRaw(database, [event], 'relaxed', null)
+    await writeRaw(database, { events: [event] }, 'relaxed', null)
     await watched.after(sent)
   }
   database.close()

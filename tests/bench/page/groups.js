@@ -51,7 +51,7 @@ export async function opening({ counts, blocks, warmUp, durability }) {
       const took = await timed(async () => {
         database = await rawDatabase(name, categories, null)
         await readRaw(database, clientStores, groupStores, group)
-        await writeRaw(database, written, durability, null)
+        await writeRaw(database, { events: written }, durability, null)
       })
       database.close()
       return [took]

@@ -48,7 +48,7 @@ export async function awaitedByGroup({ groups, durability, blocks, warmUp, perBl
     const database = await rawDatabase(`raw-${members}-${retained}-${durability}`, bare.categories)
     const { groupId } = stored
     bare.client.encryptMessage(groupId, plaintext)
-    const events = forget(bare.client)
+    const batch = forget(bare.client)
     arms[`stored-${members}-${retained}`] = () =>
       repeat(perBlock, () => timed(() => stored.client.encryptMessage(groupId, plaintext)))
     arms[`memory-${members}-${retained}`] = () =>
@@ -57,7 +57,7 @@ export async function awaitedByGroup({ groups, durability, blocks, warmUp, perBl
           bare.client.encryptMessage(groupId, plaintext)
           forget(bare.client)
         }))
-    arms[`raw-${members}-${retained}`] = () => repeat(perBlock, () => timed(() => writeRaw(database, events, durability)))
+    arms[`raw-${members}-${retained}`] = () => repeat(perBlock, () => timed(() => writeRaw(database, batch, durability)))
     ends.push(async () => {
       database.close()
       bare.discard()

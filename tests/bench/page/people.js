@@ -32,11 +32,11 @@ export async function bareClient(name) {
   return engine
 }
 
-/** Drains the batch of what was changed, and confirms it; returns its events. */
+/** Drains the batch of what was changed, and confirms it. */
 export function forget(client) {
   const batch = client.drainStorageEvents()
   if (batch !== undefined) client.confirmBatch(batch.sequence)
-  return batch?.events ?? []
+  return batch ?? { events: [], deletedRanges: [] }
 }
 
 /**
@@ -110,10 +110,9 @@ export async function rawDatabase(name, categories, version = 1) {
 /**
  * The least that a write must do: one transaction that reads the fence and puts the records, as fast as IndexedDB can. It
  * commits as soon as the fence is seen to be right, which is faster than to wait for the last put to report. `expected` is what
- * the fence must be; null if any is right. `categories`: those of the engine; without them each part of a value that is gone is
- * deleted by itself.
+ * the fence must be; null if any is right.
  */
-export function writeRaw(database, events, durability, expected = 1, categories = []) {
+export function writeRaw(database, { events, deletedRanges }, durability, expected = 1) {
   return new Promise((resolve, reject) => {
     const stores = ['meta', ...new Set(events.map((event) => event.category))]
     const transaction = database.transaction(stores, 'readwrite', { durability })
@@ -121,6 +120,6 @@ export function writeRaw(database, events, durability, expected = 1, categories 
     transaction.onabort = () => reject(transaction.error)
     const fence = transaction.objectStore('meta').get('writer')
     fence.onsuccess = () => (expected === null || fence.result === expected ? transaction.commit() : transaction.abort())
-    queueEvents(transaction, events, categories)
+    queueEvents(transaction, events, deletedRanges)
   })
 }

@@ -32,12 +32,13 @@ function watchLongTasks() {
 }
 
 /** An operation that begins with the same records each time. */
-async function fromTheSame(records, durability, { blocks, warmUp }, operation) {
+async function fromTheSame(records, durability, { blocks, warmUp }, operation, before = () => undefined) {
   const tasks = watchLongTasks()
   const stored = (where) => async () => {
     const name = `${where}-${Math.random()}`
     await createDatabase(name, records)
     const client = await open[where]({ name, durability })
+    await before(client)
     const work = () => operation(client)
     const took = where === 'worker' ? await tasks.during(work) : await timed(work)
     await client.close()
@@ -47,6 +48,7 @@ async function fromTheSame(records, durability, { blocks, warmUp }, operation) {
   const memory = async () => {
     const engine = await startEngine()
     engine.client.hydrate(records)
+    await before(engine.client)
     const took = await timed(async () => {
       await operation(engine.client)
       forget(engine.client)
@@ -75,6 +77,19 @@ export async function join({ members, durability, ...how }) {
   return fromTheSame(recordsOf(joiner), durability, how, (client) => client.joinGroup(welcome[0]))
 }
 
+/** Processes the commit that ends an epoch in which everybody has spoken, as in the ten before it. */
+export async function endEpoch({ members, durability, ...how }) {
+  const { bob, group } = await fixture(`members-${members}`)
+  const alice = await bareMember('alice', members)
+  const { bytes } = alice.client.selfUpdate(group[0])
+  alice.discard()
+  return fromTheSame(
+    recordsOf(bob), durability, how,
+    (client) => client.processMessage(bytes),
+    (client) => client.groupInfo(group[0]),
+  )
+}
+
 /** Processes the commits of another, one after the other. */
 export async function processCommits({ members, durability, blocks, warmUp }) {
   const { bob, group } = await fixture(`members-${members}`)
@@ -101,7 +116,7 @@ export async function processCommits({ members, durability, blocks, warmUp }) {
     for (const client of Object.values(clients)) await client.processMessage(message)
     for (const { client } of [bare, floor]) client.processMessage(message)
     forget(bare.client)
-    await writeRaw(database, forget(floor.client), durability, null, floor.categories)
+    await writeRaw(database, forget(floor.client), durability, null)
   }
   const results = await interleave(
     {
@@ -116,7 +131,7 @@ export async function processCommits({ members, durability, blocks, warmUp }) {
       raw: async (bytes) => [
         await timed(async () => {
           floor.client.processMessage(bytes)
-          await writeRaw(database, forget(floor.client), durability, null, floor.categories)
+          await writeRaw(database, forget(floor.client), durability, null)
         }),
       ],
     },

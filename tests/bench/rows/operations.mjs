@@ -82,6 +82,7 @@ export function longRows(samples, { native, large }) {
     ['addAll', `add ${large - 2} members at once`, natively.add],
     ['join', `join a group of ${large}`, natively.join],
     ['processCommits', `process a commit, ${large} members`, natively.processCommits],
+    ['endEpoch', `process the first commit after all ${large} have spoken`],
   ]
   return operations.filter(([name]) => samples[name]).flatMap(([name, text, took]) => {
     const { results, longTasks } = samples[name]

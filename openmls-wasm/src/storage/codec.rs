@@ -15,12 +15,12 @@
 //! altered, or that stands under another key. It is no protection against someone who wants to
 //! deceive: it needs no secret.
 
-use serde::{de::DeserializeOwned, Serialize};
+use serde::de::DeserializeOwned;
 use xxhash_rust::xxh64::Xxh64;
 use zeroize::Zeroizing;
 
 use super::{
-    msgpack::{self, Encoded, Known, Stored, Writer},
+    msgpack::{self, Encode, Encoded, Known, Malformed, Stored, Writer},
     state::Value,
     Category, StorageError,
 };
@@ -31,10 +31,10 @@ pub const FORMAT: u8 = 2;
 const HEADER: usize = 1 + size_of::<u64>();
 
 /// Encodes `content` for the record `key` of `category`. `size_hint` is the expected size in bytes.
-pub(crate) fn encode<T: Serialize + ?Sized>(
+pub(crate) fn encode(
     category: Category,
     key: &str,
-    content: &T,
+    content: &dyn Encode,
     size_hint: usize,
 ) -> Result<Zeroizing<Vec<u8>>, StorageError> {
     let mut writer = Writer::with_capacity(HEADER + size_hint);
@@ -45,17 +45,17 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
 
 /// Encodes `content` in parts, none of them with its header yet.
 #[cfg(feature = "test-hooks")]
-pub(crate) fn encode_parts<T: Serialize + ?Sized>(
+pub(crate) fn encode_parts(
     category: Category,
-    content: &T,
+    content: &dyn Encode,
 ) -> Result<Encoded, StorageError> {
     msgpack::to_parts(content).map_err(|_| StorageError::Encode(category))
 }
 
 /// Encodes those parts of `content` that are not as in `stored`, which are in the order of their ids.
-pub(crate) fn encode_changed_parts<'a, T: Serialize + ?Sized>(
+pub(crate) fn encode_changed_parts<'a>(
     category: Category,
-    content: &T,
+    content: &dyn Encode,
     stored: impl Iterator<Item = (u64, &'a Value)>,
 ) -> Result<Encoded, StorageError> {
     let stored = stored.map(|(id, value)| {
@@ -68,17 +68,17 @@ pub(crate) fn encode_changed_parts<'a, T: Serialize + ?Sized>(
 }
 
 /// The head of `content`, and the shapes of its parts.
-pub(crate) fn encode_shapes<T: Serialize + ?Sized>(
+pub(crate) fn encode_shapes(
     category: Category,
-    content: &T,
+    content: &dyn Encode,
 ) -> Result<Encoded, StorageError> {
     msgpack::to_shapes(content).map_err(|_| StorageError::Encode(category))
 }
 
 /// Encodes these parts of `content`.
-pub(crate) fn encode_some_parts<T: Serialize + ?Sized>(
+pub(crate) fn encode_some_parts(
     category: Category,
-    content: &T,
+    content: &dyn Encode,
     ids: &[u64],
 ) -> Result<Encoded, StorageError> {
     msgpack::to_some_parts(content, ids).map_err(|_| StorageError::Encode(category))
@@ -118,6 +118,16 @@ pub(crate) fn checksum_of(bytes: &[u8]) -> u64 {
     checksum.map_or(0, |checksum| u64::from_le_bytes(*checksum))
 }
 
+/// Hands what a record holds, or what [`assemble`] put together, to `read`.
+pub(crate) fn decode_with(
+    category: Category,
+    key: &str,
+    content: &[u8],
+    read: &mut dyn FnMut(&[u8]) -> Result<(), Malformed>,
+) -> Result<(), StorageError> {
+    read(content).map_err(|_| undecodable(category, key))
+}
+
 /// Decodes what [`encode`] wrote for the same category and key.
 pub(crate) fn decode<T: DeserializeOwned>(
     category: Category,
@@ -137,15 +147,6 @@ pub(crate) fn assemble<'a>(
     part: impl Fn(u64) -> Option<&'a [u8]>,
 ) -> Result<Zeroizing<Vec<u8>>, StorageError> {
     msgpack::assemble(content_of(head), size_hint, part).map_err(|_| undecodable(category, key))
-}
-
-/// Decodes what [`assemble`] put together.
-pub(crate) fn decode_whole<T: DeserializeOwned>(
-    category: Category,
-    key: &str,
-    whole: &[u8],
-) -> Result<T, StorageError> {
-    msgpack::from_slice(whole).map_err(|_| undecodable(category, key))
 }
 
 pub(crate) fn undecodable(category: Category, key: &str) -> StorageError {

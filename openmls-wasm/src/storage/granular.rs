@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use serde::{de::DeserializeOwned, Serialize};
+use serde::de::DeserializeOwned;
 
 use super::{
     codec,
     key::{self, KeyPart},
+    msgpack::{self, Encode, Malformed},
     pages::Page,
     state::{Batch, Record, State, Value},
     Category, StorageError,
@@ -259,11 +260,11 @@ impl Drop for Savepoint<'_> {
 
 /// Records by category and key: what the provider and the client layer are made of.
 impl GranularStorage {
-    pub(crate) fn put<T: Serialize + ?Sized>(
+    pub(crate) fn put(
         &self,
         category: Category,
         key: &str,
-        content: &T,
+        content: &dyn Encode,
     ) -> Result<(), StorageError> {
         let mut state = self.writing(category, key)?;
         if category.has_parts() {
@@ -293,15 +294,28 @@ impl GranularStorage {
         category: Category,
         key: &str,
     ) -> Result<Option<T>, StorageError> {
+        let mut found = None;
+        self.get_with(category, key, &mut |content| {
+            found = Some(msgpack::from_slice(content)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Hands what a record holds to `read`, if there is one.
+    fn get_with(
+        &self,
+        category: Category,
+        key: &str,
+        read: &mut dyn FnMut(&[u8]) -> Result<(), Malformed>,
+    ) -> Result<(), StorageError> {
         let state = self.reading(category, key)?;
-        if category.has_parts() {
-            return self.noted(state.get_parts(category, key));
-        }
-        let read = state
-            .get(category, key)
-            .map(|value| codec::decode(category, key, value))
-            .transpose();
-        self.noted(read)
+        let done = match state.get(category, key) {
+            None => Ok(()),
+            Some(_) if category.has_parts() => state.read_parts(category, key, read),
+            Some(value) => codec::decode_with(category, key, codec::content_of(value), read),
+        };
+        self.noted(done)
     }
 
     pub(crate) fn contains(&self, category: Category, key: &str) -> Result<bool, StorageError> {

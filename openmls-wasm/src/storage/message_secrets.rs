@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use super::{
     category::Category,
     codec, key,
-    msgpack::{self, Malformed, Raw, Writer},
+    msgpack::{self, Encode, Malformed, Raw, Writer},
     state::{Record, State, Value},
     GranularStorage, StorageError,
 };
@@ -30,10 +30,10 @@ const CATEGORY: Category = Category::MessageSecrets;
 impl GranularStorage {
     /// Writes the secrets of the present epoch of `group` (a part of a key), which they name
     /// themselves.
-    pub(super) fn put_message_secrets<T: Serialize + ?Sized>(
+    pub(super) fn put_message_secrets(
         &self,
         group: &str,
-        secrets: &T,
+        secrets: &dyn Encode,
     ) -> Result<(), StorageError> {
         let written = self
             .writing(CATEGORY, group)?
@@ -118,11 +118,11 @@ impl GranularStorage {
         &self,
         group: &str,
     ) -> Result<Option<T>, StorageError> {
-        let state = self.reading(CATEGORY, group)?;
-        let read = state
-            .last_epoch(group)
-            .map_or(Ok(None), |key| state.get_parts(CATEGORY, &key));
-        self.noted(read)
+        let last = self.reading(CATEGORY, group)?.last_epoch(group);
+        match last {
+            Some(key) => self.get(CATEGORY, &key),
+            None => Ok(None),
+        }
     }
 }
 
@@ -167,10 +167,10 @@ impl State {
         self.retain_message_secrets(key)
     }
 
-    fn set_message_secrets<T: Serialize + ?Sized>(
+    fn set_message_secrets(
         &mut self,
         group: &str,
-        secrets: &T,
+        secrets: &dyn Encode,
     ) -> Result<(), StorageError> {
         let last = self.last_epoch(group);
         let shapes = codec::encode_shapes(CATEGORY, secrets)?;
@@ -261,7 +261,7 @@ fn without_handshakes(
     Ok((writer.into_bytes(), 0..0))
 }
 
-fn hash_of_all<T: Serialize + ?Sized>(value: &T) -> Result<u64, StorageError> {
+fn hash_of_all(value: &dyn Encode) -> Result<u64, StorageError> {
     let mut writer = Writer::with_capacity(1024);
     msgpack::to_writer(&mut writer, value).map_err(|_| StorageError::Encode(CATEGORY))?;
     Ok(codec::hash(&writer.into_bytes()))

@@ -8,13 +8,12 @@
 //! has the same shape in the same epoch is the same. So a part of message secrets begins with a hash of
 //! its shape and of what tells the epoch from all others.
 
-use serde::{de::DeserializeOwned, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
     category::Category,
     codec, key,
-    msgpack::Encoded,
+    msgpack::{Encode, Encoded, Malformed},
     state::{State, Value},
     StorageError,
 };
@@ -29,11 +28,11 @@ fn shape_of(value: &Value) -> Option<u64> {
 
 impl State {
     /// Writes a value in parts: those that differ from what is there, and no other (G9).
-    pub(super) fn set_parts<T: Serialize + ?Sized>(
+    pub(super) fn set_parts(
         &mut self,
         category: Category,
         key: &str,
-        content: &T,
+        content: &dyn Encode,
     ) -> Result<(), StorageError> {
         let stored = self.parts(category, key);
         let encoded = codec::encode_changed_parts(category, content, stored)?;
@@ -46,11 +45,11 @@ impl State {
 
     /// Writes a value in parts of which the shape says whether they have changed, in the epoch that
     /// `epoch` is a hash of.
-    pub(super) fn set_shaped<T: Serialize + ?Sized>(
+    pub(super) fn set_shaped(
         &mut self,
         category: Category,
         key: &str,
-        content: &T,
+        content: &dyn Encode,
         shapes: &Encoded,
         epoch: u64,
     ) -> Result<(), StorageError> {
@@ -110,15 +109,17 @@ impl State {
             .try_for_each(|id| self.set(category, &key::part_key(key, *id), None))
     }
 
-    /// Reads a value in parts.
-    pub(super) fn get_parts<T: DeserializeOwned>(
+    /// Hands a value in parts to `read`, if it is there.
+    pub(super) fn read_parts(
         &self,
         category: Category,
         key: &str,
-    ) -> Result<Option<T>, StorageError> {
-        self.get_whole(category, key)?
-            .map(|whole| codec::decode_whole(category, key, &whole))
-            .transpose()
+        read: &mut dyn FnMut(&[u8]) -> Result<(), Malformed>,
+    ) -> Result<(), StorageError> {
+        match self.get_whole(category, key)? {
+            Some(whole) => codec::decode_with(category, key, &whole, read),
+            None => Ok(()),
+        }
     }
 
     /// A value in parts as one piece of MessagePack.
@@ -176,11 +177,11 @@ impl State {
 
     /// What is stored is what encoding everything comes to.
     #[cfg(feature = "test-hooks")]
-    fn assert_shapes_tell_all<T: Serialize + ?Sized>(
+    fn assert_shapes_tell_all(
         &self,
         category: Category,
         key: &str,
-        content: &T,
+        content: &dyn Encode,
     ) -> Result<(), StorageError> {
         let whole = codec::encode_parts(category, content)?;
         let (changed, gone) = self.compare(category, key, whole.parts(), |value, content| {

@@ -6,7 +6,7 @@
 use openmls_traits::storage::{traits, StorageProvider, CURRENT_VERSION};
 use serde::de::IgnoredAny;
 
-use super::{key::KeyPart, Category, GranularStorage, StorageError};
+use super::{key::KeyPart, msgpack::Encode, Category, GranularStorage, StorageError};
 
 type Result<T> = std::result::Result<T, StorageError>;
 
@@ -50,11 +50,11 @@ macro_rules! delete_one {
 }
 
 impl GranularStorage {
-    fn write_record<T: serde::Serialize + ?Sized>(
+    fn write_record(
         &self,
         category: Category,
         id: &[&dyn KeyPart],
-        value: &T,
+        value: &dyn Encode,
     ) -> Result<()> {
         self.put(category, &Self::key(category, id)?, value)
     }
@@ -260,7 +260,7 @@ impl StorageProvider<CURRENT_VERSION> for GranularStorage {
         key_pairs: &[HpkeKeyPair],
     ) -> Result<()> {
         let id: [&dyn KeyPart; 3] = [group_id, epoch, &leaf_index];
-        self.write_record(Category::EpochKeyPairs, &id, key_pairs)
+        self.write_record(Category::EpochKeyPairs, &id, &key_pairs)
     }
 
     fn encryption_epoch_key_pairs<

@@ -357,7 +357,7 @@ impl State {
             bytes => Some(codec::encode(
                 category,
                 key,
-                Bytes::new(bytes),
+                &Bytes::new(bytes),
                 bytes.len() + 4,
             )?),
         };

@@ -70,12 +70,22 @@ impl serde::de::Error for Malformed {
     }
 }
 
+/// A value of whatever type: what takes one as `&dyn Encode` is compiled once, and not for each of the types
+/// that OpenMLS stores.
+pub(crate) trait Encode {
+    /// Appends the value to what `writer` holds.
+    fn encode_to(&self, writer: &mut Writer) -> Result<(), Malformed>;
+}
+
+impl<T: Serialize> Encode for T {
+    fn encode_to(&self, writer: &mut Writer) -> Result<(), Malformed> {
+        self.serialize(&mut ser::Serializer::new(writer))
+    }
+}
+
 /// Appends `value` to what `writer` holds.
-pub(crate) fn to_writer<T: Serialize + ?Sized>(
-    writer: &mut Writer,
-    value: &T,
-) -> Result<(), Malformed> {
-    value.serialize(&mut ser::Serializer::new(writer))
+pub(crate) fn to_writer(writer: &mut Writer, value: &dyn Encode) -> Result<(), Malformed> {
+    value.encode_to(writer)
 }
 
 /// Reads a value that takes up all of `bytes`.

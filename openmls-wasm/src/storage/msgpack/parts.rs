@@ -23,15 +23,13 @@
 
 use std::{ops::Range, sync::Arc};
 
-use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{
     layout::{Kind, Layout, Place, PER_PART},
     read::Reader,
-    ser,
     write::{Buffer, Writer, NIL},
-    Malformed,
+    Encode, Malformed,
 };
 
 /// The longest list that is read: more leaves than a group can have in practice, and less than what
@@ -71,16 +69,13 @@ impl Encoded {
 
 /// Encodes a value in parts.
 #[cfg(any(test, feature = "test-hooks"))]
-pub(crate) fn to_parts<T: Serialize + ?Sized>(value: &T) -> Result<Encoded, Malformed> {
+pub(crate) fn to_parts(value: &dyn Encode) -> Result<Encoded, Malformed> {
     to_changed_parts(value, Known::default())
 }
 
 /// Encodes a value in parts, and leaves out those that are as known. Each is compared as soon as it
 /// has been encoded, and the next takes its place: there are never more in memory than have changed.
-pub(crate) fn to_changed_parts<T: Serialize + ?Sized>(
-    value: &T,
-    known: Known,
-) -> Result<Encoded, Malformed> {
+pub(crate) fn to_changed_parts(value: &dyn Encode, known: Known) -> Result<Encoded, Malformed> {
     write(value, What::Changed(known))
 }
 
@@ -89,26 +84,23 @@ pub(crate) fn to_changed_parts<T: Serialize + ?Sized>(
 /// Where the shape of an element and what the head says determine its byte strings, parts of the same
 /// shape are the same, and need not be written to find that out: looking at the shapes of the
 /// ratchets of a thousand members takes a small part of the time that encoding them does.
-pub(crate) fn to_shapes<T: Serialize + ?Sized>(value: &T) -> Result<Encoded, Malformed> {
+pub(crate) fn to_shapes(value: &dyn Encode) -> Result<Encoded, Malformed> {
     write(value, What::Shapes)
 }
 
 /// Encodes these parts, given in order, and no others.
-pub(crate) fn to_some_parts<T: Serialize + ?Sized>(
-    value: &T,
-    ids: &[u64],
-) -> Result<Encoded, Malformed> {
+pub(crate) fn to_some_parts(value: &dyn Encode, ids: &[u64]) -> Result<Encoded, Malformed> {
     write(value, What::Only(ids.into()))
 }
 
-fn write<T: Serialize + ?Sized>(value: &T, what: What) -> Result<Encoded, Malformed> {
+fn write(value: &dyn Encode, what: What) -> Result<Encoded, Malformed> {
     let parts = Parts {
         what,
         body: Buffer::with_capacity(1024),
         ..Parts::default()
     };
     let mut writer = Writer::with_parts(1024, parts);
-    value.serialize(&mut ser::Serializer::new(&mut writer))?;
+    value.encode_to(&mut writer)?;
     let (rest, parts) = writer.into_parts();
     let gone = match parts.what {
         What::Changed(known) => known.gone(),

@@ -16,6 +16,7 @@ impl traits::GroupId<CURRENT_VERSION> for Id {}
 struct Text(String);
 impl Entity<CURRENT_VERSION> for Text {}
 impl traits::TreeSync<CURRENT_VERSION> for Text {}
+impl traits::GroupContext<CURRENT_VERSION> for Text {}
 impl traits::LeafNode<CURRENT_VERSION> for Text {}
 
 fn group() -> Id {
@@ -384,4 +385,127 @@ fn a_key_of_the_wrong_shape_is_refused() {
 fn is_shared_between_threads() {
     fn check<T: Default + Send + Sync>() {}
     check::<GranularStorage>();
+}
+
+/// A value that is in parts: one for each element that there is, or for a few of them.
+#[derive(Serialize, Deserialize)]
+struct Parts {
+    list: Vec<Option<String>>,
+}
+impl Entity<CURRENT_VERSION> for Parts {}
+impl traits::TreeSync<CURRENT_VERSION> for Parts {}
+
+/// A group's tree of five parts, with or without the middle one.
+fn write_parts(storage: &GranularStorage, group: u8, is_there: impl Fn(usize) -> bool) {
+    let element = |at: usize| is_there(at / 8).then(|| "an element".to_owned());
+    let list = (0..40).map(element).collect();
+    storage
+        .write_tree(&Id(vec![group]), &Parts { list })
+        .unwrap();
+}
+
+fn confirmed(storage: &GranularStorage) -> Batch {
+    let batch = storage.drain().unwrap().unwrap();
+    storage.confirm(batch.sequence).unwrap();
+    batch
+}
+
+fn tree_of(batch: &Batch) -> impl Iterator<Item = &StorageEvent> {
+    let of_tree = |event: &&StorageEvent| event.category == Category::Tree;
+    batch.events.iter().filter(of_tree)
+}
+
+/// The keys of the first and the last event of each range.
+fn ranges(batch: &Batch) -> Vec<(&str, &str)> {
+    let key = |place: &u32| batch.events[*place as usize].key.as_str();
+    let ranges = batch.deleted_ranges.iter();
+    ranges
+        .map(|(first, last)| (key(first), key(last)))
+        .collect()
+}
+
+#[test]
+fn a_range_is_of_deletions_with_nothing_between_them() {
+    let storage = GranularStorage::default();
+    write_parts(&storage, 0xab, |_| true);
+    let first = confirmed(&storage);
+    assert!(ranges(&first).is_empty());
+    let keys: Vec<String> = tree_of(&first).map(|event| event.key.clone()).collect();
+    let (parts, head) = (keys.len() - 1, &keys[0]);
+    assert!(parts >= 5 && parts % 5 == 0);
+
+    // The middle stays: what is before it is a range, and what comes after it.
+    write_parts(&storage, 0xab, |fifth| fifth == 2);
+    let (before, after) = (parts / 5 * 2, parts / 5 * 3 + 1);
+    let around = confirmed(&storage);
+    assert_eq!(
+        ranges(&around),
+        [
+            (keys[1].as_str(), keys[before].as_str()),
+            (keys[after].as_str(), keys[parts].as_str())
+        ]
+    );
+
+    // One with nothing beside it that is deleted is none.
+    write_parts(&storage, 0xab, |fifth| fifth == 2 || fifth == 4);
+    confirmed(&storage);
+    storage.delete_tree(&group()).unwrap();
+    let all = storage.drain().unwrap().unwrap();
+    let last_deleted = tree_of(&all).last().map(|event| event.key.as_str());
+    assert_eq!(
+        ranges(&all),
+        [(head.as_str(), last_deleted.unwrap())],
+        "the head too"
+    );
+
+    // Put back, and written between: found anew.
+    storage.put_back(all.sequence).unwrap();
+    write_parts(&storage, 0xab, |fifth| fifth == 2);
+    let again = confirmed(&storage);
+    assert!(ranges(&again)
+        .iter()
+        .all(|(first, _)| *first > head.as_str()));
+    let kept = tree_of(&again).filter(|event| event.value.is_some());
+    for event in kept {
+        let key = event.key.as_str();
+        assert!(!ranges(&again)
+            .iter()
+            .any(|(first, last)| (first..=last).contains(&&key)));
+    }
+}
+
+/// Another group may be between them that is not in memory; and in a sealed database groups are in another order.
+#[test]
+fn a_range_is_within_a_group() {
+    let storage = GranularStorage::default();
+    for group in [0xaa, 0xab] {
+        write_parts(&storage, group, |_| true);
+    }
+    confirmed(&storage);
+    for group in [0xaa, 0xab] {
+        storage.delete_tree(&Id(vec![group])).unwrap();
+    }
+    let batch = confirmed(&storage);
+    assert_eq!(ranges(&batch).len(), 2);
+    for (first, last) in ranges(&batch) {
+        assert_eq!(first.get(..2), last.get(..2));
+    }
+}
+
+#[test]
+fn values_in_one_piece_are_in_no_range() {
+    let storage = GranularStorage::default();
+    for group in 0..5 {
+        let text = Text("context".into());
+        storage.write_context(&Id(vec![group]), &text).unwrap();
+    }
+    confirmed(&storage);
+    for group in 0..5 {
+        storage.delete_context(&Id(vec![group])).unwrap();
+    }
+    let batch = confirmed(&storage);
+    let contexts = batch.events.iter();
+    let contexts = contexts.filter(|event| event.category == Category::GroupContext);
+    assert_eq!(contexts.count(), 5);
+    assert!(batch.deleted_ranges.is_empty());
 }

@@ -161,4 +161,15 @@ fn a_group_whose_trees_were_cut_into_neighbours_goes_on() {
     }
     assert_eq!(alice.info(group).members.len(), 12);
     assert_ne!(parts_of_tree(&alice), before, "in levels now");
+    if cfg!(not(feature = "test-hooks")) {
+        // Fifteen inner nodes are one part; what is left of the second that there was would be old secrets.
+        let second = "7468652067726f7570/0000000100000001";
+        assert!(before.iter().any(|key| key == second));
+        assert!(!parts_of_tree(&alice).iter().any(|key| key == second));
+        let secrets = alice
+            .database
+            .records_where(|category, _| category == Category::MessageSecrets);
+        let last_of_layout_3 = "7468652067726f7570/000000000000000d/0000000100000001";
+        assert!(secrets.iter().all(|record| record.key != last_of_layout_3));
+    }
 }

@@ -30,9 +30,9 @@ export interface PersisterTest {
 
 const SCHEMA: PersisterSchema = {
   categories: [
-    { name: 'identity', scope: 'client', hasParts: false, integerParts: [] },
-    { name: 'tree', scope: 'group', hasParts: true, integerParts: [1] },
-    { name: 'secrets', scope: 'group', hasParts: false, integerParts: [] },
+    { name: 'identity', scope: 'client', integerParts: [] },
+    { name: 'tree', scope: 'group', integerParts: [1] },
+    { name: 'secrets', scope: 'group', integerParts: [] },
   ],
   format: 3,
 };

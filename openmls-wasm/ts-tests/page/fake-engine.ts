@@ -9,11 +9,11 @@ import type { Category, Engine, EngineHost, InboxItem, StorageEvent, StorageReco
 
 // All of the client scope: what is loaded on demand, the tests with the real engine see to.
 const CATEGORIES: readonly Category[] = [
-  { name: 'identity', scope: 'client', hasParts: false, integerParts: [] },
-  { name: 'counter', scope: 'client', hasParts: false, integerParts: [] },
-  { name: 'cursor', scope: 'client', hasParts: false, integerParts: [] },
-  { name: 'inbox', scope: 'client', hasParts: false, integerParts: [] },
-  { name: 'group_summary', scope: 'client', hasParts: false, integerParts: [] },
+  { name: 'identity', scope: 'client', integerParts: [] },
+  { name: 'counter', scope: 'client', integerParts: [] },
+  { name: 'cursor', scope: 'client', integerParts: [] },
+  { name: 'inbox', scope: 'client', integerParts: [] },
+  { name: 'group_summary', scope: 'client', integerParts: [] },
 ];
 
 /** First byte of a message on which the engine panics. */

@@ -61,11 +61,6 @@ export interface Category {
   readonly name: string;
   /** Whose records it holds. */
   readonly scope: CategoryScope;
-  /**
-   * Whether long values are several records: a head, and parts under `<its key>/…`. No part outlives its head: the batch that
-   * deletes a head deletes all its parts, and writes none.
-   */
-  readonly hasParts: boolean;
   /** The positions of the parts of its keys that are integers, from 0. */
   readonly integerParts: readonly number[];
   /** Whether a snapshot of kind `backup` looks at them. Default false. */

@@ -383,6 +383,7 @@ impl ser::SerializeMap for &mut Serializer<'_> {
         }
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
+        self.kind = Kind::Other;
         value.serialize(&mut **self)
     }
     fn end(self) -> Done {

@@ -30,9 +30,9 @@ export interface PersisterTest {
 
 const SCHEMA: PersisterSchema = {
   categories: [
-    { name: 'identity', scope: 'client', integerParts: [] },
-    { name: 'tree', scope: 'group', integerParts: [1] },
-    { name: 'secrets', scope: 'group', integerParts: [] },
+    { name: 'identity', scope: 'client' },
+    { name: 'tree', scope: 'group' },
+    { name: 'secrets', scope: 'group' },
   ],
   format: 3,
 };

@@ -39,7 +39,7 @@ impl JsMlsClient {
         Self::default()
     }
 
-    /// Every object store: `{ name, scope, integerParts, inSnapshots }[]`.
+    /// Every object store: `{ name, scope, inSnapshots }[]`.
     pub fn categories() -> JsResult<JsValue> {
         let views: Vec<_> = Category::ALL
             .iter()

@@ -107,7 +107,6 @@ impl<'a> From<&'a UploadLink> for UploadLinkView<'a> {
 pub(super) struct CategoryView {
     name: &'static str,
     scope: &'static str,
-    integer_parts: &'static [usize],
     in_snapshots: bool,
 }
 
@@ -121,7 +120,6 @@ impl From<Category> for CategoryView {
                 Scope::Single => "single",
                 Scope::Group => "group",
             },
-            integer_parts: category.integer_parts(),
             in_snapshots: is_read_for_snapshots(category),
         }
     }

@@ -9,11 +9,11 @@ import type { Category, Engine, EngineHost, InboxItem, StorageEvent, StorageReco
 
 // All of the client scope: what is loaded on demand, the tests with the real engine see to.
 const CATEGORIES: readonly Category[] = [
-  { name: 'identity', scope: 'client', integerParts: [] },
-  { name: 'counter', scope: 'client', integerParts: [] },
-  { name: 'cursor', scope: 'client', integerParts: [] },
-  { name: 'inbox', scope: 'client', integerParts: [] },
-  { name: 'group_summary', scope: 'client', integerParts: [] },
+  { name: 'identity', scope: 'client' },
+  { name: 'counter', scope: 'client' },
+  { name: 'cursor', scope: 'client' },
+  { name: 'inbox', scope: 'client' },
+  { name: 'group_summary', scope: 'client' },
 ];
 
 /** First byte of a message on which the engine panics. */

@@ -86,6 +86,10 @@ export const vault: Record<string, Scenario> = {
       await here.alice.setGroupName(GROUP, utf8(WORDS));
       const sent = await here.alice.sendMessage(GROUP, utf8(WORDS));
       equal(await found(here.name, KNOWN), expected, `found with ${JSON.stringify(Object.keys(options))}`);
+      // Not the epoch of a group either, nor whose leaf a record is of.
+      const isBlinded = (key: string): boolean => /^[^/]+(\/[0-9a-f]{32})+$/.test(key);
+      const keys = Object.keys(await records(here.name));
+      equal(keys.length > 10 && keys.every(isBlinded), expected.length === 0, 'every part of a key is blinded');
       await here.alice.close();
       const again = await CoreCryptoClient.open({ ...options, name: here.name });
       equal((await again.outbox()).map(({ id }) => id), [sent.id], 'the outbox after opening again');
@@ -133,6 +137,54 @@ export const vault: Record<string, Scenario> = {
     equal(await codeOf(client.lock()), 'not-sealed', 'lock');
     equal(await codeOf(client.vaultUnlocks()), 'not-sealed', 'the ways to unlock');
     await client.close();
+  },
+
+  'what ends with an epoch is deleted, in part by ranges, and nothing beside it': async () => {
+    const here = await talk();
+    const others: CoreCryptoClient[] = [];
+    for (let count = 0; count < 9; count += 1) {
+      others.push(await person(freshName(), {}));
+    }
+    const keyPackages = await Promise.all(others.map(async (other) => (await other.generateKeyPackages(1))[0] ?? new Uint8Array()));
+    const added = await here.alice.addMembers(GROUP, keyPackages);
+    await here.alice.mergePendingCommit(GROUP);
+    const last = others[8] ?? here.bob;
+    await here.bob.processMessage(added.bytes ?? new Uint8Array());
+    await last.joinGroup(added.welcome ?? new Uint8Array());
+    // Of neighbours on both sides, whose keys are in another order when they are sealed.
+    for (const name of ['a group', 'b group', 'z group']) {
+      await here.alice.createGroup(utf8(name));
+    }
+    // The ratchets of the first and of the last member are in different parts.
+    await hear(here, WORDS);
+    await hear({ alice: here.alice, bob: last }, WORDS);
+    const ranges: IDBKeyRange[] = [];
+    const real = IDBObjectStore.prototype.delete;
+    IDBObjectStore.prototype.delete = function (key): IDBRequest<undefined> {
+      if (key instanceof IDBKeyRange) {
+        ranges.push(key);
+      }
+      return real.call(this, key);
+    };
+    const commit = await here.alice.selfUpdate(GROUP);
+    try {
+      await here.alice.mergePendingCommit(GROUP);
+      // Of the epoch that is over the handshake ratchets have gone, and now the rest of it does.
+      await here.alice.deletePastEpochSecrets(GROUP);
+    } finally {
+      IDBObjectStore.prototype.delete = real;
+    }
+    equal(ranges.length > 0, true, 'something was deleted by a range');
+    await Promise.all([here.bob, last].map((one) => one.processMessage(commit.bytes ?? new Uint8Array())));
+    await here.alice.close();
+    // The digest of each group counts its records: too many are told as well as too few.
+    const alice = await open(here.name);
+    await hear({ alice, bob: here.bob }, 'and on');
+    await hear({ alice, bob: last }, 'and on');
+    for (const name of ['a group', 'b group', 'z group']) {
+      equal((await alice.groupInfo(utf8(name))).members.length, 1, name);
+    }
+    await Promise.all([alice, here.bob, ...others].map((one) => one.close()));
   },
 
   'ways to unlock are added, changed and removed without rewriting a record': async () => {

@@ -61,8 +61,6 @@ export interface Category {
   readonly name: string;
   /** Whose records it holds. */
   readonly scope: CategoryScope;
-  /** The positions of the parts of its keys that are integers, from 0. */
-  readonly integerParts: readonly number[];
   /** Whether a snapshot of kind `backup` looks at them. Default false. */
   readonly inSnapshots?: boolean;
 }

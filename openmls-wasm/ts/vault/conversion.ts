@@ -128,7 +128,7 @@ async function replacement(
   if (header.state === 'unsealing') {
     return { from: record.key, to: clear.key, value: clear.value };
   }
-  const to = await sealer.blind(category, clear.key);
+  const to = await sealer.blind(clear.key);
   return { from: record.key, to, value: await sealer.seal(category.name, to, clear.key, clear.value) };
 }
 

@@ -21,6 +21,7 @@ import { convertRecords } from './conversion.js';
 import { checkHeader, type VaultHeader, type VaultProgress } from './header.js';
 import { sealIncoming } from './intake.js';
 import { changeHeader, createVault, openVault, type HeaderChange, type Vault } from './keys.js';
+import { sealedRanges } from './ranges.js';
 import type { Stretch, VaultUnlock } from './unlock.js';
 
 /** What a {@link SealedPersister} is made of. */
@@ -41,7 +42,7 @@ export interface SealedPersisterOptions {
 export class SealedPersister implements ClientDatabase {
   readonly #options: SealedPersisterOptions;
   readonly #inner: Persister;
-  #categories: ReadonlyMap<string, Category> = new Map();
+  #categories: readonly Category[] = [];
   #header: VaultHeader | undefined;
   #vault: Vault | undefined;
   #changing: Promise<void> = Promise.resolve();
@@ -60,7 +61,7 @@ export class SealedPersister implements ClientDatabase {
   /** @throws CoreCryptoError `not-sealed`; those of the persister */
   async connect(schema: PersisterSchema): Promise<void> {
     await this.#inner.connect(schema);
-    this.#categories = new Map(schema.categories.map((category) => [category.name, category]));
+    this.#categories = schema.categories;
     this.#header = (await this.#loadHeader()) ?? (await this.#create());
   }
 
@@ -118,7 +119,7 @@ export class SealedPersister implements ClientDatabase {
   placesOf(category: string, keys: readonly string[]): Promise<readonly string[]> {
     const { sealer } = this.#unlocked();
     return Promise.all(
-      keys.map((key) => (this.#unreadable.has(key) ? key : sealer.blind(this.#categories.get(category), key))),
+      keys.map((key) => (this.#unreadable.has(key) ? key : sealer.blind(key))),
     );
   }
 
@@ -126,7 +127,7 @@ export class SealedPersister implements ClientDatabase {
     const { sealer } = this.#unlocked();
     const blind = async ({ category, key }: (typeof keys)[number]) => ({
       category,
-      key: await sealer.blind(this.#categories.get(category), key),
+      key: await sealer.blind(key),
     });
     const places = await Promise.all(keys.map(blind));
     const values = await this.#inner.read(places);
@@ -141,8 +142,7 @@ export class SealedPersister implements ClientDatabase {
   async write({ events, deletedRanges, incomingDone }: WriteBatch): Promise<void> {
     const vault = this.#unlocked();
     const sealed = await writable(() => Promise.all(events.map((event) => this.#seal(vault, event))));
-    // Ranges are of the parts of one group, whose keys differ in integers only: those stay in clear, and in order.
-    await this.#inner.write({ events: sealed, deletedRanges, incomingDone });
+    await this.#inner.write({ ...sealedRanges(events, sealed, deletedRanges), incomingDone });
   }
 
   async addIncoming(entry: IncomingEntry): Promise<number> {
@@ -317,7 +317,7 @@ export class SealedPersister implements ClientDatabase {
       const finished = await convertRecords({
         name,
         persister: this.#inner,
-        categories: [...this.#categories.values()],
+        categories: this.#categories,
         vault: this.#vault,
         unlock,
         stretch,
@@ -340,7 +340,7 @@ export class SealedPersister implements ClientDatabase {
   }
 
   async #seal({ sealer }: Vault, { category, key, value }: StorageEvent): Promise<StorageEvent> {
-    const place = await sealer.blind(this.#categories.get(category), key);
+    const place = await sealer.blind(key);
     return { category, key: place, value: value === null ? null : await sealer.seal(category, place, key, value) };
   }
 
@@ -368,7 +368,7 @@ export class SealedPersister implements ClientDatabase {
 
   async #placeOfGroup(groupKey: string): Promise<string> {
     const { sealer } = this.#unlocked();
-    return this.#unreadable.has(groupKey) ? groupKey : sealer.blind(undefined, groupKey);
+    return this.#unreadable.has(groupKey) ? groupKey : sealer.blind(groupKey);
   }
 
   #openAll(records: readonly StorageRecord[]): Promise<StorageRecord[]> {

@@ -19,15 +19,15 @@
  * that was moved to another place, or comes from another database, does not open. That a record is an older version of its
  * own self is not seen here, but by the digest of its group.
  *
- * Keys are blinded part by part, each by HMAC-SHA-256 cut to 16 bytes, so that all records of a group are still one range.
- * Integers (epochs, leaf indexes, positions) stay in the clear, so that ranges have their order. What stays visible to who
- * reads the database: how many records of which kind there are, how long they are, which are of one group, which epoch, and
- * when they were last written by which session.
+ * Keys are blinded part by part, each by HMAC-SHA-256 cut to 16 bytes, so that all records of a group are still one range, and
+ * so are the parts of a value. Integers are too (epochs, leaf indexes, positions): nothing is loaded by their order, and it is
+ * nobody's business in which epoch a group is. What stays visible to who reads the database: how many records of which kind
+ * there are, how long they are, which are of one group or one value, and when they were last written by which session.
  */
 
 import { CoreCryptoError } from '../errors.js';
 import { hexOf } from '../hex.js';
-import type { Category, StorageRecord } from '../mls-types.js';
+import type { StorageRecord } from '../mls-types.js';
 
 /** The first byte of a sealed value. Records in the clear begin with the format of their encoding, which stays below. */
 export const SEALED_TAG = 0xe5;
@@ -87,13 +87,9 @@ export class RecordSealer {
     return this.#keyNumber;
   }
 
-  /**
-   * The key under which a record is stored.
-   * @param category of the record; undefined: `key` is a group id
-   */
-  async blind(category: Category | undefined, key: string): Promise<string> {
-    const parts = key.split('/');
-    const blinded = parts.map((part, position) => (isInTheClear(category, position) ? part : this.#blindPart(part)));
+  /** The key under which a record is stored, or what the keys of a group begin with. */
+  async blind(key: string): Promise<string> {
+    const blinded = key.split('/').map((part) => this.#blindPart(part));
     return (await Promise.all(blinded)).join('/');
   }
 
@@ -176,10 +172,6 @@ export class RecordSealer {
     const mac = await crypto.subtle.sign('HMAC', await this.#blindKey, encoder.encode(part));
     return this.#blinded.add(part, hexOf(new Uint8Array(mac, 0, BLINDED_LENGTH)));
   }
-}
-
-function isInTheClear(category: Category | undefined, position: number): boolean {
-  return category?.integerParts.includes(position) === true;
 }
 
 function algorithm(header: Uint8Array, category: string, storedKey: string): AesGcmParams {

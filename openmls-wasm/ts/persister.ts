@@ -35,7 +35,7 @@ export interface WriteBatch {
   /**
    * Positions in `events`: all from the first to the last of a range are deletions in one category and group, and of what is
    * between their keys nothing stays. In ascending order, none inside another. To be taken up or not: each of them is among the
-   * events.
+   * events. A value in parts that is deleted has all its parts (the keys below its own) among the events.
    */
   readonly deletedRanges?: readonly DeletedRange[] | undefined;
   /** Keys of the durable queue whose effect is in `events`, or that are given up: deleted in the same transaction. */

@@ -143,48 +143,11 @@ impl Category {
     pub const fn has_parts(self) -> bool {
         matches!(self, Category::Tree | Category::MessageSecrets)
     }
-
-    /// The positions of the parts of a key that are integers, the part's number of a value in parts
-    /// among them. Who blinds keys leaves these as they are, so that ranges have their order; every
-    /// other part may be an id that somebody could recognize.
-    pub const fn integer_parts(self) -> &'static [usize] {
-        use Category::*;
-        match self {
-            Identity
-            | GeneratedSignatureKey
-            | LastSequence
-            | WelcomeCursor
-            | MovedAway
-            | DigestRoot
-            | DigestNode
-            | Psk => &[0],
-            Tree | EarlyMessage | OwnLeafNode | QueuedProposal | RetainedEpoch => &[1],
-            MessageSecrets | EpochKeyPairs => &[1, 2],
-            _ => &[],
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_number_of_a_part_is_an_integer_and_an_id_is_none() {
-        for category in Category::ALL {
-            let integers = category.integer_parts();
-            let parts = category.key_parts().unwrap_or(2);
-            let all = parts + usize::from(category.has_parts());
-            assert!(integers.iter().all(|position| *position < all));
-            assert_eq!(
-                category.has_parts(),
-                integers.contains(&parts),
-                "{category:?}"
-            );
-            // The first part of a group's key is the group id.
-            assert!(category.scope() != Scope::Group || !integers.contains(&0));
-        }
-    }
 
     #[test]
     fn every_category_has_a_name_of_its_own() {

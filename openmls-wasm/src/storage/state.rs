@@ -78,7 +78,8 @@ pub struct Batch {
     pub events: Vec<StorageEvent>,
     /// Which of the events, from the first to the last of each range, delete all that there is between the
     /// keys of these two: a database that can delete by range need not look at each. The handshake ratchets
-    /// of a thousand members end with their epoch, and are 125 records.
+    /// of a thousand members end with their epoch, and are 125 records. A value in parts that is deleted has all
+    /// its parts among the events.
     pub deleted_ranges: Vec<(u32, u32)>,
 }
 

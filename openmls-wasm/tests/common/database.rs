@@ -21,6 +21,19 @@ impl Database {
                 None => self.0.remove(&id),
             };
         }
+        self.check_parts(batch);
+    }
+
+    /// No part outlives its value: that is what a sealed database deletes by.
+    fn check_parts(&self, batch: &Batch) {
+        for event in batch.events.iter().filter(|event| event.value.is_none()) {
+            let head_is_gone = !self.0.contains_key(&(event.category, event.key.clone()));
+            if event.category.has_parts() && head_is_gone {
+                let below = (event.category, format!("{}/", event.key));
+                let end = (event.category, format!("{}0", event.key));
+                assert!(self.0.range(below..end).next().is_none(), "{}", event.key);
+            }
+        }
     }
 
     /// Whoever deletes by range deletes what deleting each by itself does.

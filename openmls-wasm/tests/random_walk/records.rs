@@ -56,7 +56,6 @@ pub fn check(world: &World, client: ClientIndex) {
             }
         }
     }
-    records.iter().for_each(check_integers);
     check_former_epochs(world, client, &records);
     let known = device.client.external_psks().unwrap();
     let known: BTreeSet<Psk> = known.into_iter().map(Psk::External).collect();
@@ -65,19 +64,6 @@ pub fn check(world: &World, client: ClientIndex) {
         assert!(
             device.everything() == device.database,
             "memory and database of client {client} differ"
-        );
-    }
-}
-
-/// What a vault leaves in the clear of a key is an integer.
-fn check_integers(Record { category, key, .. }: &Record) {
-    let parts: Vec<&str> = key.split('/').collect();
-    for position in category.integer_parts() {
-        // A head has no number of a part.
-        let part = parts.get(*position).copied();
-        assert!(
-            part.is_none_or(|part| part.len() == 16),
-            "{category:?} {key}"
         );
     }
 }

@@ -86,7 +86,7 @@ export const vault: Record<string, Scenario> = {
       await here.alice.setGroupName(GROUP, utf8(WORDS));
       const sent = await here.alice.sendMessage(GROUP, utf8(WORDS));
       equal(await found(here.name, KNOWN), expected, `found with ${JSON.stringify(Object.keys(options))}`);
-      // Not the epoch of a group either, nor whose leaf a record is of.
+      // No integer in the clear either.
       const isBlinded = (key: string): boolean => /^[^/]+(\/[0-9a-f]{32})+$/.test(key);
       const keys = Object.keys(await records(here.name));
       equal(keys.length > 10 && keys.every(isBlinded), expected.length === 0, 'every part of a key is blinded');

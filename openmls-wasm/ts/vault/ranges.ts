@@ -5,7 +5,8 @@ import type { WriteBatch } from '../persister.js';
 
 /**
  * The ranges that are ranges in a sealed database too: a value with all its parts, whose keys begin with its own. No part
- * outlives its value, so there is nothing else below it. What else is deleted goes record by record.
+ * outlives its value, so there is nothing else below it. What else is deleted goes record by record: the handshake ratchets of an
+ * epoch that is retained, for one.
  * @param events in the clear
  * @param sealed the same
  * @returns the sealed events, those of a range in the order of their blinded keys, and the ranges

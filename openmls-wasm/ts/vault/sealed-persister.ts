@@ -118,9 +118,7 @@ export class SealedPersister implements ClientDatabase {
 
   placesOf(category: string, keys: readonly string[]): Promise<readonly string[]> {
     const { sealer } = this.#unlocked();
-    return Promise.all(
-      keys.map((key) => (this.#unreadable.has(key) ? key : sealer.blind(key))),
-    );
+    return Promise.all(keys.map((key) => (this.#unreadable.has(key) ? key : sealer.blind(key))));
   }
 
   async read(keys: readonly { readonly category: string; readonly key: string }[]): Promise<(Uint8Array | undefined)[]> {

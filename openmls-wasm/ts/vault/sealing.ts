@@ -20,9 +20,10 @@
  * own self is not seen here, but by the digest of its group.
  *
  * Keys are blinded part by part, each by HMAC-SHA-256 cut to 16 bytes, so that all records of a group are still one range, and
- * so are the parts of a value. Integers are too (epochs, leaf indexes, positions): nothing is loaded by their order, and it is
- * nobody's business in which epoch a group is. What stays visible to who reads the database: how many records of which kind
- * there are, how long they are, which are of one group or one value, and when they were last written by which session.
+ * so are the parts of a value. Integers are too (epochs, leaf indexes, positions): nothing is loaded by their order. Equal parts
+ * are equal blinded, whatever they are of, and some keys are always 0. What stays visible to who reads the database: how many records of which kind
+ * there are, how long they are, which are of one group or one value, which parts of their keys are equal (so small integers can be
+ * told: the epoch of a young group), and when they were last written by which session.
  */
 
 import { CoreCryptoError } from '../errors.js';

@@ -30,25 +30,6 @@ const BAND: u32 = 24;
 /// What OpenMLS calls the inner nodes of a tree, in the ratchet tree and in the secret tree.
 pub(super) const INNER_NODES: &str = "parent_nodes";
 
-/// What a list has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The inner nodes of a tree, as its array has them.
-    InnerNodes,
-    #[default]
-    Other,
-}
-
-impl Kind {
-    /// Told by the name of the field that the list is in.
-    pub(super) fn of_field(name: &str) -> Self {
-        match name == INNER_NODES {
-            true => Kind::InnerNodes,
-            false => Kind::Other,
-        }
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     /// That many elements, one beside the other.
@@ -72,12 +53,18 @@ impl Place {
     }
 }
 
+impl Default for Layout {
+    fn default() -> Self {
+        Layout::Neighbours(PER_PART)
+    }
+}
+
 impl Layout {
-    /// How lists of a kind are put into parts.
-    pub(super) fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::InnerNodes => Layout::Levels(LEVELS),
-            Kind::Other => Layout::Neighbours(PER_PART),
+    /// How the list in a field of that name is put into parts.
+    pub(super) fn of_field(name: &str) -> Self {
+        match name == INNER_NODES {
+            true => Layout::Levels(LEVELS),
+            false => Layout::default(),
         }
     }
 

@@ -26,7 +26,7 @@ use std::{ops::Range, sync::Arc};
 use zeroize::Zeroizing;
 
 use super::{
-    layout::{Kind, Layout, Place, PER_PART},
+    layout::{Layout, Place, PER_PART},
     read::Reader,
     write::{Buffer, Writer, NIL},
     Encode, Malformed,
@@ -376,7 +376,7 @@ impl Parts {
         depth: usize,
         offset: usize,
         length: usize,
-        kind: Kind,
+        layout: Layout,
     ) -> Result<bool, Malformed> {
         if depth > 1 || length <= PER_PART {
             return Ok(false);
@@ -384,7 +384,6 @@ impl Parts {
         if length > MAX_LENGTH {
             return Err(Malformed);
         }
-        let layout = Layout::of(kind);
         self.lists.push(List {
             offset: u32::try_from(offset).map_err(|_| Malformed)?,
             length: length as u32,
@@ -503,7 +502,10 @@ mod tests {
 
     use serde::{Deserialize, Serialize};
 
-    use super::{super::from_slice, *};
+    use super::{
+        super::{from_slice, layout::INNER_NODES},
+        *,
+    };
 
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     struct Value {
@@ -621,7 +623,7 @@ mod tests {
         let known = stored(&encoded);
         let mut writer = Writer::with_capacity(0);
         let part = |index| known.get(&id_of(0, index)).map(Vec::as_slice);
-        let layout = Layout::of(Kind::InnerNodes);
+        let layout = Layout::of_field(INNER_NODES);
         append_elements(&mut writer, layout, 31, part).unwrap();
         let elements = writer.into_bytes();
         let mut reader = Reader::new(&elements);

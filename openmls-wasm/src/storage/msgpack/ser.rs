@@ -4,7 +4,7 @@ use serde::ser::{self, Serialize};
 
 use super::{
     byte::AsByte,
-    layout::{Kind, INNER_NODES},
+    layout::{Layout, INNER_NODES},
     Malformed, Writer,
 };
 
@@ -21,7 +21,7 @@ enum Next {
     Value,
     /// The first element of a list of that length, whose header is not written yet: if it is a
     /// byte, the whole list is written as bytes.
-    FirstOf(usize, Kind),
+    FirstOf(usize, Layout),
 }
 
 pub(super) struct Serializer<'a> {
@@ -31,8 +31,8 @@ pub(super) struct Serializer<'a> {
     wrote_byte: bool,
     /// How many lists the next value is in.
     depth: usize,
-    /// What the next value has, if it is a list.
-    kind: Kind,
+    /// How the next value is put into parts, if it is a list.
+    layout: Layout,
 }
 
 impl<'a> Serializer<'a> {
@@ -42,7 +42,7 @@ impl<'a> Serializer<'a> {
             next: Next::Value,
             wrote_byte: false,
             depth: 0,
-            kind: Kind::Other,
+            layout: Layout::default(),
         }
     }
 
@@ -50,7 +50,7 @@ impl<'a> Serializer<'a> {
     fn value(&mut self) -> Result<&mut Writer, Malformed> {
         match std::mem::replace(&mut self.next, Next::Value) {
             Next::Value => {}
-            Next::FirstOf(length, kind) => self.writer.begin_list(self.depth, length, kind)?,
+            Next::FirstOf(length, layout) => self.writer.begin_list(self.depth, length, layout)?,
         }
         self.wrote_byte = false;
         Ok(self.writer)
@@ -81,7 +81,7 @@ impl<'a> Serializer<'a> {
 pub(super) struct List<'a, 'w> {
     serializer: &'a mut Serializer<'w>,
     length: usize,
-    kind: Kind,
+    layout: Layout,
     written: usize,
     /// Whether the list is one of bytes: known after its first element.
     of_bytes: bool,
@@ -90,7 +90,7 @@ pub(super) struct List<'a, 'w> {
 impl List<'_, '_> {
     fn before_element(&mut self) {
         self.serializer.next = match self.written {
-            0 => Next::FirstOf(self.length, self.kind),
+            0 => Next::FirstOf(self.length, self.layout),
             _ => Next::Value,
         };
     }
@@ -239,7 +239,7 @@ impl<'a, 'w> ser::Serializer for &'a mut Serializer<'w> {
     ) -> Done {
         // Nothing that OpenMLS has is called so: a field of that name, read without its type.
         if name == INNER_NODES {
-            self.kind = Kind::InnerNodes;
+            self.layout = Layout::of_field(name);
         }
         value.serialize(self)
     }
@@ -258,7 +258,7 @@ impl<'a, 'w> ser::Serializer for &'a mut Serializer<'w> {
         self.value()?;
         self.depth += 1;
         Ok(List {
-            kind: std::mem::take(&mut self.kind),
+            layout: std::mem::take(&mut self.layout),
             serializer: self,
             length: length.ok_or(Malformed)?,
             written: 0,
@@ -360,7 +360,7 @@ macro_rules! fields {
                     return self.writer.bytes_header(0);
                 }
                 self.writer.name(name)?;
-                self.kind = Kind::of_field(name);
+                self.layout = Layout::of_field(name);
                 value.serialize(&mut **self)
             }
             fn end(self) -> Done {
@@ -383,7 +383,7 @@ impl ser::SerializeMap for &mut Serializer<'_> {
         }
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        self.kind = Kind::Other;
+        self.layout = Layout::default();
         value.serialize(&mut **self)
     }
     fn end(self) -> Done {

@@ -2,7 +2,7 @@
 
 use zeroize::{Zeroize, Zeroizing};
 
-use super::{layout::Kind, parts::Parts, Malformed};
+use super::{layout::Layout, parts::Parts, Malformed};
 
 /// The marker of no value.
 pub(super) const NIL: u8 = 0xc0;
@@ -103,10 +103,10 @@ impl Writer {
         &mut self,
         depth: usize,
         length: usize,
-        kind: Kind,
+        layout: Layout,
     ) -> Result<(), Malformed> {
         if let Some(parts) = &mut self.parts {
-            if parts.begin_list(depth, self.out.as_slice().len(), length, kind)? {
+            if parts.begin_list(depth, self.out.as_slice().len(), length, layout)? {
                 self.probing = parts.is_probing();
                 // Where the list belongs; a value as good as any, so that the rest can be read alone.
                 self.out.append(&[NIL]);

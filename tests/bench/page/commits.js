@@ -1,7 +1,7 @@
 // Commits in a large group: what merging the own one writes, and what of it is storage.
 import { bareMember, deleteDatabase, fixture, rawCopy, storedMember } from './fixture.js'
 import { interleave, timed, timedSync } from './interleave.js'
-import { countingPersister, forget, writeRaw } from './people.js'
+import { asOneRecord, countingPersister, forget, writeRaw } from './people.js'
 
 /**
  * Own self-updates, durable and in memory. In memory the parts are apart: the commit, its merge, handing over what changed,
@@ -32,7 +32,9 @@ export async function selfUpdates({ member, members, durability, blocks, warmUp 
         const merge = timedSync(() => bare.client.mergePendingCommit(groupId))
         const drain = timedSync(() => (batch = forget(bare.client)))
         const write = await timed(() => writeRaw(database, batch, durability, null))
-        return [{ commit, merge, drain, write }]
+        const one = asOneRecord(batch)
+        const writeOne = await timed(() => writeRaw(database, one, durability, null))
+        return [{ commit, merge, drain, write, writeOne }]
       },
     },
     { blocks, warmUp },

@@ -107,6 +107,12 @@ export async function rawDatabase(name, categories, version = 1) {
   })
 }
 
+/** As many bytes of values as in a batch, as one record. */
+export function asOneRecord({ events }) {
+  const bytes = events.reduce((sum, { value }) => sum + (value?.byteLength ?? 0), 0)
+  return { events: [{ category: 'delivery_cursor', key: 'all in one', value: new Uint8Array(bytes) }] }
+}
+
 /**
  * The least that a write must do: one transaction that reads the fence and puts the records, as fast as IndexedDB can. It
  * commits as soon as the fence is seen to be right, which is faster than to wait for the last put to report. `expected` is what

@@ -55,6 +55,7 @@ export function commitRows({ selfUpdates = {} }, { native, large }) {
     }))
     const [estimate, most] = [shares(share), shares(1)]
     const floor = spread(results.memory.map(([one]) => one.write / one.commit))
+    const least = spread(results.memory.map(([one]) => one.writeOne / one.commit))
     const natively = (storage.storedInMerge + storage.drain) / storage.crypto
     list.push(
       mostRow(id('merge-bytes'), `merge of an own commit, ${text}: bytes of values`, written.map((one) => one.bytes), limits.merge.bytes),
@@ -62,7 +63,8 @@ export function commitRows({ selfUpdates = {} }, { native, large }) {
       mostRow(id('merge-records'), '  records put and deleted', written.map((one) => one.records)),
       row(id('merge-storage'), `  storage part of a merge, ${text}: against the commit’s crypto`, estimate.median, times, between(estimate, times), limits.merge.storage),
       row(id('merge-storage-most'), '    at most: all of the awaited merge', most.median, times, between(most, times)),
-      row(id('merge-storage-raw'), '    at least: one raw transaction of the same records', floor.median, times, between(floor, times)),
+      row(id('merge-storage-raw'), '    one raw transaction of the same records', floor.median, times, between(floor, times)),
+      row(id('merge-storage-least'), '    at least: one raw transaction of as many bytes in one record', least.median, times, between(least, times)),
       row(id('merge-storage-native'), `  storage part of a merge, ${text}, natively, without a transaction`, natively, times, `${ms(storage.storedInMerge + storage.drain)}, ${ms(storage.crypto)}`, limits.merge.storage),
       msRow(id('self-update-ms'), '  selfUpdate, in memory', part('memory', 'commit'), suffix === '' ? native[large].selfUpdate : undefined),
       msRow(id('merge-memory-ms'), '  merge, in memory', part('memory', 'merge'), storage.merge),

@@ -15,6 +15,7 @@
 pub mod bindings;
 pub mod client;
 pub mod passphrase;
+mod sorted;
 pub mod storage;
 
 pub use client::{ClientError, MlsClient};

@@ -6,6 +6,7 @@ use openmls::prelude::{
 use openmls_traits::{crypto::OpenMlsCrypto as _, types::VerifiableCiphersuite, OpenMlsProvider};
 
 use super::provider::Provider;
+use crate::sorted::sorted_by_key;
 
 /// What a leaf supports beside what every client must.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub(super) fn own(provider: &Provider, app: &AppCapabilities) -> MlsCapabilities
 fn with_own<T: Copy + Into<u16> + From<u16>>(own: T, app: &[u16]) -> Vec<T> {
     let mut numbers = vec![own.into()];
     numbers.extend(app);
-    numbers.sort_unstable();
+    let mut numbers = sorted_by_key(numbers, |number| [u64::from(*number), 0, 0]);
     numbers.dedup();
     numbers.into_iter().map(T::from).collect()
 }

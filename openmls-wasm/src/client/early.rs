@@ -11,17 +11,18 @@
 //! reached, the epoch that comes first is the more probable one: a message of it takes the place of
 //! one that is kept for the latest epoch.
 
-use std::collections::HashSet;
-
 use openmls::prelude::{ContentType, ProtocolMessage};
 use openmls_traits::{crypto::OpenMlsCrypto, types::HashType, OpenMlsProvider};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    delivery::Delivered, inbox::InboxItem, incoming, outbox, provider::Provider,
-    sorted::sorted_by_key, ClientError, MlsClient, Result,
+    delivery::Delivered, inbox::InboxItem, incoming, outbox, provider::Provider, ClientError,
+    MlsClient, Result,
 };
-use crate::storage::{key, Category, GranularStorage};
+use crate::{
+    sorted::sorted_by_key,
+    storage::{key, Category, GranularStorage},
+};
 
 /// How messages of epochs that were not reached yet are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,7 +236,7 @@ impl MlsClient {
     /// a reason that may go away stays, and is tried again at the next call for that group.
     pub(super) fn process_early(&mut self, group_id: &[u8]) {
         self.early_items.clear();
-        let mut tried = HashSet::new();
+        let mut tried = vec![];
         loop {
             let mut ready = self.ready_early(group_id).unwrap_or_default();
             ready.retain(|message| !tried.contains(&message.sequence));
@@ -243,7 +244,7 @@ impl MlsClient {
                 return;
             }
             for message in ready {
-                tried.insert(message.sequence);
+                tried.push(message.sequence);
                 self.receive_early(&message);
                 if message.kind == Kind::Commit {
                     // Another epoch may have been reached.

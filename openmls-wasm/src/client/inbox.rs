@@ -8,10 +8,13 @@ use openmls_traits::OpenMlsProvider;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    outbox, sorted::sorted_by_key, CommittedProposal, Member, MlsClient, Party, ProposalInfo,
-    ProposalSender, Result, UpdatedMember,
+    outbox, CommittedProposal, Member, MlsClient, Party, ProposalInfo, ProposalSender, Result,
+    UpdatedMember,
 };
-use crate::storage::{Category, GranularStorage};
+use crate::{
+    sorted::sorted_by_key,
+    storage::{Category, GranularStorage},
+};
 
 /// Something for the app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

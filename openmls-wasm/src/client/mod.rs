@@ -85,7 +85,6 @@ mod safe_exporter;
 mod settings;
 mod signature_key;
 mod snapshot;
-mod sorted;
 mod staging;
 mod summaries;
 mod welcome;

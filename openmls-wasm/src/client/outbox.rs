@@ -6,8 +6,11 @@
 use openmls_traits::{random::OpenMlsRand, OpenMlsProvider};
 use serde::{Deserialize, Serialize};
 
-use super::{credential, sorted::sorted_by_key, witness, ClientError, MlsClient, Result};
-use crate::storage::{key, Category, GranularStorage};
+use super::{credential, witness, ClientError, MlsClient, Result};
+use crate::{
+    sorted::sorted_by_key,
+    storage::{key, Category, GranularStorage},
+};
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -211,10 +211,8 @@ pub(super) fn members_at(
     let storage = provider.storage();
     let group_id = key::bytes_key(group.group_id().as_slice());
     let policy = Policy::of(storage, group.group_id().as_slice())?;
-    let mut members: std::collections::BTreeMap<u32, _> = group
-        .members()
-        .map(|member| (member.index.u32(), member))
-        .collect();
+    // In the order of their leaves.
+    let mut members: Vec<openmls::prelude::Member> = group.members().collect();
     for back in (epoch..group.epoch().as_u64()).rev() {
         let retained = storage.get(Category::RetainedEpoch, &record_key(&group_id, back))?;
         let retained: Option<RetainedEpoch> = retained;
@@ -222,13 +220,13 @@ pub(super) fn members_at(
             return Ok(None);
         };
         for (index, member) in retained.changed {
-            match member {
-                Some(member) => members.insert(index, member),
-                None => members.remove(&index),
-            };
+            let at = members.partition_point(|other| other.index.u32() < index);
+            let is_there = |other: &openmls::prelude::Member| other.index.u32() == index;
+            let end = at + usize::from(members.get(at).is_some_and(is_there));
+            members.splice(at..end, member);
         }
     }
-    Ok(Some(members.into_values().collect()))
+    Ok(Some(members))
 }
 
 fn record_key(group_id: &str, epoch: u64) -> String {

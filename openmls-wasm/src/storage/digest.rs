@@ -23,6 +23,7 @@ use super::{
     state::{State, Value},
     StorageError,
 };
+use crate::sorted::set_of;
 
 /// What the records of a group come to; of one that does not exist, zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -154,9 +155,8 @@ fn decode(group: &str, value: &Value) -> Result<Digest, StorageError> {
 pub(super) fn groups_of<'a>(
     keys: impl Iterator<Item = &'a (Category, Box<str>)>,
 ) -> BTreeSet<Box<str>> {
-    keys.filter(|(category, _)| is_digested(*category))
-        .map(|(_, key)| key::group_part(key).into())
-        .collect()
+    let of_groups = keys.filter(|(category, _)| is_digested(*category));
+    set_of(of_groups.map(|(_, key)| key::group_part(key).into()))
 }
 
 impl State {

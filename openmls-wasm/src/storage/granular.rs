@@ -139,7 +139,7 @@ impl GranularStorage {
     /// by one. A record of that key may not exist.
     pub fn nodes_to_load(&self, group: &str) -> Result<Vec<String>, StorageError> {
         let nodes = self.read_state()?.nodes_to_load(group)?;
-        Ok(nodes.into_iter().collect())
+        Ok(nodes.into_iter().map(String::from).collect())
     }
 
     /// Notes in the root that there is nothing of a group, which was damaged and has been put aside. If it

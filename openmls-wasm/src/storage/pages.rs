@@ -22,6 +22,7 @@ use super::{
     state::{Record, RecordId, State},
     StorageError,
 };
+use crate::sorted::sorted_by_key;
 
 /// Records that are loaded together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,13 +164,13 @@ impl State {
         // A little more, so that not every operation from now on has to look for another.
         let limit = limit / 8 * 7;
         let unconfirmed = digest::groups_of(self.unconfirmed());
-        let mut idle: Vec<(u64, Box<str>)> = pages
+        let idle: Vec<(u64, Box<str>)> = pages
             .groups
             .iter()
             .filter(|(group, _)| !unconfirmed.contains(*group))
             .map(|(group, last)| (*last, group.clone()))
             .collect();
-        idle.sort_unstable();
+        let mut idle = sorted_by_key(idle, |(last, _)| [*last, 0, 0]);
         // The one that was used last is about to be used again.
         idle.pop();
         let mut released = vec![];

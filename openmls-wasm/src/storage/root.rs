@@ -39,6 +39,7 @@ use super::{
     state::{State, Value},
     StorageError,
 };
+use crate::sorted::set_of;
 
 const ROOT: Category = Category::DigestRoot;
 const NODE: Category = Category::DigestNode;
@@ -200,7 +201,7 @@ impl State {
     /// The keys of the nodes that tell whether a group is as it was left, and of those that take in what
     /// leaves the root when the group changes, as far as they are not in memory and may exist: loaded with
     /// the group, they need not be asked for one after the other.
-    pub(super) fn nodes_to_load(&self, group: &str) -> Result<BTreeSet<String>, StorageError> {
+    pub(super) fn nodes_to_load(&self, group: &str) -> Result<BTreeSet<Box<str>>, StorageError> {
         let root = self.root()?;
         let name = name_of(group);
         let named = root.recent.iter().any(|entry| entry.name == name);
@@ -212,8 +213,8 @@ impl State {
             if root.branches.get(place.0).is_none_or(|tag| *tag == NONE) {
                 continue;
             }
-            keys.insert(branch_key(place.0));
-            keys.insert(leaf_key(place));
+            keys.insert(branch_key(place.0).into_boxed_str());
+            keys.insert(leaf_key(place).into_boxed_str());
         }
         keys.retain(|key| self.require(NODE, key).is_err());
         Ok(keys)
@@ -225,7 +226,8 @@ impl State {
     /// [`DamagedGroup`](StorageError::DamagedGroup) with what the root calls a group that is not.
     pub(super) fn check_none_is_missing(&self) -> Result<(), StorageError> {
         let root = self.root()?;
-        let present: BTreeSet<Name> = self.digests.groups().map(name_of).collect();
+        let called = |name: &Name| Box::<str>::from(key::bytes_key(name));
+        let present = set_of(self.digests.groups().map(|group| called(&name_of(group))));
         let mut known = root.recent.clone();
         for branch in 0..FAN_OUT {
             let leaves = self.branch(&root, branch)?;
@@ -236,8 +238,9 @@ impl State {
                 known.extend(entries.into_iter().filter(is_newest));
             }
         }
-        let is_missing =
-            |entry: &&Entry| !entry.digest.is_of_nothing() && !present.contains(&entry.name);
+        let is_missing = |entry: &&Entry| {
+            !entry.digest.is_of_nothing() && !present.contains(&called(&entry.name))
+        };
         match known.iter().find(is_missing) {
             Some(missing) => Err(StorageError::DamagedGroup(key::bytes_key(&missing.name))),
             None => Ok(()),

@@ -30,6 +30,7 @@ use super::{
     pages::Pages,
     StorageError,
 };
+use crate::sorted::set_of;
 
 /// The bytes of a record. Shared between memory and batches, zeroized when the last one drops it.
 pub type Value = Arc<Zeroizing<Vec<u8>>>;
@@ -315,11 +316,10 @@ impl State {
     pub(super) fn put_back(&mut self, sequence: u64) -> Result<(), StorageError> {
         // The older pre-image is the confirmed one: it replaces that of a newer change.
         self.refuse_inside_savepoint()?;
-        let mut older = self.take_in_flight(sequence)?;
-        for pre_image in older.values_mut() {
+        for (id, mut pre_image) in self.take_in_flight(sequence)? {
             pre_image.maybe_stored = true;
+            self.dirty_events.insert(id, pre_image);
         }
-        self.dirty_events.append(&mut older);
         Ok(())
     }
 
@@ -415,11 +415,11 @@ impl State {
             .filter(is_new)
             .map(|record| (record.category, record.key.as_str().into()))
             .collect();
-        let groups: BTreeSet<Box<str>> = records
+        let of_groups = records
             .iter()
-            .filter(|record| record.category.scope() == Scope::Group)
-            .map(|record| key::group_part(&record.key).into())
-            .collect();
+            .filter(|record| record.category.scope() == Scope::Group);
+        let groups: BTreeSet<Box<str>> =
+            set_of(of_groups.map(|record| key::group_part(&record.key).into()));
         self.adopt(records);
         let checked = groups
             .iter()

@@ -284,7 +284,7 @@ async function groupsInStore() {
   })
   const name = (await indexedDB.databases()).map((database) => database.name).find((text) => text.startsWith('openmls-wasm '))
   const database = await settle(indexedDB.open(name))
-  const keys = await settle(database.transaction('group_state').objectStore('group_state').getAllKeys())
+  const keys = await settle(database.transaction('epoch_records').objectStore('epoch_records').getAllKeys())
   database.close()
   return [...new Set(keys.map((key) => key.split('/')[0]))]
 }
@@ -297,7 +297,7 @@ async function damage(group) {
   })
   const name = (await indexedDB.databases()).map((database) => database.name).find((text) => text.startsWith('openmls-wasm '))
   const database = await settle(indexedDB.open(name))
-  const store = database.transaction('group_state', 'readwrite').objectStore('group_state')
+  const store = database.transaction('epoch_records', 'readwrite').objectStore('epoch_records')
   const key = (await settle(store.getAllKeys())).find((one) => one.split('/')[0] === group)
   const value = await settle(store.get(key))
   value[value.length - 1] ^= 1

@@ -111,7 +111,7 @@ test('a layout of a newer version', { timeout }, async () => {
 })
 
 test('a record of a newer format', { timeout }, async () => {
-  const { category, key, value } = (await ben.run(() => databases.records('ben', ['group_state'])))[0]
+  const { category, key, value } = (await ben.run(() => databases.records('ben', ['epoch_records'])))[0]
   await ben.run(([name, id, bytes]) => databases.put('ben', name, id, new Uint8Array([bytes[0] + 1, ...bytes.slice(1)])), [category, key, value])
   await refusedInUse({ code: 'damaged-record', category, key })
   await ben.run(([name, id, bytes]) => databases.put('ben', name, id, new Uint8Array(bytes)), [category, key, value])

@@ -341,7 +341,7 @@ async function tamper(context, how) {
       await done
     }
     await write('meta', 'format', what === 'newer-format' ? 99 : 2)
-    if (what === 'damaged-group') await write('group_state', undefined, new Uint8Array([255, 255]))
+    if (what === 'damaged-group') await write('epoch_records', undefined, new Uint8Array([255, 255]))
     if (what === 'damaged-record') await write('signature_key_pair', undefined, new Uint8Array([255, 255]))
     database.close()
     return undefined

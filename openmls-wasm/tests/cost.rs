@@ -98,6 +98,35 @@ fn what_ends_with_an_epoch_is_deleted_by_ranges() {
     }
 }
 
+/// What changes with every commit is a record for the lot of it, and not a dozen: each is a request to IndexedDB.
+#[test]
+fn a_commit_writes_few_records() {
+    let (mut alice, mut bob, _, group) = pair();
+    for _ in 0..12 {
+        let commit = alice.client.self_update(&group, None).unwrap();
+        drained(&mut alice);
+        alice.client.merge_pending_commit(&group).unwrap();
+        bob.client.process_message(&commit.bytes.unwrap()).unwrap();
+        for device in [&mut alice, &mut bob] {
+            let batch = drained(device);
+            let put = batch.events.iter().filter(|event| event.value.is_some());
+            let put: Vec<_> = put.map(|event| event.category.name()).collect();
+            assert_eq!(
+                put,
+                [
+                    "digest_root",
+                    "group_summary",
+                    // Of the epoch that is over, and of the new one.
+                    "message_secrets",
+                    "message_secrets",
+                    "epoch_records"
+                ]
+            );
+        }
+        std::mem::swap(&mut alice, &mut bob);
+    }
+}
+
 /// The root has the digests of 16 groups, however many there are.
 const MAX_ROOT: usize = 700;
 

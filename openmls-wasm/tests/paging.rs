@@ -278,7 +278,6 @@ fn the_limit_is_one_of_bytes() {
 #[test]
 fn a_group_with_a_record_missing_or_out_of_date_is_reported_and_others_work() {
     let (mut alice, mut bob, groups) = with_groups(3);
-    let group = key::bytes_key(&groups[1]);
     // An older state of the same group, every record of it valid.
     let older = alice.database.clone();
     for _ in 0..2 {
@@ -293,12 +292,36 @@ fn a_group_with_a_record_missing_or_out_of_date_is_reported_and_others_work() {
         bob.client.process_message(&commit.bytes.unwrap()).unwrap();
     }
     alice.save();
-    let present = alice.database.records();
+    // As it is stored, and as up to layout 4, each record by itself.
+    let layouts = [
+        (alice.database.clone(), older.clone()),
+        (alice.database.apart(), older.apart()),
+    ];
+    for (database, older) in layouts {
+        assert_every_damage_is_told(&database, &older, &groups);
+    }
+    // Undamaged, it opens.
+    let mut paged = Paged::open(&alice.database);
+    paged.run(|client| client.group_info(&groups[1])).unwrap();
+}
+
+/// Of one group each record is taken away, put back, put in the place of another, and there again: it is
+/// refused, by its id, and the others work.
+fn assert_every_damage_is_told(database: &Database, older: &Database, groups: &[Vec<u8>]) {
+    let is_same =
+        |one: &Record, other: &Record| one.category == other.category && one.key == other.key;
+    let group = key::bytes_key(&groups[1]);
+    let present = database.records();
     let of_group = |record: &&Record| of_page(record, &Page::Group(group.clone()));
     let victims: Vec<Record> = present.iter().filter(of_group).cloned().collect();
+    let apart = database.apart().records();
+    let inside: Vec<&Record> = apart
+        .iter()
+        .filter(|it| of_group(it) && !victims.iter().any(|there| is_same(there, it)))
+        .collect();
     assert!(victims
         .iter()
-        .any(|record| { record.category == Category::Tree && record.key.split('/').count() == 2 }));
+        .any(|record| record.category == Category::Tree && record.key.split('/').count() == 2));
     let mut damages = 0;
     let mut open = |records: Vec<Record>, what: &str| {
         damages += 1;
@@ -363,18 +386,20 @@ fn a_group_with_a_record_missing_or_out_of_date_is_reported_and_others_work() {
     }
     // A record that was deleted since.
     for gone in older.records().iter().filter(|it| of_group(it)) {
-        let is_there = |it: &&Record| it.category == gone.category && it.key == gone.key;
-        if victims.iter().any(|it| is_there(&it)) {
+        if victims.iter().any(|it| is_same(it, gone)) {
             continue;
         }
         let mut more = present.clone();
         more.push(gone.clone());
         open(more, &format!("back again {gone:?}"));
     }
-    assert!(damages > 40, "{damages}");
-    // Undamaged, it opens.
-    let mut paged = Paged::open(&alice.database);
-    paged.run(|client| client.group_info(&groups[1])).unwrap();
+    // One that is stored together with others, by itself too.
+    for double in inside {
+        let mut more = present.clone();
+        more.push(double.clone());
+        open(more, &format!("twice {double:?}"));
+    }
+    assert!(damages > 30, "{damages}");
 }
 
 #[test]

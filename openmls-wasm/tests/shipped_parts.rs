@@ -161,6 +161,18 @@ fn a_group_whose_trees_were_cut_into_neighbours_goes_on() {
     }
     assert_eq!(alice.info(group).members.len(), 12);
     assert_ne!(parts_of_tree(&alice), before, "in levels now");
+    for device in [&alice, &other] {
+        // What each commit changes was stored record by record, and is one record now.
+        let count = |category| device.database.records_where(|of, _| of == category).len();
+        assert_eq!(count(Category::EpochRecords), 1);
+        for category in [
+            Category::GroupContext,
+            Category::EpochKeyPairs,
+            Category::ResumptionPskStore,
+        ] {
+            assert_eq!(count(category), 0, "{category:?}");
+        }
+    }
     if cfg!(not(feature = "test-hooks")) {
         // Fifteen inner nodes are one part; what is left of the second that there was would be old secrets.
         let second = "7468652067726f7570/0000000100000001";

@@ -1,7 +1,7 @@
 /**
  * Opening the database: its layout, and the checks before anything is changed in it (promise G6).
  *
- * Layout, version 4: one object store per category (keys: strings, values: `Uint8Array`), and three of our own.
+ * Layout, version 5: one object store per category (keys: strings, values: `Uint8Array`), and three of our own.
  *
  * | store        | key              | value                                                          |
  * |--------------|------------------|----------------------------------------------------------------|
@@ -23,7 +23,7 @@ import { PersisterError, type PersisterSchema } from './persister.js';
  * Version of the layout; IndexedDB itself refuses to open a database of a higher one. A category more or less is a new
  * version, with a step in `migrations/` from the version before it.
  */
-export const DATABASE_VERSION = 4;
+export const DATABASE_VERSION = 5;
 /** How long a tab may take to let go of a database that is to be brought to a newer layout. */
 const BLOCKED_FOR_MS = 5000;
 export const META_STORE = 'meta';

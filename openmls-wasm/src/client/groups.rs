@@ -12,7 +12,7 @@ use super::{
     provider::Provider,
     summaries, witness, ClientError, Extension, GroupOptions, GroupSettings, MlsClient, Result,
 };
-use crate::storage::{key, Category, GranularStorage, Record, Scope};
+use crate::storage::{key, unpack_all, Category, GranularStorage, Record, Scope};
 
 /// A member of a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,7 +117,9 @@ fn last_epoch(records: &[Record]) -> Option<u64> {
         Category::FormerGroup => GranularStorage::read(record.category, record).ok(),
         _ => None,
     };
-    records.iter().filter_map(epoch).max()
+    let unpacked = |record: &Record| unpack_all(vec![record.clone()]).unwrap_or_default();
+    let records = records.iter().flat_map(unpacked);
+    records.filter_map(|record| epoch(&record)).max()
 }
 
 /// Deletes every record of a group but the number of the last epoch that this client has been in, the

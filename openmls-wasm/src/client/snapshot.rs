@@ -32,7 +32,7 @@ use super::{
 };
 use crate::storage::{
     key::{self, SINGLETON},
-    Category, GranularStorage, Record, Scope, StorageError,
+    unpack_all, Category, GranularStorage, Record, Scope, StorageError,
 };
 
 /// What a backup makes of the records of a category.
@@ -64,7 +64,12 @@ fn share(category: Category) -> Share {
         | OwnSignatureKey
         | GroupSummary
         | InertGroup => Share::Kept,
-        Tree | InterimTranscriptHash | GroupContext | ConfirmationTag | OwnLeafIndex => Share::Read,
+        Tree
+        | InterimTranscriptHash
+        | GroupContext
+        | ConfirmationTag
+        | EpochRecords
+        | OwnLeafIndex => Share::Read,
         KeyPackage
         | EncryptionKeyPair
         | Outbox
@@ -209,7 +214,7 @@ type ByGroup = BTreeMap<String, Vec<Record>>;
 fn by_group(records: Vec<Record>) -> Result<(Vec<Record>, ByGroup)> {
     let mut own = vec![];
     let mut groups = ByGroup::new();
-    for record in records {
+    for record in unpack_all(records)? {
         record.check()?;
         match record.category.scope() {
             Scope::Group => groups

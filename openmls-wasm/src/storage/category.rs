@@ -126,6 +126,9 @@ categories! {
     OwnSignatureKey, "own_signature_key", Group, Some(2);
     /// HPKE key pairs of an epoch. Key: group / epoch / leaf index.
     EpochKeyPairs, "epoch_key_pairs", Group, Some(3);
+    /// What changes with each epoch of a group, stored as one: a dozen of the records above. In memory they are
+    /// records of their own, and this is none. Key: group.
+    EpochRecords, "epoch_records", Group, Some(1);
     /// A group that is known from a snapshot, without its keys. Key: group.
     InertGroup, "inert_group", Group, Some(1);
 }

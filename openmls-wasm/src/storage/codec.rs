@@ -4,6 +4,8 @@
 //! format tag (1 byte) | checksum (8 bytes, little-endian) | named MessagePack
 //! ```
 //!
+//! A record in which others are stored (`packed`) has a tag of its own, and the others, each with its header.
+//!
 //! A value of a category that is stored in parts ([`Category::has_parts`]) is several records: see
 //! `msgpack::parts` for what their contents are.
 //!
@@ -25,8 +27,11 @@ use super::{
     Category, StorageError,
 };
 
-/// The format of values that this version writes.
-pub const FORMAT: u8 = 2;
+/// The newest format of records that this version reads and writes: the tag of records that hold others.
+pub const FORMAT: u8 = 3;
+
+/// The tag of a record by itself.
+const SINGLE: u8 = 2;
 
 const HEADER: usize = 1 + size_of::<u64>();
 
@@ -40,7 +45,7 @@ pub(crate) fn encode(
     let mut writer = Writer::with_capacity(HEADER + size_hint);
     writer.append(&[0; HEADER]);
     msgpack::to_writer(&mut writer, content).map_err(|_| StorageError::Encode(category))?;
-    Ok(with_header(category, key, writer.into_bytes()))
+    Ok(with_header(SINGLE, category, key, writer.into_bytes()))
 }
 
 /// Encodes `content` in parts, none of them with its header yet.
@@ -94,14 +99,41 @@ pub(crate) fn record(category: Category, key: &str, content: &[u8]) -> Zeroizing
     let mut bytes = Zeroizing::new(Vec::with_capacity(HEADER + content.len()));
     bytes.extend_from_slice(&[0; HEADER]);
     bytes.extend_from_slice(content);
-    with_header(category, key, bytes)
+    with_header(SINGLE, category, key, bytes)
+}
+
+/// The record that holds others: of each the name of its category, what is in its key behind `key`, and it.
+pub(crate) fn packed<'a>(
+    category: Category,
+    key: &str,
+    records: impl Iterator<Item = (&'a str, &'a str, &'a [u8])> + Clone,
+) -> Result<Zeroizing<Vec<u8>>, StorageError> {
+    let size = records
+        .clone()
+        .map(|(name, rest, value)| name.len() + rest.len() + value.len() + 16);
+    let mut writer = Writer::with_capacity(HEADER + size.sum::<usize>());
+    writer.append(&[0; HEADER]);
+    for record in records {
+        msgpack::write_named(&mut writer, record).map_err(|_| StorageError::Encode(category))?;
+    }
+    Ok(with_header(FORMAT, category, key, writer.into_bytes()))
+}
+
+/// Whether it is a record that holds others.
+pub(crate) fn is_packed(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&FORMAT)
 }
 
 /// Fills in the header in front of what is there.
-fn with_header(category: Category, key: &str, mut bytes: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
-    let checksum = checksum(category, key, content_of(&bytes)).to_le_bytes();
+fn with_header(
+    tag: u8,
+    category: Category,
+    key: &str,
+    mut bytes: Zeroizing<Vec<u8>>,
+) -> Zeroizing<Vec<u8>> {
+    let checksum = checksum(tag, category, key, content_of(&bytes)).to_le_bytes();
     if let Some((format, sum)) = bytes.get_mut(..HEADER).and_then(<[u8]>::split_first_mut) {
-        *format = FORMAT;
+        *format = tag;
         sum.copy_from_slice(&checksum);
     }
     bytes
@@ -163,21 +195,22 @@ pub(crate) fn check(category: Category, key: &str, bytes: &[u8]) -> Result<(), S
         key: key.into(),
     };
     let (header, content) = bytes.split_at_checked(HEADER).ok_or_else(damaged)?;
-    if header[0] != FORMAT {
+    if ![SINGLE, FORMAT].contains(&header[0]) {
         return Err(StorageError::UnsupportedFormat {
             category,
             key: key.into(),
             format: header[0],
         });
     }
-    if header[1..] != checksum(category, key, content).to_le_bytes() {
+    if header[1..] != checksum(header[0], category, key, content).to_le_bytes() {
         return Err(damaged());
     }
     Ok(())
 }
 
-fn checksum(category: Category, key: &str, content: &[u8]) -> u64 {
-    let mut hasher = Xxh64::new(0);
+fn checksum(tag: u8, category: Category, key: &str, content: &[u8]) -> u64 {
+    // The first format has none, so that its records are read.
+    let mut hasher = Xxh64::new(u64::from(tag.saturating_sub(SINGLE)));
     hasher.update(category.name().as_bytes());
     hasher.update(&[0]);
     hasher.update(key.as_bytes());

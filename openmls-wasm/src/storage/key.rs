@@ -81,6 +81,12 @@ pub(crate) fn group_part(key: &str) -> &str {
     key.split('/').next().unwrap_or_default()
 }
 
+/// The first so many parts of a key.
+pub(crate) fn first_parts(key: &str, parts: usize) -> &str {
+    let end = key.match_indices('/').nth(parts.saturating_sub(1));
+    end.and_then(|(end, _)| key.get(..end)).unwrap_or(key)
+}
+
 /// The end (exclusive) of the range that starts with the group id part `group`.
 pub fn group_range_end(group: &str) -> String {
     format!("{group}0")

@@ -13,6 +13,7 @@
 //! | `msgpack` | MessagePack for serde, thin |
 //! | `state` | records, dirty events, batches, savepoints: no MLS in it |
 //! | `parted` | values that are stored in parts |
+//! | `packed` | records that are stored together, as one |
 //! | [`Page`] | what of the database is in memory, and what leaves it |
 //! | `message_secrets` | the secrets of each epoch |
 //! | `digest` | whether the records of a group belong together |
@@ -23,7 +24,7 @@
 //!
 //! How often a byte is copied on its way from OpenMLS to the disk: once when it is encoded, into a
 //! buffer that never moves without wiping what it leaves; a value in parts once more, into the record of
-//! its part, and only if that part has changed. Memory, the savepoint, the batch and a scratch copy share
+//! its part, and only if that part has changed; the small records that are stored as one once more, for that. Memory, the savepoint, the batch and a scratch copy share
 //! that record. The bindings copy it out of wasm's memory, because a `Uint8Array` over that memory would
 //! change under IndexedDB's hands; IndexedDB clones it, as it does every value. Back it is copied into
 //! wasm's memory, and decoded from there; a value in parts is put together first.
@@ -38,6 +39,7 @@ pub mod granular;
 pub mod key;
 mod message_secrets;
 mod msgpack;
+mod packed;
 mod pages;
 mod parted;
 mod provider;
@@ -47,5 +49,6 @@ mod state;
 pub use category::{Category, Scope};
 pub use error::StorageError;
 pub use granular::{GranularStorage, Savepoint};
+pub use packed::unpack_all;
 pub use pages::Page;
 pub use state::{Batch, Record, StorageEvent, Value};

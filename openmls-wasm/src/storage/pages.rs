@@ -197,6 +197,8 @@ impl State {
                 }
             }
         }
+        self.separate
+            .retain(|(_, key)| key::group_part(key) != group);
         if let Some(pages) = &mut self.pages {
             pages.groups.remove(group);
         }

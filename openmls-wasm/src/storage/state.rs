@@ -26,7 +26,7 @@ use super::{
     category::{Category, Scope},
     codec,
     digest::{self, Digests},
-    key,
+    key, packed,
     pages::Pages,
     StorageError,
 };
@@ -121,6 +121,9 @@ pub(super) struct State {
     in_flight: Option<(u64, PreImages)>,
     last_sequence: u64,
     pub(super) savepoint: Option<BTreeMap<RecordId, Before>>,
+    /// The records that the database has by themselves, and that are stored together with others when these
+    /// are next written.
+    pub(super) separate: Vec<RecordId>,
     /// What of the database is in memory; `None`: all of it.
     pub(super) pages: Option<Pages>,
     /// Whether an operation that changes something fails.
@@ -263,14 +266,13 @@ impl State {
         if pre_images.is_empty() {
             return Ok(None);
         }
-        let events: Vec<StorageEvent> = pre_images
-            .keys()
-            .map(|(category, key)| StorageEvent {
-                category: *category,
-                key: key.to_string(),
-                value: self.get(*category, key).cloned(),
-            })
-            .collect();
+        let events = match self.events_of(&pre_images) {
+            Ok(events) => events,
+            Err(error) => {
+                self.dirty_events = pre_images;
+                return Err(error);
+            }
+        };
         let deleted_ranges = self.deleted_ranges(&events);
         self.last_sequence += 1;
         self.in_flight = Some((self.last_sequence, pre_images));
@@ -281,6 +283,30 @@ impl State {
         }))
     }
 
+    /// What is to be written where, for these keys to be stored as they are: [`packed`](super::packed).
+    fn events_of(&self, changed: &PreImages) -> Result<Vec<StorageEvent>, StorageError> {
+        let stored_at = |(category, key): &RecordId| {
+            packed::place_of(*category, key).unwrap_or((*category, key.clone()))
+        };
+        let mut places = set_of(changed.keys().map(stored_at));
+        let moved = self
+            .separate
+            .iter()
+            .filter(|id| packed::is_in_one_of(&places, id));
+        let moved: Vec<RecordId> = moved.cloned().collect();
+        for id in moved {
+            places.insert(id);
+        }
+        let event = |place: RecordId| {
+            Ok(StorageEvent {
+                value: self.stored_value(&place)?,
+                category: place.0,
+                key: place.1.into(),
+            })
+        };
+        places.into_iter().map(event).collect()
+    }
+
     /// See [`Batch::deleted_ranges`]. Only in values in parts: there the records that are deleted together are
     /// many, and whatever is between two of a group is in memory as they are.
     fn deleted_ranges(&self, events: &[StorageEvent]) -> Vec<(u32, u32)> {
@@ -289,6 +315,11 @@ impl State {
             let [one, next] = pair else { continue };
             let both_deleted = one.value.is_none() && next.value.is_none();
             if !both_deleted || !one.category.has_parts() || one.category != next.category {
+                continue;
+            }
+            // What is stored elsewhere from now on is there, and so may be what belongs to it.
+            let is_there = |event: &StorageEvent| self.get(event.category, &event.key).is_some();
+            if is_there(one) || is_there(next) {
                 continue;
             }
             let between = (
@@ -310,7 +341,14 @@ impl State {
     }
 
     pub(super) fn confirm(&mut self, sequence: u64) -> Result<(), StorageError> {
-        self.take_in_flight(sequence).map(drop)
+        let confirmed = self.take_in_flight(sequence)?;
+        if !self.separate.is_empty() {
+            let place = |(category, key): &RecordId| packed::place_of(*category, key);
+            let places = set_of(confirmed.keys().filter_map(place));
+            self.separate
+                .retain(|id| !packed::is_in_one_of(&places, id));
+        }
+        Ok(())
     }
 
     pub(super) fn put_back(&mut self, sequence: u64) -> Result<(), StorageError> {
@@ -406,6 +444,7 @@ impl State {
         check: impl FnOnce(&Self) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
         self.refuse_inside_savepoint()?;
+        let (records, separate) = packed::unpack_stored(records)?;
         for record in &records {
             self.check_hydration(record)?;
         }
@@ -425,10 +464,11 @@ impl State {
             .iter()
             .try_for_each(|group| self.check_digest(group))
             .and_then(|()| check(self));
-        if checked.is_err() {
-            for (category, key) in new {
-                self.put(category, &key, None);
-            }
+        match checked {
+            Ok(()) => self.separate.extend(separate),
+            Err(_) => new
+                .into_iter()
+                .for_each(|(category, key)| self.put(category, &key, None)),
         }
         checked
     }

@@ -3,13 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use openmls_wasm::{
-    storage::{Batch, Category, Record, Scope, StorageEvent, Value},
+    storage::{unpack_all, Batch, Category, Record, Scope, StorageEvent, Value},
     MlsClient,
 };
 
 /// What is stored: changes only by whole batches.
-#[derive(Clone, Default, PartialEq, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Database(BTreeMap<(Category, String), Value>);
+
+impl PartialEq for Database {
+    /// Whether both hold the same, be it together or each by itself.
+    fn eq(&self, other: &Self) -> bool {
+        self.apart().0 == other.apart().0
+    }
+}
 
 impl Database {
     pub fn write(&mut self, batch: &Batch) {
@@ -26,8 +33,9 @@ impl Database {
 
     /// No part outlives its value: that is what a sealed database deletes by.
     fn check_parts(&self, batch: &Batch) {
+        let values = self.apart();
         for event in batch.events.iter().filter(|event| event.value.is_none()) {
-            let head_is_gone = !self.0.contains_key(&(event.category, event.key.clone()));
+            let head_is_gone = !values.0.contains_key(&(event.category, event.key.clone()));
             if event.category.has_parts() && head_is_gone {
                 let below = (event.category, format!("{}/", event.key));
                 let end = (event.category, format!("{}0", event.key));
@@ -53,6 +61,11 @@ impl Database {
                 assert!(deleted.contains(&(*category, key.as_str())), "{key} stays");
             }
         }
+    }
+
+    /// The same with each record by itself, as in memory.
+    pub fn apart(&self) -> Self {
+        unpack_all(self.records()).unwrap().into_iter().collect()
     }
 
     pub fn records(&self) -> Vec<Record> {
@@ -82,7 +95,8 @@ impl Database {
         let is_part = |key: &str| {
             category.has_parts() && Some(key.split('/').count()) != category.key_parts()
         };
-        let keys = self.0.keys();
+        let apart = self.apart();
+        let keys = apart.0.keys();
         keys.filter(|(of, key)| *of == category && !is_part(key))
             .count()
     }

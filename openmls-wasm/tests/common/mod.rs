@@ -386,6 +386,7 @@ pub fn former_digests(database: &Database, as_bytes: bool) -> Vec<Record> {
         sum: u64,
     }
     let category = Category::GroupDigest;
+    let database = database.apart();
     let digest_of = |group: &str| {
         let of_group = database.records_where(|category, key| {
             category.scope() == Scope::Group && key.split('/').next() == Some(group)

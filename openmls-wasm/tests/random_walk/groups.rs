@@ -177,10 +177,14 @@ pub fn psk(world: &mut World, client: ClientIndex) -> bool {
     true
 }
 
-/// Closes in good order and opens again.
+/// Closes in good order and opens again; the database may be one of layout 4 then.
 pub fn reopen(world: &mut World, client: ClientIndex) -> bool {
     let released = world.devices[client].save();
     world.release(client, released);
+    if world.rng.chance(30) {
+        let device = &mut world.devices[client];
+        device.database = device.database.apart();
+    }
     world.devices[client].die(false);
     super::records::check(world, client);
     true

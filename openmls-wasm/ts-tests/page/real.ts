@@ -2,6 +2,7 @@
 
 import { CoreCryptoClient, IndexedDbPersister, WasmEngineHost, type CoreCryptoOptions, type EngineHost, type InboxItem, type StorageRecord } from 'openmls-wasm';
 import { abortSoon, codeOf, connect, dump, equal, freshName, next, tamper, type Scenario } from './support.js';
+import { unpack } from './unpack.js';
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -63,7 +64,10 @@ async function close(here: Room): Promise<void> {
 
 /** Database and memory hold the same records. */
 async function agrees(name: string, host: RememberingHost): Promise<void> {
-  const stored = Object.entries(await dump(name)).filter(([key]) => !/^(meta|incoming)\//.test(key));
+  const stored = Object.entries(await dump(name))
+    .filter(([key]) => !/^(meta|incoming)\//.test(key))
+    .flatMap(([key, value]) => unpack(key, Uint8Array.from(value.split(','), Number)))
+    .map(([key, value]) => [key, [...value].join()]);
   const client = clientOf(host);
   if (client?.records === undefined && client?.panicForTest === undefined) {
     return; // The release build shows nobody its records; the build for tests must.

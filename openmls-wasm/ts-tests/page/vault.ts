@@ -238,6 +238,7 @@ export const vault: Record<string, Scenario> = {
   'a record that was moved does not open': async () => {
     const [here, other] = [await talk(), await talk()];
     await hear(here, WORDS);
+    await here.alice.generateKeyPackages(6);
     await Promise.all([here.alice.close(), here.bob.close(), other.alice.close(), other.bob.close()]);
     const [own, foreign] = [await allRecords(here.name), await allRecords(other.name)];
     let refused = 0;
@@ -435,10 +436,10 @@ export const vault: Record<string, Scenario> = {
     await hear(here, WORDS);
     await Promise.all([here.alice.close(), here.bob.close()]);
     const before = await headerOf(here.name);
-    const [victim] = (await allRecords(here.name)).filter(({ category }) => category === 'group_state');
+    const [victim] = (await allRecords(here.name)).filter(({ category }) => category === 'epoch_records');
     const value = Uint8Array.from(victim?.value ?? []);
     value[value.length - 1] = (value.at(-1) ?? 0) ^ 1;
-    await tamper(here.name, 'group_state', (store) => store.put(value, victim?.key));
+    await tamper(here.name, 'epoch_records', (store) => store.put(value, victim?.key));
     // As somebody without a key would plant it.
     await tamper(here.name, 'psk', (store) => store.put(Uint8Array.of(2, 1, 2, 3), '0000000000000001/aa'));
     let damaged = 0;

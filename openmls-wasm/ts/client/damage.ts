@@ -73,7 +73,7 @@ export abstract class DamageMethods extends GroupMethods {
   async #readable(groupId: Uint8Array): Promise<StorageRecord[]> {
     const key = hexOf(groupId);
     const records: StorageRecord[] = [];
-    for (const category of ['group_summary', 'group_context', 'former_group']) {
+    for (const category of ['group_summary', 'epoch_records', 'group_context', 'former_group']) {
       try {
         const [value] = await this.readStored((database) => database.read([{ category, key }]));
         if (value !== undefined) {

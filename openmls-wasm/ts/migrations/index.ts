@@ -8,6 +8,7 @@
 
 import { toVersion3 } from './version-3.js';
 import { toVersion4 } from './version-4.js';
+import { toVersion5 } from './version-5.js';
 
 // One step.
 export interface Migration {
@@ -23,4 +24,5 @@ export const FIRST_VERSION = 2;
 export const MIGRATIONS: readonly Migration[] = [
   { to: 3, run: toVersion3 },
   { to: 4, run: toVersion4 },
+  { to: 5, run: toVersion5 },
 ];

@@ -30,6 +30,12 @@ const BAND: u32 = 24;
 /// What OpenMLS calls the inner nodes of a tree, in the ratchet tree and in the secret tree.
 pub(super) const INNER_NODES: &str = "parent_nodes";
 
+/// Whether a part with that id is far enough from the leaves that there are few of them however many leaves
+/// there are: one for each four thousand.
+pub(crate) fn is_near_root(id: u64) -> bool {
+    id as u32 >> BAND >= 2
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Layout {
     /// That many elements, one beside the other.

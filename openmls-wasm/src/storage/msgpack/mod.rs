@@ -21,13 +21,14 @@ mod write;
 
 use serde::{de::DeserializeOwned, Serialize};
 
+pub(crate) use layout::is_near_root;
 #[cfg(feature = "test-hooks")]
 pub(crate) use parts::to_parts;
 pub(crate) use parts::{
     assemble, head_of, ids_of_list, rest_of, to_changed_parts, to_shapes, to_some_parts, Encoded,
     Known, Stored,
 };
-pub(crate) use raw::{length_of, locate, locate_bytes, Raw};
+pub(crate) use raw::{length_of, locate, locate_bytes, read_named, write_named, Raw};
 pub(crate) use write::Writer;
 
 /// The value or the bytes do not fit the format.

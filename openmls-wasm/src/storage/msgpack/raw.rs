@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
 use super::{
     layout::INNER_NODES,
     read::{Reader, Token},
-    Malformed,
+    Malformed, Writer,
 };
 
 /// Where in `bytes` the value is that `path` leads to: names of fields, and `"0"` for the first
@@ -53,6 +53,35 @@ pub(crate) fn length_of(bytes: &[u8]) -> Result<usize, Malformed> {
         Token::Bytes(content) => Ok(content.len()),
         _ => Err(Malformed),
     }
+}
+
+/// Appends a byte string with two names in front of it.
+pub(crate) fn write_named(
+    writer: &mut Writer,
+    (one, other, bytes): (&str, &str, &[u8]),
+) -> Result<(), Malformed> {
+    writer.string(one)?;
+    writer.string(other)?;
+    writer.bytes_header(bytes.len())?;
+    writer.append(bytes);
+    Ok(())
+}
+
+/// Hands what [`write_named`] has appended, one after the other, to `read`.
+pub(crate) fn read_named(
+    bytes: &[u8],
+    mut read: impl FnMut(&str, &str, &[u8]) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let mut reader = Reader::new(bytes);
+    while !reader.is_empty() {
+        match (reader.next()?, reader.next()?, reader.next()?) {
+            (Token::String(one), Token::String(other), Token::Bytes(bytes)) => {
+                read(one, other, bytes)?;
+            }
+            _ => return Err(Malformed),
+        }
+    }
+    Ok(())
 }
 
 /// A value that is written as it was read.

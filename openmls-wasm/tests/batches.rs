@@ -18,6 +18,7 @@ impl Entity<CURRENT_VERSION> for Text {}
 impl traits::TreeSync<CURRENT_VERSION> for Text {}
 impl traits::GroupContext<CURRENT_VERSION> for Text {}
 impl traits::LeafNode<CURRENT_VERSION> for Text {}
+impl traits::InterimTranscriptHash<CURRENT_VERSION> for Text {}
 
 fn group() -> Id {
     Id(vec![0xab])
@@ -473,6 +474,74 @@ fn a_range_is_of_deletions_with_nothing_between_them() {
             .iter()
             .any(|(first, last)| (first..=last).contains(&&key)));
     }
+}
+
+/// What is stored of a tree in parts as layout 4 stored it, each record by itself.
+fn separate_tree() -> (GranularStorage, Vec<(Category, String)>) {
+    let former = GranularStorage::default();
+    write_parts(&former, 0xab, |_| true);
+    former
+        .write_context(&group(), &Text("context".into()))
+        .unwrap();
+    confirmed(&former);
+    let records = former.records().unwrap();
+    let moving = |record: &&Record| {
+        let is_head = record.category == Category::Tree && record.key == "ab";
+        is_head || record.category == Category::GroupContext
+    };
+    let ids = records.iter().filter(moving);
+    let ids: Vec<_> = ids.map(|it| (it.category, it.key.clone())).collect();
+    assert_eq!(ids.len(), 2);
+    let storage = GranularStorage::default();
+    storage.hydrate(records).unwrap();
+    (storage, ids)
+}
+
+/// Whether all of these, or none, are deleted by a batch.
+fn deletes(batch: &Batch, ids: &[(Category, String)]) -> bool {
+    let is_deleted = |(category, key): &&(Category, String)| {
+        let mut events = batch.events.iter();
+        events.any(|it| it.category == *category && it.key == *key && it.value.is_none())
+    };
+    let deleted = ids.iter().filter(is_deleted).count();
+    assert!(deleted == 0 || deleted == ids.len(), "{deleted}");
+    deleted > 0
+}
+
+/// Where they were they would be old secrets for good, and make the group one that is damaged.
+#[test]
+fn what_was_stored_by_itself_is_deleted_by_the_batch_that_stores_it_with_others() {
+    let (storage, moving) = separate_tree();
+    let write = |text: &str| {
+        let text = Text(text.into());
+        storage
+            .write_interim_transcript_hash(&group(), &text)
+            .unwrap();
+    };
+    write("one");
+    let failed = storage.drain().unwrap().unwrap();
+    assert!(deletes(&failed, &moving));
+    storage.put_back(failed.sequence).unwrap();
+    let again = storage.drain().unwrap().unwrap();
+    assert!(deletes(&again, &moving), "it was put back");
+    assert!(storage.roll_back_unconfirmed().unwrap());
+    write("two");
+    assert!(deletes(&confirmed(&storage), &moving), "it was undone");
+    write("three");
+    assert!(!deletes(&confirmed(&storage), &moving), "once");
+}
+
+/// A value that moves has parts that stay: in a sealed database all that is below it would go with a range.
+#[test]
+fn what_moves_is_in_no_range() {
+    let (storage, moving) = separate_tree();
+    write_parts(&storage, 0xab, |fifth| fifth > 1);
+    let other = Text("another context".into());
+    storage.write_context(&group(), &other).unwrap();
+    let batch = confirmed(&storage);
+    assert!(deletes(&batch, &moving));
+    assert_eq!(ranges(&batch).len(), 1);
+    assert!(ranges(&batch).iter().all(|(first, _)| *first != "ab"));
 }
 
 /// Another group may be between them that is not in memory; and in a sealed database groups are in another order.

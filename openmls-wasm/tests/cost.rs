@@ -127,6 +127,31 @@ fn a_commit_writes_few_records() {
     }
 }
 
+/// The nodes at the root of both trees change with every commit too, and are in those records.
+#[test]
+fn a_commit_writes_of_a_tree_what_is_below_its_root() {
+    let (mut alice, _, _, group) = pair();
+    let others: Vec<Device> = (0..30).map(|n| Device::new(&format!("m{n}"))).collect();
+    let packages = others
+        .into_iter()
+        .flat_map(|mut other| other.client.generate_key_packages(1).unwrap());
+    let packages: Vec<_> = packages.collect();
+    alice.client.add_members(&group, &packages, None).unwrap();
+    alice.client.merge_pending_commit(&group).unwrap();
+    drained(&mut alice);
+    for _ in 0..3 {
+        alice.client.self_update(&group, None).unwrap();
+        drained(&mut alice);
+        alice.client.merge_pending_commit(&group).unwrap();
+        let batch = drained(&mut alice);
+        let put = batch.events.iter().filter(|event| event.value.is_some());
+        let put: Vec<_> = put.map(|event| event.category.name()).collect();
+        let of = |name: &str| put.iter().filter(|put| **put == name).count();
+        // With two levels to a part: the own leaf, and four of five levels. Of the secrets the two heads.
+        assert_eq!((of("tree"), of("message_secrets")), (3, 2), "{put:?}");
+    }
+}
+
 /// The root has the digests of 16 groups, however many there are.
 const MAX_ROOT: usize = 700;
 

@@ -402,6 +402,27 @@ fn assert_every_damage_is_told(database: &Database, older: &Database, groups: &[
     assert!(damages > 30, "{damages}");
 }
 
+/// A group is put aside: that it was in an epoch is known by what its commits write, if nothing else says so.
+#[test]
+fn the_epoch_of_a_group_that_is_put_aside_is_read_where_it_is_stored() {
+    let (mut alice, _, groups) = with_groups(2);
+    let epoch = alice.client.group_info(&groups[1]).unwrap().epoch;
+    let group = key::bytes_key(&groups[1]);
+    let of_epoch = |category, key: &str| category == Category::EpochRecords && key == group;
+    let readable = alice.database.records_where(of_epoch);
+    assert_eq!(readable.len(), 1);
+    let mut paged = Paged::open(&alice.database);
+    paged
+        .run(|client| client.note_quarantined(&groups[1], &readable))
+        .unwrap();
+    let records = paged.client.storage().records().unwrap();
+    let former = records
+        .iter()
+        .find(|it| it.category == Category::FormerGroup && it.key == group);
+    let noted: u64 = rmp_serde::from_slice(&former.unwrap().value[9..]).unwrap();
+    assert_eq!(noted, epoch);
+}
+
 #[test]
 fn groups_are_listed_without_being_loaded() {
     let (mut alice, mut bob, groups) = with_groups(5);

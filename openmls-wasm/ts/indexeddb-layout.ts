@@ -1,11 +1,12 @@
 /**
  * Opening the database: its layout, and the checks before anything is changed in it (promise G6).
  *
- * Layout, version 5: one object store per category (keys: strings, values: `Uint8Array`), and three of our own.
+ * Layout, version 5: one object store per category (keys: strings, values: `Uint8Array`), and three of our own. What every commit
+ * changes of a group is together in `epoch_records`; the stores of what is in there are empty, unless the group is of an older layout.
  *
  * | store        | key              | value                                                          |
  * |--------------|------------------|----------------------------------------------------------------|
- * | `meta`       | `'format'`       | format of the records, a number                                |
+ * | `meta`       | `'format'`       | format of the records when it was made, a number               |
  * | `meta`       | `'writer'`       | fencing number, a number                                       |
  * | `meta`       | `'vault'`        | `VaultHeader`, if records are sealed                           |
  * | `meta`       | `'former-vault'` | the last one, if not every record opened when it was unsealed  |

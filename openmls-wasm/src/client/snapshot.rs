@@ -229,6 +229,8 @@ fn by_group(records: Vec<Record>) -> Result<(Vec<Record>, ByGroup)> {
 
 /// What a backup holds of a group.
 fn inert_group(group: &str, mut records: Vec<Record>) -> Result<Vec<Record>> {
+    // Stored together with what is looked at.
+    records.retain(|record| share(record.category) != Share::LeftOut);
     let has = |category| records.iter().any(|record| record.category == category);
     if has(Category::InertGroup) {
         records.retain(|record| share(record.category) == Share::Kept);

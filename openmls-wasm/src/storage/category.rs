@@ -126,8 +126,8 @@ categories! {
     OwnSignatureKey, "own_signature_key", Group, Some(2);
     /// HPKE key pairs of an epoch. Key: group / epoch / leaf index.
     EpochKeyPairs, "epoch_key_pairs", Group, Some(3);
-    /// What changes with each epoch of a group, stored as one: a dozen of the records above. In memory they are
-    /// records of their own, and this is none. Key: group.
+    /// What changes with each epoch of a group, stored as one: a dozen of the records above, whose own object
+    /// stores only have something in a database of layout 4. In memory this is no record, and they are. Key: group.
     EpochRecords, "epoch_records", Group, Some(1);
     /// A group that is known from a snapshot, without its keys. Key: group.
     InertGroup, "inert_group", Group, Some(1);

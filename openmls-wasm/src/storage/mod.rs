@@ -24,10 +24,11 @@
 //!
 //! How often a byte is copied on its way from OpenMLS to the disk: once when it is encoded, into a
 //! buffer that never moves without wiping what it leaves; a value in parts once more, into the record of
-//! its part, and only if that part has changed; the small records that are stored as one once more, for that. Memory, the savepoint, the batch and a scratch copy share
-//! that record. The bindings copy it out of wasm's memory, because a `Uint8Array` over that memory would
-//! change under IndexedDB's hands; IndexedDB clones it, as it does every value. Back it is copied into
-//! wasm's memory, and decoded from there; a value in parts is put together first.
+//! its part, and only if that part has changed; what is stored together with others once more, into the
+//! record of all of them. Memory, the savepoint, the batch and a scratch copy share that record. The
+//! bindings copy it out of wasm's memory, because a `Uint8Array` over that memory would change under
+//! IndexedDB's hands; IndexedDB clones it, as it does every value. Back it is copied into wasm's memory,
+//! and decoded from there; a value in parts is put together first.
 //!
 //! Nothing here knows of groups, chats, JavaScript or IndexedDB: it builds and tests natively.
 

@@ -197,8 +197,7 @@ impl State {
                 }
             }
         }
-        self.separate
-            .retain(|(_, key)| key::group_part(key) != group);
+        self.separate.remove(group);
         if let Some(pages) = &mut self.pages {
             pages.groups.remove(group);
         }

@@ -121,9 +121,9 @@ pub(super) struct State {
     in_flight: Option<(u64, PreImages)>,
     last_sequence: u64,
     pub(super) savepoint: Option<BTreeMap<RecordId, Before>>,
-    /// The records that the database has by themselves, and that are stored together with others when these
-    /// are next written.
-    pub(super) separate: Vec<RecordId>,
+    /// Of each group the records that the database has by themselves, and that are stored together with others
+    /// when these are next written.
+    pub(super) separate: BTreeMap<Box<str>, Vec<RecordId>>,
     /// What of the database is in memory; `None`: all of it.
     pub(super) pages: Option<Pages>,
     /// Whether an operation that changes something fails.
@@ -289,11 +289,12 @@ impl State {
             packed::place_of(*category, key).unwrap_or((*category, key.clone()))
         };
         let mut places = set_of(changed.keys().map(stored_at));
-        let moved = self
-            .separate
-            .iter()
-            .filter(|id| packed::is_in_one_of(&places, id));
-        let moved: Vec<RecordId> = moved.cloned().collect();
+        let mut moved: Vec<RecordId> = vec![];
+        for place in &places {
+            let separate = self.separate.get(key::group_part(&place.1));
+            let inside = separate.into_iter().flatten();
+            moved.extend(inside.filter(|id| packed::is_in(id, place)).cloned());
+        }
         for id in moved {
             places.insert(id);
         }
@@ -341,12 +342,17 @@ impl State {
     }
 
     pub(super) fn confirm(&mut self, sequence: u64) -> Result<(), StorageError> {
-        let confirmed = self.take_in_flight(sequence)?;
-        if !self.separate.is_empty() {
-            let place = |(category, key): &RecordId| packed::place_of(*category, key);
-            let places = set_of(confirmed.keys().filter_map(place));
-            self.separate
-                .retain(|id| !packed::is_in_one_of(&places, id));
+        for (category, key) in self.take_in_flight(sequence)?.into_keys() {
+            let Some(place) = packed::place_of(category, &key) else {
+                continue;
+            };
+            let group = key::group_part(&key);
+            if let Some(separate) = self.separate.get_mut(group) {
+                separate.retain(|id| !packed::is_in(id, &place));
+                if separate.is_empty() {
+                    self.separate.remove(group);
+                }
+            }
         }
         Ok(())
     }
@@ -465,7 +471,12 @@ impl State {
             .try_for_each(|group| self.check_digest(group))
             .and_then(|()| check(self));
         match checked {
-            Ok(()) => self.separate.extend(separate),
+            Ok(()) => {
+                for id in separate {
+                    let group = key::group_part(&id.1).into();
+                    self.separate.entry(group).or_default().push(id);
+                }
+            }
             Err(_) => new
                 .into_iter()
                 .for_each(|(category, key)| self.put(category, &key, None)),

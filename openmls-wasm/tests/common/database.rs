@@ -60,12 +60,27 @@ impl Database {
             for (category, key) in self.0.range(ends).map(|(id, _)| id) {
                 assert!(deleted.contains(&(*category, key.as_str())), "{key} stays");
             }
+            // A sealed database deletes all that is below a value, if something below it is in the range too.
+            for (value, part) in events.iter().zip(&events[1..]) {
+                let below = (value.category, format!("{}/", value.key));
+                let end = (value.category, format!("{}0", value.key));
+                if part.key.starts_with(&below.1) {
+                    let mut left = self.0.range(below..end).map(|(id, _)| id);
+                    assert!(
+                        left.all(|(category, key)| deleted.contains(&(*category, key.as_str())))
+                    );
+                }
+            }
         }
     }
 
     /// The same with each record by itself, as in memory.
     pub fn apart(&self) -> Self {
-        unpack_all(self.records()).unwrap().into_iter().collect()
+        let records = unpack_all(self.records()).unwrap();
+        let count = records.len();
+        let apart: Self = records.into_iter().collect();
+        assert_eq!(apart.0.len(), count, "one is there twice");
+        apart
     }
 
     pub fn records(&self) -> Vec<Record> {

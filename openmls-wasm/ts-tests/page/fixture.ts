@@ -107,6 +107,16 @@ async function opens(fixture: Fixture): Promise<void> {
   await client.mergePendingCommit(GROUP);
   equal((commit.bytes?.length ?? 0) > 0, true, 'a commit');
   await client.close();
+  const again = await CoreCryptoClient.open(options);
+  await again.encryptMessage(GROUP, utf8('once more'));
+  await again.close();
+  // What was a record of its own up to layout 4 is stored with others now, and not where it was any more.
+  const { stores } = await dumped(name);
+  const records = (of: Fixture['stores'], store: string): number => of[store]?.entries.length ?? 0;
+  for (const store of ['group_state', 'group_context', 'epoch_key_pairs']) {
+    equal(records(stores, store), Math.max(0, records(fixture.stores, store) - 1), `${store}: records`);
+  }
+  equal(records(stores, 'epoch_records') > 0, true, 'records that are stored together');
 }
 
 async function dumped(name: string): Promise<Pick<Fixture, 'version' | 'stores'>> {

@@ -1,6 +1,6 @@
 /**
- * Version 5: what a commit changes of a group whatever its size is one record. Each of them moves when its group changes next; until then
- * it stays where it is.
+ * Version 5: what a commit changes of a group whatever its size is one record. What was a record of its own moves when that one is
+ * written next; until then it stays where it is.
  */
 
 // See the module's documentation.

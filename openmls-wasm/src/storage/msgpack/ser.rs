@@ -360,7 +360,10 @@ macro_rules! fields {
                     return self.writer.bytes_header(0);
                 }
                 self.writer.name(name)?;
-                self.layout = Layout::of_field(name);
+                // Inside a list nothing is put into parts.
+                if self.depth == 0 {
+                    self.layout = Layout::of_field(name);
+                }
                 value.serialize(&mut **self)
             }
             fn end(self) -> Done {

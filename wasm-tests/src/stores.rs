@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use idb::{Factory, TransactionMode};
 use js_sys::Uint8Array;
-use openmls_wasm::storage::{Category, Record};
+use openmls_wasm::storage::{unpack_all, Category, Record};
 use serde::Deserialize;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::{failure, package::Engine, TestResult};
 
-/// The stores that hold no records: layout version 4 of the IndexedDB persister.
+/// The stores that hold no records: layout version 5 of the IndexedDB persister.
 const OWN_STORES: [&str; 3] = ["incoming", "meta", "quarantine"];
 
 /// Records by category and key.
@@ -106,10 +106,22 @@ pub fn from_rust(records: Vec<Record>) -> Records {
         .collect()
 }
 
+/// Each record by itself, as in memory; some are stored together.
+fn apart(records: &Records) -> TestResult<Records> {
+    let records = unpack_all(to_rust(records)?).map_err(|error| failure(error.to_string()))?;
+    let count = records.len();
+    let apart = from_rust(records);
+    match apart.len() == count {
+        true => Ok(apart),
+        false => Err(failure("a record is stored twice")),
+    }
+}
+
 /// Fails with the first records that differ.
 pub fn same(step: &str, stored: &Records, memory: &Records) -> TestResult {
+    let (stored, memory) = (apart(stored)?, apart(memory)?);
     let mut differences = Vec::new();
-    for (id, value) in memory {
+    for (id, value) in &memory {
         match stored.get(id) {
             None => differences.push(format!("{id:?} is in memory only")),
             Some(other) if other != value => differences.push(format!("{id:?} differs")),

@@ -209,7 +209,7 @@ pub(crate) fn check(category: Category, key: &str, bytes: &[u8]) -> Result<(), S
 }
 
 fn checksum(tag: u8, category: Category, key: &str, content: &[u8]) -> u64 {
-    // The first format has none, so that its records are read.
+    // By the format, so that a record of one is none of another; the seed of the first was zero.
     let mut hasher = Xxh64::new(u64::from(tag.saturating_sub(SINGLE)));
     hasher.update(category.name().as_bytes());
     hasher.update(&[0]);

@@ -166,13 +166,10 @@ pub(super) fn is_in((category, key): &RecordId, place: &RecordId) -> bool {
 
 impl State {
     /// What is stored under an id at this moment.
-    pub(super) fn stored_value(
-        &self,
-        (category, key): &RecordId,
-    ) -> Result<Option<Value>, StorageError> {
-        match place_of(*category, key) {
-            None => Ok(self.get(*category, key).cloned()),
-            Some(place) if place == (*category, key.clone()) => self.pack(&place),
+    pub(super) fn stored_value(&self, id: &RecordId) -> Result<Option<Value>, StorageError> {
+        match place_of(id.0, &id.1) {
+            None => Ok(self.get(id.0, &id.1).cloned()),
+            Some(place) if place == *id => self.pack(id),
             // It is stored in another.
             Some(_) => Ok(None),
         }
